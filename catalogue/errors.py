@@ -1,0 +1,82 @@
+"""Every error samestyle raises on purpose, drawn once.
+
+SamestyleError
+├── InvalidInput            the caller sent something that cannot be used
+│   ├── TooLarge            a body, photo or batch over a limit
+│   ├── UnsupportedMedia    bytes of a kind that is not read here
+│   └── UndecodableImage    a photo that cannot be decoded
+├── NotFound                an id, target or alias nobody knows
+├── NotReady                the service cannot answer yet
+├── Overloaded              every queue is full; try again later
+├── DeadlineExceeded        the answer would have come too late
+├── CatalogueInvalid        a catalogue file that cannot be read at all
+├── BundleInvalid           a model bundle that must not be served
+├── SnapshotInvalid         an index snapshot that must not be served
+│   └── FingerprintMismatch vectors of another model's space
+└── ConfigurationError      settings or an installation that cannot work
+
+The HTTP status of each stands in `service.problems`, and only there.
+"""
+
+
+class SamestyleError(Exception):
+    """Base of all errors raised on purpose; the message says what is wrong and what to do."""
+
+
+class InvalidInput(SamestyleError):
+    """The caller sent something that cannot be used."""
+
+
+class TooLarge(InvalidInput):
+    """A body, photo or batch over a limit."""
+
+
+class UnsupportedMedia(InvalidInput):
+    """Bytes of a kind that is not read here."""
+
+
+class UndecodableImage(InvalidInput):
+    """A photo that cannot be decoded."""
+
+
+class NotFound(SamestyleError):
+    """An id, target or alias nobody knows."""
+
+
+class NotReady(SamestyleError):
+    """The service cannot answer yet."""
+
+
+class Overloaded(SamestyleError):
+    """Every queue is full.
+
+    `retry_after` is the number of seconds after which a retry has a chance.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(SamestyleError):
+    """The answer would have come too late."""
+
+
+class CatalogueInvalid(SamestyleError):
+    """A catalogue file that cannot be read at all (a bad row is reported, not raised)."""
+
+
+class BundleInvalid(SamestyleError):
+    """A model bundle that must not be served."""
+
+
+class SnapshotInvalid(SamestyleError):
+    """An index snapshot that must not be served."""
+
+
+class FingerprintMismatch(SnapshotInvalid):
+    """Vectors of another model's space; equal dimensions never mean equal space."""
+
+
+class ConfigurationError(SamestyleError):
+    """Settings or an installation that cannot work."""

@@ -1,0 +1,81 @@
+"""Where photos come from and where they are kept."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+import fsspec
+import httpx
+from fsspec.implementations.local import LocalFileSystem
+
+from catalogue.errors import InvalidInput, NotFound, TooLarge
+from catalogue.files import write_atomic
+
+MAX_PHOTO_BYTES: Final = 20_000_000
+FETCH_TIMEOUT_S: Final = 20.0
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+
+
+class PhotoStore:
+    """Photos by the SHA-256 of their bytes, as `<root>/ab/<sha256>`; `root` is a folder or any fsspec URL."""
+
+    def __init__(self, root: str | Path) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(str(root))
+
+    def put(self, data: bytes) -> str:
+        """Keep a photo; returns its hex SHA-256. Storing the same bytes again writes nothing."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if self._fs.exists(path):
+            return digest
+        if isinstance(self._fs, LocalFileSystem):
+            write_atomic(Path(path), data)
+        else:
+            self._fs.pipe_file(path, data)  # object stores make a whole object visible at once
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The photo's bytes; raises NotFound."""
+        if not _SHA256.fullmatch(digest):
+            raise NotFound("A photo is named by 64 hexadecimal digits.")
+        try:
+            data: bytes = self._fs.cat_file(self._path(digest))
+        except FileNotFoundError:
+            raise NotFound(f"Photo {digest[:12]}… is not in the photo store; build the snapshot again.") from None
+        return data
+
+    def _path(self, digest: str) -> str:
+        return f"{self._root}/{digest[:2]}/{digest}"
+
+
+def load_photo(source: str, folder: str | Path) -> bytes:
+    """The bytes behind a catalogue's `image`: an http(s) or fsspec URL, or a path relative to `folder`.
+
+    Raises InvalidInput when it cannot be read, TooLarge over 20 MB.
+    """
+    try:
+        if source.startswith(("http://", "https://")):
+            return _fetch(source)
+        location = source if "://" in source else str(Path(folder) / source)
+        with fsspec.open(location, "rb") as file:
+            data: bytes = file.read(MAX_PHOTO_BYTES + 1)
+    except (OSError, ValueError, ImportError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise InvalidInput(f"photo {source!r} cannot be read: {error}") from error
+    _check_size(data, source)
+    return data
+
+
+def _fetch(url: str) -> bytes:
+    parts = bytearray()
+    with httpx.stream("GET", url, timeout=FETCH_TIMEOUT_S, follow_redirects=True) as answer:
+        answer.raise_for_status()
+        for part in answer.iter_bytes():
+            parts += part
+            _check_size(parts, url)
+    return bytes(parts)
+
+
+def _check_size(data: bytes | bytearray, source: str) -> None:
+    if len(data) > MAX_PHOTO_BYTES:
+        raise TooLarge(f"photo {source!r} is over {MAX_PHOTO_BYTES // 1_000_000} MB")

@@ -1,0 +1,67 @@
+"""A product: one listing of one supplier."""
+
+import math
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+CATEGORY_SEPARATOR: Final = " > "
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+def _clean(value: object) -> object:
+    """Lone surrogates cannot be written as UTF-8, so no product may carry them."""
+    return _SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_clean)]
+_INVISIBLE: Final = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+"""Spaces, controls, and what joins, hides or turns round the characters beside it."""
+ProductId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^[^{_INVISIBLE}]+$")]
+
+
+class Product(BaseModel):
+    """One listing of one supplier, as in the catalogue; a title or a photo is required."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    product_id: ProductId = Field(description="1 to 128 visible characters")
+    title: Text = Field(default="", max_length=2_000)
+    description: Text = Field(default="", max_length=100_000)
+    category: Text = Field(default="", max_length=1_000, description="levels joined by ' > '")
+    supplier_id: Text = Field(default="", max_length=128)
+    price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
+    in_stock: bool | None = None
+    attributes: dict[Text, Text] = Field(default_factory=dict, max_length=200)
+    images: tuple[Text, ...] = Field(default=(), max_length=50, description="paths or URLs; the first is the main one")
+    url: Text | None = Field(default=None, max_length=2_000)
+    style_id: Text | None = Field(default=None, max_length=128, description="ground truth, for evaluation only")
+
+    @model_validator(mode="after")
+    def _has_something_to_show(self) -> "Product":
+        if not self.title.strip() and not self.images:
+            raise ValueError("a product needs a title or a photo")
+        return self
+
+    @property
+    def category_levels(self) -> tuple[str, ...]:
+        """The category path from the root to the leaf."""
+        return tuple(level for level in self.category.split(CATEGORY_SEPARATOR) if level)
+
+
+def optional_number(value: Any) -> float | None:
+    """A price as shops write it, or None where it is absent.
+
+    Raises ValueError where it is there but cannot be read.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{value!r} is not a price")
+    return number

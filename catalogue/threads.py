@@ -1,0 +1,25 @@
+"""The one place that says how many threads anything gets."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadBudget:
+    """How the cores of this process are shared out.
+
+    One search at a time scans the index, with `faiss` threads. The encoder and the index never run for one request
+    at the same moment, and decoding is cheap beside them, so each may use all cores; what must not happen is that
+    every server thread brings a full set of its own.
+    """
+
+    onnx: int
+    faiss: int
+    decode: int
+    search: int = 1
+
+    @classmethod
+    def of(cls, cores: int | None = None) -> "ThreadBudget":
+        """The budget for `cores` (by default those this process may run on)."""
+        cores = cores or len(os.sched_getaffinity(0))
+        return cls(onnx=cores, faiss=cores, decode=cores)

@@ -1,0 +1,19 @@
+"""Snapshots of embedded products and the search over them."""
+
+from index.filters import Filters
+from index.products import IndexedProduct, ProductTable
+from index.search import Neighbours, VectorIndex
+from index.snapshot import Manifest, Snapshot, newest_valid, verify, write_snapshot
+
+__all__ = [
+    "Filters",
+    "IndexedProduct",
+    "Manifest",
+    "Neighbours",
+    "ProductTable",
+    "Snapshot",
+    "VectorIndex",
+    "newest_valid",
+    "verify",
+    "write_snapshot",
+]

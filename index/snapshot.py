@@ -1,0 +1,305 @@
+"""Snapshots: an immutable directory with everything a gateway needs to answer.
+
+    manifest.json               what it is, every file's bytes and SHA-256
+    products.parquet            the products, one row each, shard by shard
+    vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
+    shards/<field>-000.faiss    what is searched
+    canary.npz                  stored queries and their exact answers
+
+All row numbers mean the same row in every file: they are written together, checked together, renamed together.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
+from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
+from index.products import IndexedProduct, ProductTable, id_hash, to_table
+from index.search import FlatIndex, VectorIndex
+
+SCHEMA_VERSION: Final = 1
+PRODUCTS_PER_SHARD: Final = 5_000_000
+CANARY_QUERIES: Final = 16
+CANARY_K: Final = 10
+
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+SnapshotName = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
+FieldName = Literal["fusion", "image", "text"]
+
+
+class FileEntry(BaseModel):
+    """One file of a snapshot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """`manifest.json`: written last, so a directory without one is not a snapshot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int
+    name: SnapshotName
+    created_at: datetime
+    model: str
+    fingerprint: str
+    variant: str
+    dim: int = Field(gt=0)
+    metric: Literal["inner_product"] = "inner_product"
+    fields: tuple[FieldName, ...]
+    products: int = Field(ge=0)
+    shards: int = Field(ge=1)
+    index_type: Literal["flat"] = "flat"
+    recall_at_10: float = Field(description="against exact search, on the canary's queries")
+    journal_position: int = 0
+    files: dict[str, FileEntry]
+
+
+class Snapshot:
+    """An opened snapshot; immutable, safe for any number of threads."""
+
+    def __init__(self, path: Path, manifest: Manifest, products: ProductTable) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.products = products
+        self._vectors: dict[str, NDArray[np.float16]] = {}
+        self._indexes: dict[str, VectorIndex] = {}
+        for field in manifest.fields:
+            self._vectors[field] = np.load(path / "vectors" / f"{field}.npy", mmap_mode="r", allow_pickle=False)
+            shards = [faiss.read_index(str(path / shard_file(field, shard))) for shard in range(manifest.shards)]
+            self._indexes[field] = FlatIndex(shards, self._vectors[field])
+
+    @classmethod
+    def open(cls, path: Path, *, fingerprint: str) -> "Snapshot":
+        """Load a snapshot for a model's space, after checking its structure and its canary.
+
+        Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
+        """
+        manifest = read_manifest(path)
+        if manifest.fingerprint != fingerprint:
+            raise FingerprintMismatch(
+                f"snapshot {manifest.name} holds vectors of model {manifest.model} ({manifest.fingerprint[:12]}), "
+                f"the loaded model is {fingerprint[:12]}; load that model, or build the snapshot again with this one"
+            )
+        check_files(path, manifest)
+        try:
+            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet"))
+            snapshot._check_structure()
+            snapshot._check_canary()
+        except (OSError, ValueError, KeyError, IndexError, RuntimeError, pa.ArrowException) as error:
+            raise _invalid(path, f"cannot be loaded: {error}") from error
+        return snapshot
+
+    def index(self, field: str) -> VectorIndex:
+        """The index over one field; raises InvalidInput for a field this snapshot lacks."""
+        if field not in self._indexes:
+            has = ", ".join(self.manifest.fields)
+            raise InvalidInput(f"This snapshot cannot be searched by target {field!r}; it has {has}.")
+        return self._indexes[field]
+
+    def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The stored vectors of some rows as scores are made of them, float32 [n, dim], unit within float16."""
+        return self._vectors[field][rows].astype(np.float32)
+
+    def _check_structure(self) -> None:
+        rows, dim = len(self.products), self.manifest.dim
+        if rows != self.manifest.products:
+            raise ValueError(f"{rows} products where the manifest says {self.manifest.products}")
+        for field, vectors in self._vectors.items():
+            if vectors.shape != (rows, dim) or vectors.dtype != np.float16:
+                raise ValueError(f"vectors of {field} are {vectors.dtype} {vectors.shape}, not float16 ({rows}, {dim})")
+
+    def _check_canary(self) -> None:
+        with np.load(self.path / "canary.npz", allow_pickle=False) as canary:
+            queries, expected = canary["queries"], canary["scores"]
+        for query, scores in zip(queries, expected, strict=True):
+            found = self._indexes["fusion"].search(query, CANARY_K).scores
+            if len(found) != len(scores) or not np.allclose(found, scores, atol=1e-4):
+                raise ValueError("stored queries no longer give their stored answers")
+
+
+def shard_file(field: str, shard: int) -> str:
+    """The name of a shard's file inside the snapshot."""
+    return f"shards/{field}-{shard:03d}.faiss"
+
+
+def snapshot_path(root: Path, name: str) -> Path:
+    """Where the snapshot `name` below `root` is or would be; raises InvalidInput for what cannot be a name."""
+    if not re.fullmatch(_NAME, name):
+        raise InvalidInput(
+            f"{name!r} cannot name a snapshot: use up to 64 letters, digits, dots, dashes and underscores."
+        )
+    return root / name
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check `manifest.json`; raises SnapshotInvalid."""
+    try:
+        manifest = Manifest.model_validate_json((path / "manifest.json").read_bytes())
+    except OSError as error:
+        raise _invalid(path, f"has no readable manifest.json ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _invalid(path, f"manifest.json: {first['loc']}: {first['msg']}") from None
+    if manifest.name != path.name:
+        raise _invalid(path, f"says it is {manifest.name}; a snapshot must not be renamed")
+    if manifest.schema_version > SCHEMA_VERSION:
+        raise _invalid(
+            path, f"has schema {manifest.schema_version}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle"
+        )
+    return manifest
+
+
+def check_files(path: Path, manifest: Manifest) -> None:
+    """Every file of the manifest is there with its size; raises SnapshotInvalid."""
+    needed = {"products.parquet", "canary.npz"}
+    for field in manifest.fields:
+        needed |= {f"vectors/{field}.npy", *(shard_file(field, shard) for shard in range(manifest.shards))}
+    if missing := needed - manifest.files.keys():
+        raise _invalid(path, f"manifest.json does not list {', '.join(sorted(missing))}")
+    for name, entry in manifest.files.items():
+        file = path / name
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise _invalid(path, f"names the file {name}, outside its directory")
+        size = file.stat().st_size if file.is_file() else -1
+        if size != entry.bytes:
+            raise _invalid(path, f"{name} is missing" if size < 0 else f"{name} has {size} bytes, not {entry.bytes}")
+
+
+def verify(path: Path) -> Manifest:
+    """Check every byte of a snapshot against its manifest; raises SnapshotInvalid."""
+    manifest = read_manifest(path)
+    check_files(path, manifest)
+    for name, entry in manifest.files.items():
+        if sha256_file(path / name) != entry.sha256:
+            raise _invalid(path, f"{name} is corrupt: its SHA-256 differs from the manifest's")
+    return manifest
+
+
+def write_snapshot(
+    root: Path,
+    name: str,
+    items: Sequence[IndexedProduct],
+    vectors: Mapping[FieldName, NDArray[np.float32]],
+    *,
+    model: str,
+    fingerprint: str,
+    variant: str,
+) -> Path:
+    """Write `<root>/<name>` whole or not at all; returns its path.
+
+    `vectors` holds unit rows float32 [n, dim] per field, in the order of `items`; `fusion` is required.
+    Raises InvalidInput when a snapshot of that name is there.
+    """
+    target = snapshot_path(root, name)
+    if target.exists():
+        raise InvalidInput(f"A snapshot named {name} is there already: {target}. Choose another --name.")
+    root.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
+    try:
+        shards = max(1, -(-len(items) // PRODUCTS_PER_SHARD))
+        order = np.argsort([id_hash(item.product.product_id) % shards for item in items], kind="stable")
+        sizes = np.bincount([id_hash(item.product.product_id) % shards for item in items], minlength=shards)
+        pq.write_table(to_table([items[row] for row in order]), work / "products.parquet", compression="zstd")
+        (work / "vectors").mkdir()
+        (work / "shards").mkdir()
+        for field, rows in vectors.items():
+            _write_field(work, field, rows[order], sizes)
+        _write_canary(work, vectors["fusion"][order])
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            name=name,
+            created_at=datetime.now(UTC),
+            model=model,
+            fingerprint=fingerprint,
+            variant=variant,
+            dim=vectors["fusion"].shape[1],
+            fields=tuple(vectors),
+            products=len(items),
+            shards=shards,
+            recall_at_10=1.0,
+            files=_file_entries(work),
+        )
+        write_atomic(work / "manifest.json", manifest.model_dump_json(indent=2).encode())
+        sync_tree(work)
+        work.chmod(0o755)
+        work.rename(target)
+        sync_directory(root)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return target
+
+
+def list_snapshots(root: Path) -> tuple[list[Manifest], list[SnapshotInvalid]]:
+    """The manifests below `root`, the newest first, and why others cannot be read."""
+    manifests: list[Manifest] = []
+    refused: list[SnapshotInvalid] = []
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        try:
+            manifests.append(read_manifest(path))
+        except SnapshotInvalid as error:
+            refused.append(error)
+    return sorted(manifests, key=lambda manifest: manifest.created_at, reverse=True), refused
+
+
+def newest_valid(root: Path, *, fingerprint: str) -> tuple[Snapshot | None, list[SnapshotInvalid]]:
+    """The newest snapshot below `root` that may be served, and why newer ones may not."""
+    manifests, refused = list_snapshots(root)
+    for manifest in manifests:
+        try:
+            return Snapshot.open(root / manifest.name, fingerprint=fingerprint), refused
+        except SnapshotInvalid as error:
+            refused.append(error)
+    return None, refused
+
+
+def _write_field(work: Path, field: FieldName, rows: NDArray[np.float32], sizes: NDArray[np.intp]) -> None:
+    np.save(work / "vectors" / f"{field}.npy", rows.astype(np.float16), allow_pickle=False)
+    for shard, part in enumerate(np.split(rows, np.cumsum(sizes)[:-1])):
+        flat = faiss.IndexFlatIP(rows.shape[1])
+        flat.add(np.ascontiguousarray(part, dtype=np.float32))
+        faiss.write_index(flat, str(work / shard_file(field, shard)))
+
+
+def _write_canary(work: Path, rows: NDArray[np.float32]) -> None:
+    """Queries between two products each, and the scores of their answers by brute force over the stored vectors.
+
+    Scores, not rows: products with equal vectors may change places.
+    """
+    stored = rows.astype(np.float16).astype(np.float32)
+    picked = np.linspace(0, len(rows) - 1, min(CANARY_QUERIES, len(rows)), dtype=np.int64)
+    queries = rows[picked] * 0.75 + rows[picked[::-1]] * 0.25
+    queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
+    scores = -np.sort(-(queries @ stored.T), axis=1)[:, :CANARY_K]
+    np.savez(work / "canary.npz", queries=queries, scores=scores)
+
+
+def _file_entries(work: Path) -> dict[str, FileEntry]:
+    files = sorted(path for path in work.rglob("*") if path.is_file())
+    return {
+        path.relative_to(work).as_posix(): FileEntry(bytes=os.path.getsize(path), sha256=sha256_file(path))  # noqa: PTH202
+        for path in files
+    }
+
+
+def _invalid(path: Path, reason: str) -> SnapshotInvalid:
+    return SnapshotInvalid(f"snapshot {path.name}: {reason}")

@@ -1,0 +1,38 @@
+"""The demo shop: its catalogue comes with the package, its index is built where it is missing."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from catalogue import demo
+from catalogue.settings import Settings
+from index.snapshot import read_manifest
+from models.bundle import Bundle
+from service.retrieval import Found, Query, Scope
+from service.state import DEFAULT_BUNDLE, load_embedder, load_retrieval
+
+WORDS: Final = "white ceramic coffee mug with stripes"
+
+
+def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:
+    """Build the index unless the one for this catalogue and this model is there."""
+    fingerprint = Bundle.load(settings.bundle or DEFAULT_BUNDLE).fingerprint
+    catalogue = hashlib.sha256(demo.CATALOGUE.read_bytes()).hexdigest()
+    name = f"demo-{catalogue[:8]}-{fingerprint[:8]}"
+    if (settings.data / "snapshots" / name / "manifest.json").is_file():
+        read_manifest(settings.data / "snapshots" / name)
+        return
+    build(demo.CATALOGUE, name)
+
+
+async def ask(settings: Settings) -> list[tuple[str, list[Found]]]:
+    """Two real answers: by words, and the same product from more suppliers for the best of those."""
+    retrieval = load_retrieval(settings, load_embedder(settings))
+    try:
+        by_words = await retrieval.search(Query(text=WORDS), Scope(k=3))
+        best = by_words[0].item.product
+        same = await retrieval.same_style(best.product_id, k=5)
+    finally:
+        await retrieval.close()
+    return [(f'Words: "{WORDS}"', by_words), (f"From more suppliers: {best.product_id}, {best.title}", same)]

@@ -1,0 +1,36 @@
+"""What the service tells Prometheus: prefix `samestyle_`, base units, and labels from closed lists only."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+REQUESTS: Final = Histogram(
+    "samestyle_request_seconds", "Time to answer, by route template.", ["route", "method", "status"], buckets=BUCKETS
+)
+STAGE: Final = Histogram(
+    "samestyle_stage_seconds",
+    "Time in one stage of a search: cache, decode, queue, encode, search, catalogue.",
+    ["stage"],
+    buckets=BUCKETS,
+)
+BATCH: Final = Histogram("samestyle_encoder_batch_size", "Queries encoded together.", buckets=(1, 2, 4, 8, 16, 32, 64))
+REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
+CACHE: Final = Counter("samestyle_cache_lookups_total", "Embedding cache lookups, by outcome.", ["outcome"])
+REDIS_ERRORS: Final = Counter("samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.")
+PRODUCTS: Final = Gauge("samestyle_index_products", "Products in the live snapshot.")
+SNAPSHOT: Final = Info("samestyle_snapshot", "The live snapshot and its model.")
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Observe how long a block takes, as one stage of a search."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        STAGE.labels(name).observe(time.perf_counter() - started)

@@ -1,0 +1,158 @@
+"""Errors as `application/problem+json` (RFC 9457): the one place that knows the HTTP status of each."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from catalogue.errors import (
+    DeadlineExceeded,
+    FingerprintMismatch,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    Overloaded,
+    SamestyleError,
+    TooLarge,
+    UndecodableImage,
+    UnsupportedMedia,
+)
+from service import metrics
+
+log = structlog.get_logger(__name__)
+
+_STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
+    InvalidInput: (400, "invalid-input"),
+    NotFound: (404, "not-found"),
+    FingerprintMismatch: (412, "fingerprint-mismatch"),
+    TooLarge: (413, "too-large"),
+    UnsupportedMedia: (415, "unsupported-media"),
+    UndecodableImage: (422, "undecodable-image"),
+    Overloaded: (429, "overloaded"),
+    NotReady: (503, "not-ready"),
+    DeadlineExceeded: (504, "deadline-exceeded"),
+}
+_TITLES: Final = {
+    "invalid-input": "The request cannot be used as it is",
+    "not-found": "Not found",
+    "fingerprint-mismatch": "Vectors of another model",
+    "too-large": "Too large",
+    "unsupported-media": "Unsupported media type",
+    "undecodable-image": "The image cannot be decoded",
+    "overloaded": "Overloaded",
+    "not-ready": "Not ready",
+    "deadline-exceeded": "Deadline exceeded",
+    "internal": "Internal error",
+}
+_MAX_DETAIL: Final = 500
+
+
+class FieldError(BaseModel):
+    """One field of the request that cannot be used."""
+
+    field: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """The body of every error answer."""
+
+    type: str = Field(description="stable; `samestyle:` and a slug", examples=["samestyle:invalid-input"])
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong and what to do")
+    errors: list[FieldError] | None = None
+
+
+def problem(
+    status: int,
+    slug: str,
+    detail: str,
+    *,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem answer; counted by its slug."""
+    metrics.REJECTED.labels(slug).inc()
+    body = Problem(
+        type=f"samestyle:{slug}",
+        title=_TITLES.get(slug) or HTTPStatus(status).phrase,
+        status=status,
+        detail=detail[:_MAX_DETAIL],
+        errors=errors,
+    )
+    content = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(content, status, headers=headers, media_type="application/problem+json")
+
+
+def describe(error: SamestyleError) -> tuple[int, str]:
+    """The HTTP status and slug of an error: those of its nearest class that has them."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return 500, "internal"
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, for its OpenAPI description."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+    app.add_exception_handler(SamestyleError, _on_samestyle)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+async def _on_samestyle(_: Request, error: Exception) -> Response:
+    assert isinstance(error, SamestyleError)  # noqa: S101  # registered for this class
+    status, slug = describe(error)
+    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if isinstance(error, Overloaded) else None
+    return problem(status, slug, str(error), headers=headers)
+
+
+async def _on_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this class
+    errors = [_field_error(item) for item in error.errors()[:20]]
+    detail = "; ".join(f"{item.field}: {item.reason}" for item in errors[:3])
+    return problem(400, "invalid-input", f"{detail}. See /docs for what this route takes.", errors=errors)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class
+    slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    details = {
+        404: "There is no such route; see /docs.",
+        405: f"This route does not take that method; use {(error.headers or {}).get('Allow', 'another')}.",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    if error.status_code == 400:  # Starlette's own: a multipart body it could not parse
+        slug, detail = (
+            "invalid-input",
+            f"{detail.rstrip('.')}. Is it whole, and UTF-8? See /docs for what this route takes.",
+        )
+    return problem(error.status_code, slug, detail, headers=error.headers)
+
+
+async def _on_unexpected(_: Request, error: Exception) -> Response:
+    log.error("unexpected_error", exc_info=error)
+    return problem(500, "internal", "This is a fault of the service; it has been logged. Please try again.")
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    where = ".".join(str(part) for part in item["loc"] if part not in {"body", "query", "path"}) or "body"
+    if item["type"] == "json_invalid":
+        return FieldError(field="body", reason="not valid JSON")
+    if where == "body" and item["type"] in {"missing", "model_attributes_type"}:
+        return FieldError(field="body", reason="must be a JSON object, sent with Content-Type: application/json")
+    return FieldError(field=where[:100], reason=str(item["msg"]).removeprefix("Value error, ")[:200])

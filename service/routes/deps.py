@@ -1,0 +1,19 @@
+"""What routes ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from catalogue.errors import NotReady
+from service.retrieval import Retrieval
+
+
+def get_retrieval(request: Request) -> Retrieval:
+    """What answers now; raises NotReady until a snapshot is loaded."""
+    retrieval = request.app.state.retrieval
+    if not isinstance(retrieval, Retrieval):
+        raise NotReady("The service is still starting, or has no snapshot. See /readyz.")
+    return retrieval
+
+
+CurrentRetrieval = Annotated[Retrieval, Depends(get_retrieval)]

@@ -1,0 +1,61 @@
+"""Health, metrics and the web page."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from catalogue.errors import NotReady
+from service.problems import responses
+from service.routes.deps import get_retrieval
+
+router = APIRouter(tags=["ops"])
+WEB: Final = Path(__file__).parent.parent / "web"
+
+
+class Health(BaseModel):
+    """The state of the process."""
+
+    status: str
+    model: str | None = None
+    snapshot: str | None = None
+    products: int | None = None
+
+
+@router.get("/livez")
+async def livez() -> Health:
+    """200 as long as the process can answer at all."""
+    return Health(status="alive")
+
+
+@router.get("/readyz", responses=responses(503))
+async def readyz(request: Request) -> Health:
+    """200 when searches are answered, 503 with the reason before that."""
+    retrieval = get_retrieval(request)
+    if request.app.state.stopping:
+        raise NotReady("The service is shutting down.")
+    manifest = retrieval.snapshot.manifest
+    return Health(
+        status="ready", model=retrieval.embedder.name, snapshot=manifest.name, products=len(retrieval.snapshot.products)
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics() -> Response:
+    """Prometheus metrics."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> FileResponse:
+    """The web page."""
+    return FileResponse(WEB / "index.html", headers={"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"})
+
+
+_CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data: https:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)

@@ -1,0 +1,132 @@
+"""`/v1/products`: browsing, one product, its photo, and its two tabs."""
+
+import hashlib
+import time
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from catalogue.errors import InvalidInput
+from catalogue.images import thumbnail
+from index import Filters
+from index.products import Sort
+from service.problems import responses
+from service.routes.deps import CurrentRetrieval
+from service.routes.search import answer
+from service.schemas import BrowseAnswer, FacetValue, ProductAnswer, SearchAnswer
+
+router = APIRouter(prefix="/v1/products", tags=["products"])
+
+ProductId = Annotated[str, Path(min_length=1, max_length=128)]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
+WIDTHS: Final = (160, 320, 640, 1280)
+_ERRORS: Final = responses(400, 404, 429, 503, 504)
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+
+@router.get("", responses=responses(400, 429, 503))
+async def browse(
+    request: Request,
+    retrieval: CurrentRetrieval,
+    category: Annotated[str | None, Query(max_length=1_000, description="this category and all below it")] = None,
+    supplier: Annotated[tuple[str, ...] | None, Query(max_length=100, description="only these suppliers")] = None,
+    min_price: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
+    max_price: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
+    in_stock: bool | None = None,
+    sort: Sort = "product_id",
+    limit: Annotated[int, Query(ge=1, le=200)] = 48,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")] = None,
+) -> BrowseAnswer:
+    """Page through the catalogue, filtered and sorted, with counts per category and supplier."""
+    filters = Filters(
+        category=category, suppliers=supplier, min_price=min_price, max_price=max_price, in_stock=in_stock
+    )
+    snapshot = retrieval.snapshot.manifest.name
+    page_of = f"{snapshot}\n{sort}\n{filters.model_dump_json()}"
+    start = _offset(request, cursor, page_of)
+    page = await retrieval.browse(filters, sort, start, limit)
+    after = start + len(page.items)
+    return BrowseAnswer(
+        snapshot=snapshot,
+        total=page.total,
+        products=[ProductAnswer.of(item) for item in page.items],
+        facets={
+            name: [FacetValue(value=value, count=count) for value, count in counts]
+            for name, counts in page.facets.items()
+        },
+        next_cursor=_cursor(request, after, page_of) if after < page.total else None,
+    )
+
+
+@router.get("/{product_id}", responses=_ERRORS)
+async def product(product_id: ProductId, retrieval: CurrentRetrieval) -> ProductAnswer:
+    """One product."""
+    return ProductAnswer.of(retrieval.product(product_id))
+
+
+@router.get(
+    "/{product_id}/image",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}, "description": "the photo"}, 304: {}, **_ERRORS},
+)
+async def image(
+    product_id: ProductId,
+    retrieval: CurrentRetrieval,
+    w: Annotated[int, Query(ge=1, le=1280, description="width in pixels, taken up to 160, 320, 640 or 1280")] = 640,
+    v: Annotated[str | None, Query(max_length=64, description="ignored; makes a new photo a new URL")] = None,
+    if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+) -> Response:
+    """The product's main photo as JPEG; a photo smaller than `w` is not enlarged."""
+    width = next(width for width in WIDTHS if width >= w)
+    etag = f'"{(retrieval.product(product_id).photo or "")[:32]}-{width}"'
+    headers = {"ETag": etag, "Cache-Control": _IMMUTABLE if v else "public, max-age=300"}
+    if if_none_match is not None and etag in {tag.strip() for tag in if_none_match.split(",")}:
+        return Response(status_code=304, headers=headers)
+    photo = await retrieval.photo(product_id, lambda data: thumbnail(data, width))
+    return Response(photo, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/{product_id}/same-style", responses=_ERRORS)
+async def same_style(
+    product_id: ProductId,
+    retrieval: CurrentRetrieval,
+    k: Limit = 10,
+    other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
+) -> SearchAnswer:
+    """The same product, from more suppliers."""
+    started = time.perf_counter()
+    return answer(await retrieval.same_style(product_id, k, other_suppliers=other_suppliers), retrieval, started)
+
+
+@router.get("/{product_id}/similar", responses=_ERRORS)
+async def similar(product_id: ProductId, retrieval: CurrentRetrieval, k: Limit = 10) -> SearchAnswer:
+    """Products that are like it, but not the same."""
+    started = time.perf_counter()
+    return answer(await retrieval.similar(product_id, k), retrieval, started)
+
+
+def _cursor(request: Request, offset: int, page_of: str) -> str:
+    token = _signer(request).dumps([offset, _digest(page_of)])
+    return token if isinstance(token, str) else token.decode()
+
+
+def _offset(request: Request, cursor: str | None, page_of: str) -> int:
+    """Where the page starts; raises InvalidInput for a cursor that is not ours, or of another listing."""
+    if cursor is None:
+        return 0
+    try:
+        offset, digest = _signer(request).loads(cursor)
+    except (BadSignature, ValueError, TypeError):
+        raise InvalidInput("This cursor was not made by this service. Start again without a cursor.") from None
+    if digest != _digest(page_of):
+        raise InvalidInput("This cursor belongs to other filters, another sort or an older snapshot. Start again.")
+    return int(offset)
+
+
+def _digest(page_of: str) -> str:
+    return hashlib.blake2b(page_of.encode(), digest_size=8).hexdigest()
+
+
+def _signer(request: Request) -> URLSafeSerializer:
+    return URLSafeSerializer(request.app.state.cursor_secret, salt="browse")

@@ -1,0 +1,180 @@
+"""What goes over the wire: requests, answers and their limits."""
+
+import base64
+import binascii
+from typing import Annotated, Final, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+
+from index import Filters, IndexedProduct
+
+MAX_TEXT: Final = 10_000
+MAX_K: Final = 1_000
+MAX_NEGATIVES: Final = 16
+
+Target = Literal["fusion", "image", "text"]
+
+
+def _decode_base64(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be the photo's bytes in base64, as a string")
+    try:
+        return base64.b64decode(value.partition(",")[2] if value.startswith("data:") else value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not valid base64") from None
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise ValueError(f"has {len(value):,} characters; at most {MAX_TEXT:,} are taken")
+    return value
+
+
+Base64Bytes = Annotated[
+    bytes,
+    PlainValidator(_decode_base64),
+    WithJsonSchema({"type": "string", "format": "byte", "description": "base64, or a data: URL"}),
+]
+QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+QueryId = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Weights(BaseModel):
+    """How much each term counts; the query is their normalised weighted sum."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fused: Weight = Field(default=1.0, description="all given modalities together")
+    image: Weight = Field(default=0.0, description="the photo alone")
+    text: Weight = Field(default=0.0, description="the words alone")
+
+    @model_validator(mode="after")
+    def _not_nothing(self) -> "Weights":
+        if self.fused == self.image == self.text == 0:
+            raise ValueError("at least one weight must differ from 0")
+        return self
+
+
+class SearchRequest(BaseModel):
+    """A query: a product, a photo, words, or words with either."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"text": "white ceramic mug with stripes", "k": 5}]},
+    )
+
+    product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
+    image: Base64Bytes | None = None
+    text: QueryText | None = None
+    crop: tuple[Share, Share, Share, Share] | None = Field(
+        default=None, description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left"
+    )
+    weights: Weights = Weights()
+    negatives: tuple[QueryText, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
+    )
+    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
+    k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits at most")
+    filters: Filters = Filters()
+    min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
+    exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
+    explain: bool = Field(default=False, description="add what each term contributed to each score")
+
+    @model_validator(mode="after")
+    def _has_a_query(self) -> "SearchRequest":
+        words = self.text is not None and bool(self.text.strip())
+        if self.product_id is None and self.image is None and not words:
+            raise ValueError("the query is empty: give product_id, image or text (or text with either of the others)")
+        if self.product_id is not None and self.image is not None:
+            raise ValueError("give product_id or image, not both")
+        if self.crop is not None and self.image is None:
+            raise ValueError("crop needs an image")
+        if self.crop is not None and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
+            raise ValueError("crop must be x0 < x1 and y0 < y1")
+        return self
+
+
+def image_url(item: IndexedProduct) -> str | None:
+    """Where a product's main photo is: the catalogue's own URL, or this service's copy."""
+    main = next(iter(item.product.images), "")
+    if main.startswith(("http://", "https://")):
+        return main
+    if item.photo is None:
+        return None
+    # the hash makes it a new URL when the photo changes, so that it may be cached for good
+    return f"/v1/products/{quote(item.product.product_id, safe='')}/image?v={item.photo[:12]}"
+
+
+class Hit(BaseModel):
+    """A product of the answer."""
+
+    product_id: str
+    score: float = Field(description="cosine similarity to the query, -1..1")
+    title: str
+    category: str
+    supplier_id: str
+    price: float | None
+    currency: str | None
+    in_stock: bool | None
+    attributes: dict[str, str]
+    image_url: str | None
+    url: str | None
+    explain: dict[str, float] | None = Field(
+        default=None, description="contribution of each term; they add up to score"
+    )
+
+
+class SearchAnswer(BaseModel):
+    """Neighbours, best first."""
+
+    request_id: str
+    model: str
+    snapshot: str
+    alias: str
+    took_ms: float
+    hits: list[Hit]
+
+
+class FacetValue(BaseModel):
+    """How many products have a value."""
+
+    value: str
+    count: int
+
+
+class ProductAnswer(BaseModel):
+    """A product of the catalogue."""
+
+    product_id: str
+    title: str
+    description: str
+    category: str
+    supplier_id: str
+    price: float | None
+    currency: str | None
+    in_stock: bool | None
+    attributes: dict[str, str]
+    image_url: str | None = Field(description="the main photo")
+    url: str | None
+
+    @classmethod
+    def of(cls, item: IndexedProduct) -> "ProductAnswer":
+        """The product as answered; ground truth and paths of the catalogue stay inside."""
+        fields = item.product.model_dump(exclude={"style_id", "images"})
+        return cls(**fields, image_url=image_url(item))
+
+
+class BrowseAnswer(BaseModel):
+    """One page of the catalogue."""
+
+    snapshot: str
+    total: int
+    products: list[ProductAnswer]
+    facets: dict[str, list[FacetValue]]
+    next_cursor: str | None

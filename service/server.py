@@ -1,0 +1,93 @@
+"""The process: a bound socket, uvicorn, logs as JSON lines."""
+
+import ipaddress
+import logging
+import socket
+import sys
+from typing import Final
+
+import structlog
+import uvicorn
+
+from catalogue.errors import ConfigurationError
+from catalogue.settings import Settings
+from service.app import create_app
+from service.state import cursor_secret, load_embedder, load_retrieval
+
+DRAIN_S: Final = 10
+BACKLOG: Final = 512
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way.
+
+    Raises ConfigurationError for an address that cannot or must not be bound, and what loading raises.
+    """
+    _configure_logs()
+    listener = bind(settings.host, settings.port)
+    embedder = load_embedder(settings)
+    retrieval = load_retrieval(settings, embedder)
+    log = structlog.get_logger(__name__)
+    log.info(
+        "serving",
+        url=f"http://{settings.host}:{settings.port}",
+        snapshot=retrieval.snapshot.manifest.name,
+        products=len(retrieval.snapshot.products),
+        model=embedder.name,
+        licence=embedder.licence,
+    )
+    app = create_app(lambda: retrieval, cursor_secret=cursor_secret(settings))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN_S
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; whoever connects before all is loaded waits instead of being refused."""
+    if not _is_loopback(host):
+        raise ConfigurationError(
+            f"This version has no API keys, so it listens on loopback only, not on {host}. "
+            "Use --host 127.0.0.1 and put a proxy that checks callers before it."
+        )
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Is another server running there? Choose another --port."
+        ) from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _configure_logs() -> None:
+    """Our logs and the libraries', one JSON object a line on stderr."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

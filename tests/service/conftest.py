@@ -1,0 +1,91 @@
+"""A small shop on the stand-in encoder: the whole HTTP API in milliseconds."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from catalogue.settings import Settings
+from index import newest_valid
+from models import StandInEncoders
+from service.app import create_app
+from service.build import build
+from service.retrieval import Retrieval
+from service.state import make_retrieval
+
+SUPPLIERS = ("acme", "kestrel", "orion")
+KINDS = ("mug", "bolt", "chair", "lamp")
+STYLES = 12
+
+
+def photo(colour: tuple[int, int, int], size: tuple[int, int] = (64, 64), kind: str = "JPEG") -> bytes:
+    """A plain photo of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, kind)
+    return out.getvalue()
+
+
+def style_colour(style: int) -> tuple[int, int, int]:
+    """The colour every listing of a style is photographed in."""
+    red, green, blue = np.random.default_rng(style).integers(0, 255, 3).tolist()
+    return red, green, blue
+
+
+def write_shop(folder: Path) -> Path:
+    """36 listings: 12 styles by 3 suppliers; the last style has no photo, supplier orion's have no price."""
+    rows = []
+    for style in range(STYLES):
+        kind = KINDS[style % len(KINDS)]
+        for at, supplier in enumerate(SUPPLIERS):
+            name = f"{style}-{supplier}.jpg"
+            (folder / name).write_bytes(photo(style_colour(style), (64 + at, 64)))
+            rows.append(
+                {
+                    "product_id": f"{supplier}-{style:02d}",
+                    "title": f"{kind} design{style} from {supplier}",
+                    "category": f"Shop > {kind}s",
+                    "supplier_id": supplier,
+                    "price": None if supplier == "orion" else style + at / 10,
+                    "currency": "EUR",
+                    "in_stock": at != 1,
+                    "attributes": {"size": f"M{style}"},
+                    "images": [] if style == STYLES - 1 else [name],
+                    "style_id": f"style-{style}",
+                }
+            )
+    catalogue = folder / "shop.jsonl"
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return catalogue
+
+
+@pytest.fixture(scope="session")
+def embedder() -> StandInEncoders:
+    return StandInEncoders()
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, embedder: StandInEncoders) -> Settings:
+    """Settings whose data directory holds the built shop."""
+    folder = tmp_path_factory.mktemp("shop")
+    build(write_shop(folder), folder / "data", "shop-1", embedder, decode_threads=2)
+    return Settings(data=folder / "data")
+
+
+def load(settings: Settings, embedder: StandInEncoders) -> Retrieval:
+    """The newest snapshot, ready to be searched."""
+    snapshot, refused = newest_valid(settings.data / "snapshots", fingerprint=embedder.fingerprint)
+    assert snapshot is not None, refused
+    return make_retrieval(settings, embedder, snapshot)
+
+
+@pytest.fixture(scope="session")
+def api(shop: Settings, embedder: StandInEncoders) -> Iterator[TestClient]:
+    """A client of the running application; a fault would be an answer 500, not an exception."""
+    app = create_app(lambda: load(shop, embedder), cursor_secret=b"test")
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,97 @@
+"""Health, metrics, the API description and errors outside any route."""
+
+import threading
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from catalogue.errors import SamestyleError
+from catalogue.settings import Settings
+from models import StandInEncoders
+from service.app import create_app
+from service.problems import describe
+from tests.service.conftest import load
+
+
+def test_ready_names_what_is_served(api: TestClient) -> None:
+    assert api.get("/readyz").json() == {"status": "ready", "model": "standin", "snapshot": "shop-1", "products": 36}
+    assert api.get("/livez").json()["status"] == "alive"
+
+
+def test_not_ready_until_loaded_and_after_the_end(shop: Settings, embedder: StandInEncoders) -> None:
+    app = create_app(lambda: load(shop, embedder), cursor_secret=b"x")
+    client = TestClient(app, raise_server_exceptions=False)  # without its lifespan: nothing is loaded
+    for path in ("/readyz", "/v1/products/acme-01"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "samestyle:not-ready"
+    assert client.get("/livez").status_code == 200
+    with client:
+        assert client.get("/readyz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    assert not [thread for thread in threading.enumerate() if thread.name == "encoder" and not thread.is_alive()]
+
+
+def test_random_paths_and_ids_add_no_series(api: TestClient) -> None:
+    def series() -> set[str]:
+        return {line.rpartition(" ")[0] for line in api.get("/metrics").text.splitlines() if not line.startswith("#")}
+
+    api.get("/nowhere"), api.get("/v1/products/nobody"), api.request("BREW", "/livez"), series()
+    before = series()
+    for number in range(50):
+        api.get(f"/nowhere/{number}")
+        api.get(f"/v1/products/nobody-{number}")
+        api.request(f"BREW{number}", "/livez")
+    assert {name for name in series() - before if "_created" not in name} == set()
+    assert any('route="/v1/products/{product_id}"' in name for name in before)
+
+
+def test_unknown_routes_and_methods_are_problems(api: TestClient) -> None:
+    missing = api.get("/nowhere")
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+    wrong = api.get("/v1/search")
+    assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
+    assert "POST" in wrong.json()["detail"]
+
+
+def test_a_fault_is_a_problem_without_its_innards(shop: Settings, embedder: StandInEncoders) -> None:
+    app = create_app(lambda: load(shop, embedder), cursor_secret=b"x")
+
+    @app.get("/fault")
+    async def fault() -> None:
+        raise RuntimeError("secret innards")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/fault")
+    assert answer.status_code == 500
+    assert answer.json()["type"] == "samestyle:internal"
+    assert "secret" not in answer.text
+
+
+def test_every_answer_carries_the_safe_headers(api: TestClient) -> None:
+    for path in ("/", "/livez", "/nowhere", "/v1/products/acme-01/image"):
+        headers = api.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_openapi_describes_every_error_as_a_problem(api: TestClient) -> None:
+    document: dict[str, Any] = api.get("/openapi.json").json()
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if status.startswith(("4", "5")):
+                    schema = answer["content"]["application/problem+json"]["schema"]["$ref"]
+                    assert schema.endswith("/Problem"), (path, status)
+    assert api.get("/docs").status_code == 200
+
+
+def test_every_error_has_a_status() -> None:
+    def leaves(kind: type[SamestyleError]) -> list[type[SamestyleError]]:
+        return [kind, *(leaf for below in kind.__subclasses__() for leaf in leaves(below))]
+
+    inside = {"SamestyleError", "BundleInvalid", "SnapshotInvalid", "CatalogueInvalid", "ConfigurationError"}
+    for kind in leaves(SamestyleError):
+        status, _ = describe(kind.__new__(kind))
+        assert (status == 500) == (kind.__name__ in inside), kind

@@ -1,0 +1,133 @@
+"""`/v1/products`: browsing, photos and the two tabs."""
+
+import io
+from collections import Counter
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from tests.service.conftest import STYLES
+
+
+def get(api: TestClient, path: str, **params: Any) -> dict[str, Any]:
+    answer = api.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def pages(api: TestClient, **params: Any) -> list[dict[str, Any]]:
+    """All products of a listing, page by page."""
+    products: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = get(api, "/v1/products", **params, **({"cursor": cursor} if cursor else {}))
+        products += page["products"]
+        assert page["total"] >= len(products)
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return products
+
+
+class TestBrowse:
+    @pytest.mark.parametrize("limit", [1, 5, 36, 200])
+    def test_pages_hold_every_product_once(self, api: TestClient, limit: int) -> None:
+        ids = [product["product_id"] for product in pages(api, limit=limit)]
+        assert ids == sorted(ids)
+        assert len(set(ids)) == len(ids) == 3 * STYLES
+
+    def test_sorts_by_price_with_unpriced_last(self, api: TestClient) -> None:
+        up = [product["price"] for product in pages(api, sort="price", limit=7)]
+        down = [product["price"] for product in pages(api, sort="-price", limit=7)]
+        assert up[:24] == sorted(up[:24])
+        assert down[:24] == sorted(down[:24], reverse=True)
+        assert set(up[24:]) == set(down[24:]) == {None}
+
+    def test_filters_and_facets_agree(self, api: TestClient) -> None:
+        page = get(api, "/v1/products", category="Shop > mugs", supplier=["acme", "orion"], limit=200)
+        assert page["total"] == len(page["products"]) == 6
+        facets = {name: {item["value"]: item["count"] for item in items} for name, items in page["facets"].items()}
+        assert facets["supplier_id"] == Counter(product["supplier_id"] for product in page["products"])
+        assert facets["category"] == {"Shop > mugs": 6}
+
+    def test_ground_truth_and_paths_stay_inside(self, api: TestClient) -> None:
+        product = get(api, "/v1/products", limit=1)["products"][0]
+        assert not {"style_id", "images"} & set(product)
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"limit": 0}, {"limit": 201}, {"sort": "colour"}, {"min_price": "nan"}, {"min_price": -1},
+            {"cursor": "made up"}, {"cursor": "WzAsImEiXQ.x"}, {"in_stock": "perhaps"}, {"category": "x" * 2000},
+        ],
+    )  # fmt: skip
+    def test_bad_parameters(self, api: TestClient, params: dict[str, Any]) -> None:
+        answer = api.get("/v1/products", params=params)
+        assert answer.status_code == 400
+        assert answer.json()["type"] == "samestyle:invalid-input"
+
+    def test_a_cursor_of_another_listing_is_refused(self, api: TestClient) -> None:
+        cursor = get(api, "/v1/products", limit=2)["next_cursor"]
+        answer = api.get("/v1/products", params={"cursor": cursor, "sort": "price"})
+        assert answer.status_code == 400
+        assert "Start again" in answer.json()["detail"]
+
+
+class TestProduct:
+    def test_one_product(self, api: TestClient) -> None:
+        product = get(api, "/v1/products/acme-03")
+        assert product["title"] == "lamp design3 from acme"
+        assert product["attributes"] == {"size": "M3"}
+        assert product["image_url"].startswith("/v1/products/acme-03/image?v=")
+
+    @pytest.mark.parametrize("path", ["", "/image", "/similar", "/same-style"])
+    def test_an_unknown_one_is_a_404(self, api: TestClient, path: str) -> None:
+        answer = api.get(f"/v1/products/nobody{path}")
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "samestyle:not-found"
+
+
+class TestPhoto:
+    @pytest.mark.parametrize(("asked", "width"), [(1, 64), (160, 64), (1280, 64), (None, 64)])
+    def test_is_a_jpeg_that_is_never_enlarged(self, api: TestClient, asked: int | None, width: int) -> None:
+        answer = api.get("/v1/products/acme-03/image", params={"w": asked} if asked else {})
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(answer.content)).width == width
+
+    def test_the_url_of_a_hit_may_be_cached_for_good(self, api: TestClient) -> None:
+        url = get(api, "/v1/products/acme-03")["image_url"]
+        first = api.get(url)
+        assert "immutable" in first.headers["cache-control"]
+        again = api.get(url, headers={"if-none-match": first.headers["etag"]})
+        assert again.status_code == 304
+        assert not again.content
+
+    def test_a_product_without_one(self, api: TestClient) -> None:
+        assert get(api, "/v1/products/acme-11")["image_url"] is None
+        assert api.get("/v1/products/acme-11/image").status_code == 404
+
+    @pytest.mark.parametrize("width", ["0", "-1", "100000", "wide"])
+    def test_widths_out_of_bounds(self, api: TestClient, width: str) -> None:
+        assert api.get(f"/v1/products/acme-03/image?w={width}").status_code == 400
+
+
+class TestTabs:
+    def test_same_style_is_the_style_from_other_suppliers(self, api: TestClient) -> None:
+        hits = get(api, "/v1/products/acme-03/same-style")["hits"]
+        assert {hit["product_id"] for hit in hits} == {"kestrel-03", "orion-03"}
+
+    def test_similar_is_below_the_same_style_threshold_and_above_its_own(self, api: TestClient) -> None:
+        hits = get(api, "/v1/products/acme-03/similar", k=36)["hits"]
+        assert hits
+        assert all(0.6 <= hit["score"] < 0.9 for hit in hits)
+        assert not {"acme-03", "kestrel-03", "orion-03"} & {hit["product_id"] for hit in hits}
+
+    def test_similar_finds_k_behind_any_number_of_same_ones(self, api: TestClient) -> None:
+        everything = get(api, "/v1/products/acme-03/similar", k=36)["hits"]
+        assert get(api, "/v1/products/acme-03/similar", k=1)["hits"] == everything[:1]
+
+    @pytest.mark.parametrize("k", [0, 1001, "x"])
+    def test_bad_k(self, api: TestClient, k: Any) -> None:
+        assert api.get("/v1/products/acme-03/similar", params={"k": k}).status_code == 400

@@ -1,0 +1,86 @@
+"""The command line, as a stranger types it."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from catalogue.errors import ConfigurationError
+from catalogue.settings import Settings
+from service.cli import app
+from service.server import bind
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, words)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_help_names_the_commands() -> None:
+    code, text = run("--help")
+    assert code == 0
+    for command in ("build", "serve", "demo", "snapshot"):
+        assert command in text
+
+
+def test_lists_and_verifies_snapshots(shop: Settings) -> None:
+    code, text = run("snapshot", "list", "--data", str(shop.data), "--json")
+    assert code == 0
+    assert [item["name"] for item in json.loads(text)] == ["shop-1"]
+    code, text = run("snapshot", "list", "--data", str(shop.data))
+    assert "shop-1" in text
+    code, text = run("snapshot", "verify", "shop-1", "--data", str(shop.data))
+    assert (code, "36 products" in text) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("build", "nowhere.jsonl", "--name", "s"), "no such file"),
+        (("build", "catalogue.xls", "--name", "s"), "unknown kind"),
+        (("build", "nowhere.jsonl", "--name", "../s"), "cannot name a snapshot"),
+        (("snapshot", "verify", "nothing"), "manifest.json"),
+        (("snapshot", "verify", "../../etc"), "cannot name a snapshot"),
+        (("build", "shop.jsonl", "--name", "s", "--bundle", "/nowhere"), "There is no model bundle at /nowhere"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setenv("SAMESTYLE_DATA", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.jsonl").write_text('{"product_id": "a", "title": "mug"}')
+    code, text = run(*words)
+    assert code == 1
+    assert says in " ".join(text.split())
+    assert "Traceback" not in text
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMESTYLE_CACHE__TTL_S", "soon")
+    code, text = run("snapshot", "list")
+    assert code == 1
+    assert "SAMESTYLE_CACHE__TTL_S" in text
+
+
+class TestBind:
+    def test_a_second_start_on_the_same_port_says_so(self) -> None:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as taken,
+            pytest.raises(ConfigurationError, match="another server"),
+        ):
+            bind("127.0.0.1", taken.getsockname()[1])
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])
+    def test_only_loopback_is_bound(self, host: str) -> None:
+        with pytest.raises(ConfigurationError, match="loopback"):
+            bind(host, 0)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_loopback(self, host: str) -> None:
+        bind(host, 0).close()
