@@ -1,10 +1,11 @@
 """The one place that turns a query into neighbours."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from catalogue.threads import ThreadBudget
 from index import Filters, IndexedProduct, Neighbours, Snapshot, VectorIndex
 from index.products import Sort
 from models import Embedder, ProductInput
-from models.bundle import ModePair
 from service import metrics
 from service.cache import EmbeddingCache, cache_key
 from service.encoding import EncoderQueue
@@ -123,12 +123,12 @@ class Retrieval:
         """The same product, by default from other suppliers only: products at or above the calibrated threshold."""
         own = self.product(product_id).product.supplier_id
         filters = Filters(not_suppliers=(own,)) if other_suppliers and own else Filters()
-        scope = Scope(k=k, filters=filters, min_score=self._threshold("same_style"))
+        scope = Scope(k=k, filters=filters, min_score=self._same_style_from())
         return await self.search(Query(product_id=product_id), scope)
 
     async def similar(self, product_id: str, k: int) -> list[Found]:
         """Products that are alike but not the same: below the same-style threshold, from the similar one up."""
-        scope = Scope(k=k, min_score=self._threshold("similar"), max_score=self._threshold("same_style"))
+        scope = Scope(k=k, min_score=self._threshold("similar", without=-math.inf), max_score=self._same_style_from())
         return await self.search(Query(product_id=product_id), scope)
 
     def product(self, product_id: str) -> IndexedProduct:
@@ -282,12 +282,15 @@ class Retrieval:
         await self._cache.put(key, vector)
         return vector
 
-    def _threshold(self, kind: str) -> float | None:
-        """The calibrated score for product against product, where the bundle has one."""
-        mode: ModePair = "m-m"
-        thresholds = self.embedder.thresholds.get(mode)
+    def _same_style_from(self) -> float:
+        """Without a calibrated threshold nothing is called the same."""
+        return self._threshold("same_style", without=math.inf)
+
+    def _threshold(self, kind: Literal["same_style", "similar"], *, without: float) -> float:
+        """The calibrated score for product against product, or `without` where the bundle has none."""
+        thresholds = self.embedder.thresholds.get("m-m")
         calibrated = getattr(thresholds, kind, None)
-        return calibrated.score if calibrated is not None else None
+        return calibrated.score if calibrated is not None else without
 
 
 def _only(name: str, item: ProductInput) -> ProductInput:

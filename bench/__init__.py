@@ -1,0 +1,1 @@
+"""Measurements: commands that print figures, never tests that depend on the clock."""

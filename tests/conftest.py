@@ -1,0 +1,53 @@
+"""What every test may ask for: real servers, found or skipped (under CI: failed), and stopped however the run ends."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.servers.browser import open_browser, require_chromium
+from tests.servers.postgres import Postgres, find_postgres
+from tests.servers.valkey import Valkey, find_valkey
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    with Valkey(find_valkey()) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey) -> Valkey:
+    """A running, empty Valkey; a test may pause or kill it."""
+    valkey_server.reset()
+    return valkey_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with Postgres(find_postgres()) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Iterator[str]:
+    """The SQLAlchemy address of an empty database."""
+    postgres_server.reset()
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    return require_chromium()
+
+
+@pytest.fixture
+def browser(chromium: str) -> Iterator[Browser]:
+    with open_browser(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Page:
+    return browser.new_page()

@@ -1,0 +1,143 @@
+"""Real requests to the real process on a real snapshot."""
+
+import base64
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from catalogue import Product, demo
+from catalogue.readers import CatalogueRow, read_catalogue
+from tests.e2e.conftest import SAMESTYLE, Gateway
+from tests.servers.process import free_port
+from tests.servers.valkey import Valkey
+
+PRODUCTS: list[Product] = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+HELD_OUT = [product for product in PRODUCTS if product.style_id is not None and demo.is_held_out(product.style_id)]
+STYLES = {product.product_id: product.style_id for product in PRODUCTS}
+
+
+@pytest.fixture(scope="module")
+def client(gateway: Gateway) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        yield client
+
+
+def photo_of(product: Product) -> bytes:
+    return (demo.CATALOGUE.parent / product.images[0]).read_bytes()
+
+
+def hits(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["hits"]
+    return found
+
+
+def share_with_style_in_first(count: int, answers: list[tuple[Product, list[dict[str, Any]]]]) -> float:
+    """Recall@count over the wire: how many queries have a product of their style among the first hits."""
+    found = [
+        any(STYLES[hit["product_id"]] == query.style_id for hit in answer if hit["product_id"] != query.product_id)
+        for query, answer in answers
+    ]
+    assert all(len(answer) == count for _, answer in answers)
+    return sum(found) / len(found)
+
+
+def test_by_product_id(client: httpx.Client) -> None:
+    answers = []
+    for product in HELD_OUT:
+        answer = hits(client.post("/v1/search", json={"product_id": product.product_id, "k": 5}))
+        assert product.product_id not in {hit["product_id"] for hit in answer}
+        answers.append((product, answer))
+    assert share_with_style_in_first(5, answers) >= 0.8
+
+
+def test_by_uploaded_photo(client: httpx.Client) -> None:
+    for product in HELD_OUT[:8]:
+        form = {"k": "3", "weights": json.dumps({"fused": 1})}
+        answer = hits(client.post("/v1/search/upload", files={"image": photo_of(product)}, data=form))
+        assert answer[0]["product_id"] == product.product_id  # its own photo
+
+
+def test_by_base64_photo_equals_the_upload(client: httpx.Client) -> None:
+    image = photo_of(HELD_OUT[0])
+    uploaded = hits(client.post("/v1/search/upload", files={"image": image}))
+    encoded = base64.b64encode(image).decode()
+    assert hits(client.post("/v1/search", json={"image": encoded})) == uploaded
+
+
+def test_by_words(client: httpx.Client) -> None:
+    for product in HELD_OUT[:8]:
+        found = hits(client.post("/v1/search", json={"text": product.title, "k": 3}))
+        assert product.product_id in {hit["product_id"] for hit in found}
+
+
+def test_by_photo_and_words(client: httpx.Client) -> None:
+    for product in HELD_OUT[:8]:
+        form = {"text": product.title, "k": "3", "explain": "true"}
+        answer = hits(client.post("/v1/search/upload", files={"image": photo_of(product)}, data=form))
+        assert answer[0]["product_id"] == product.product_id
+        assert sum(answer[0]["explain"].values()) == pytest.approx(answer[0]["score"], abs=1e-4)
+
+
+def test_the_tabs_and_photos_of_a_product(client: httpx.Client) -> None:
+    product = HELD_OUT[0]
+    for hit in hits(client.get(f"/v1/products/{product.product_id}/same-style")):
+        assert hit["supplier_id"] != product.supplier_id
+    similar = hits(client.get(f"/v1/products/{product.product_id}/similar"))
+    assert similar
+    photo = client.get(similar[0]["image_url"])
+    assert photo.headers["content-type"] == "image/jpeg"
+    assert photo.content[:2] == b"\xff\xd8"
+
+
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(client: httpx.Client) -> None:
+    def ask(words: str) -> list[dict[str, Any]]:
+        return hits(client.post("/v1/search", json={"text": words, "k": 5}))
+
+    titles = [product.title for product in PRODUCTS[:24]]
+    alone = [ask(title) for title in titles]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, [title + "." for title in titles]))
+    unlike = [ask(title + ".") for title in titles]  # from the cache: what was encoded together
+    assert unlike == together
+    for one, other in zip(alone, together, strict=True):
+        for left, right in zip(one, other, strict=True):
+            assert left["score"] == pytest.approx(right["score"], abs=1e-4)
+
+
+def test_a_term_ends_it_in_good_order_and_a_second_start_says_the_port_is_taken(demo_data: Path) -> None:
+    with Gateway(demo_data) as server:
+        second = subprocess.run(
+            [SAMESTYLE, "serve", "--data", str(demo_data), "--port", str(server.port)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert second.returncode == 1
+        assert "another server" in " ".join(second.stderr.split())
+        process = server._process
+        assert process is not None
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def test_without_a_snapshot_it_says_what_to_run(tmp_path: Path) -> None:
+    command = [SAMESTYLE, "serve", "--data", str(tmp_path), "--port", str(free_port())]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 1
+    assert "samestyle build" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_gateways_share_embeddings_through_redis(demo_data: Path, valkey: Valkey) -> None:
+    settings = {"CACHE__REDIS_URL": valkey.url, "CACHE__REDIS_TIMEOUT_S": "1"}
+    query = {"text": "a mug nobody asked for yet", "k": 5}
+    with Gateway(demo_data, **settings) as first, Gateway(demo_data, **settings) as second:
+        one = hits(httpx.post(f"{first.url}/v1/search", json=query))
+        assert 'outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
+        assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one
+        assert 'outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text
