@@ -22,6 +22,7 @@ _MAX_JPEG_SIDE: Final = 65_500
 """What libjpeg can write."""
 
 Image.MAX_IMAGE_PIXELS = None  # our own limits below depend on the format and raise our own error
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # a stranger's odd EXIF is nobody's news
 
 
 def decode_image(data: bytes, *, min_side: int | None = None) -> Image.Image:
@@ -33,14 +34,12 @@ def decode_image(data: bytes, *, min_side: int | None = None) -> Image.Image:
     Raises UndecodableImage for bytes that are no photo or end too early, TooLarge over the pixel limits.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stranger's odd EXIF or ICC block is not our warning
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_size(image)
-            if min_side is not None:
-                _draft(image, min_side)
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_size(image)
+        if min_side is not None:
+            _draft(image, min_side)
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
     except InvalidInput:
         raise
     except Exception as error:  # Pillow's plugins raise SyntaxError, struct.error, EOFError, ... for broken files

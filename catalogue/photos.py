@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -57,10 +58,12 @@ def load_photo(source: str, folder: str | Path) -> bytes:
     try:
         if source.startswith(("http://", "https://")):
             return _fetch(source)
-        location = source if "://" in source else str(Path(folder) / source)
-        with fsspec.open(location, "rb") as file:
+        path = Path(folder, source)
+        with fsspec.open(source, "rb") if "://" in source else path.open("rb") as file:
             data: bytes = file.read(MAX_PHOTO_BYTES + 1)
-    except (OSError, ValueError, ImportError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except InvalidInput:
+        raise
+    except Exception as error:  # whatever the file systems behind fsspec raise
         raise InvalidInput(f"photo {source!r} cannot be read: {error}") from error
     _check_size(data, source)
     return data
@@ -68,11 +71,14 @@ def load_photo(source: str, folder: str | Path) -> bytes:
 
 def _fetch(url: str) -> bytes:
     parts = bytearray()
+    deadline = time.monotonic() + FETCH_TIMEOUT_S
     with httpx.stream("GET", url, timeout=FETCH_TIMEOUT_S, follow_redirects=True) as answer:
         answer.raise_for_status()
         for part in answer.iter_bytes():
             parts += part
             _check_size(parts, url)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not complete after {FETCH_TIMEOUT_S:g} s")
     return bytes(parts)
 
 

@@ -1,5 +1,6 @@
 """Catalogue files (CSV, JSON Lines, Parquet) read row by row; a bad row is reported and never stops the rest."""
 
+import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from catalogue.errors import CatalogueInvalid
 from catalogue.product import Product, optional_number
@@ -62,7 +65,7 @@ def read_catalogue(path: Path) -> Iterator[CatalogueRow | RowProblem]:
                 yield RowProblem(line, None, "error", row)
             else:
                 yield from _parse(line, row)
-    except (OSError, ArrowException, csv.Error) as error:
+    except (OSError, UnicodeError, ArrowException, csv.Error) as error:
         raise CatalogueInvalid(f"{path}: cannot be read: {error}") from error
 
 
@@ -75,13 +78,17 @@ def count_rows(path: Path) -> int | None:
             return None
         with path.open("rb") as file:
             lines = sum(1 for line in file if line.strip())
-    except (OSError, ArrowException):
+    except (OSError, UnicodeError, ArrowException):
         return None
     return max(0, lines - 1) if path.suffix.lower() == ".csv" else lines
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     with path.open("rb") as file:
+        head = file.read(4096).removeprefix(codecs.BOM_UTF8)
+        if b"\0" in head and not head.lstrip().startswith(b"{"):
+            raise CatalogueInvalid(f"{path}: is binary, not JSON Lines in UTF-8")
+        file.seek(0)
         number = 0
         while line := file.readline(MAX_LINE_BYTES):
             number += 1
@@ -90,7 +97,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                     pass
                 yield number, f"the line is over {MAX_LINE_BYTES:,} bytes"
             elif line.strip():
-                yield number, _json_object(line)
+                yield number, _json_object(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
 
 
 def _json_object(line: bytes) -> Mapping[str, Any] | str:
@@ -104,14 +111,23 @@ def _json_object(line: bytes) -> Mapping[str, Any] | str:
 def _read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     csv.field_size_limit(MAX_LINE_BYTES)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = csv.DictReader(file, strict=True)
-        if "product_id" not in (rows.fieldnames or ()):
+        rows = csv.reader(file, strict=True)
+        header = next(rows, [])
+        if "product_id" not in header:
             raise CatalogueInvalid(f"{path}: the first line must name the columns, product_id among them")
-        for row in rows:
-            if None in row:
-                yield rows.line_num, f"{len(row[None])} cells more than the header has; is a comma unquoted?"
-            else:
-                yield rows.line_num, row
+        while True:
+            line = rows.line_num + 1
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, f"not CSV: {error}"
+                continue
+            if len(cells) > len(header):
+                yield line, f"{len(cells) - len(header)} cells more than the header has; is a comma unquoted?"
+            elif cells:
+                yield line, dict(zip(header, cells, strict=False))
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -120,9 +136,20 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         if "product_id" not in file.schema_arrow.names:
             raise CatalogueInvalid(f"{path}: has no column product_id")
         for batch in file.iter_batches(batch_size=256):
-            for row in batch.to_pylist():
+            for row in _parquet_rows(batch):
                 number += 1
                 yield number, row
+
+
+def _parquet_rows(batch: pa.RecordBatch) -> Iterator[Mapping[str, Any] | str]:
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError):  # text that is no UTF-8, a date no calendar has: only that row is lost
+        for at in range(batch.num_rows):
+            try:
+                yield batch.slice(at, 1).to_pylist()[0]
+            except (ValueError, OverflowError) as error:
+                yield f"cannot be read: {error}"
 
 
 _READERS: Final[Mapping[str, Callable[[Path], Iterator[tuple[int, Mapping[str, Any] | str]]]]] = {
@@ -135,27 +162,44 @@ _READERS: Final[Mapping[str, Callable[[Path], Iterator[tuple[int, Mapping[str, A
 
 def _parse(line: int, row: Mapping[str, Any]) -> Iterator[CatalogueRow | RowProblem]:
     """One row; first the warnings of its optional fields, then the row itself or its error."""
-    product_id = None if row.get("product_id") is None else str(row["product_id"])
     fields: dict[str, Any] = {"attributes": {}}
+    absent: list[str] = []
     for name, value in row.items():
         try:
             _read_field(name, value, fields)
-        except ValueError as error:
-            yield RowProblem(line, product_id, "warning", f"{name}: {error}; taken as absent")
+        except (ValueError, RecursionError) as error:
+            absent.append(f"{name}: {error}")
     photo = fields.pop("photo", None)
     if photo is not None and not fields.get("images"):
         fields["images"] = ("image_jpeg",)
+    product_id = fields.get("product_id", "")[:128] or None
+    read: CatalogueRow | RowProblem
     try:
-        yield CatalogueRow(line, Product.model_validate(fields), photo)
+        read = CatalogueRow(line, _product(fields, absent), photo)
     except ValidationError as error:
-        yield RowProblem(line, product_id, "error", _first_reason(error))
+        read = RowProblem(line, product_id, "error", _first_reason(error))
+    for reason in absent:
+        yield RowProblem(line, product_id, "warning", f"{_short(reason)}; taken as absent")
+    yield read
+
+
+def _product(fields: Mapping[str, Any], absent: list[str]) -> Product:
+    """Leave out optional fields over their limits and say so in `absent`; raises ValidationError."""
+    try:
+        return Product.model_validate(fields)
+    except ValidationError as error:
+        unfit = {str(part["loc"][0]): str(part["msg"]) for part in _parts(error) if part["loc"]}
+        if not unfit or "product_id" in unfit:
+            raise
+    absent += [f"{name}: {reason}" for name, reason in unfit.items()]
+    return Product.model_validate({name: value for name, value in fields.items() if name not in unfit})
 
 
 def _read_field(name: str, value: Any, fields: dict[str, Any]) -> None:
     """Put one column into `fields`; raises ValueError for an optional one that cannot be read."""
     if value is None or value == "":
         return
-    if name == "image_jpeg":
+    if name == "image_jpeg" or (name == "image" and isinstance(value, bytes)):
         if not isinstance(value, bytes):
             raise ValueError("not bytes")
         fields["photo"] = value
@@ -164,13 +208,22 @@ def _read_field(name: str, value: Any, fields: dict[str, Any]) -> None:
     elif name == "in_stock":
         fields["in_stock"] = _boolean(value)
     elif name in {"images", "image"}:
-        fields.setdefault("images", _images(value))
+        fields["images"] = fields.get("images") or _images(value)
     elif name == "attributes":
         fields["attributes"].update(_attributes(value))
     elif name in _FIELDS:
-        fields[name] = str(value)
+        fields[name] = _text(value)
     elif not isinstance(value, bytes):
         fields["attributes"][name] = _attribute(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, dict)):
+        raise ValueError("neither text nor a number")
+    if isinstance(value, bytes):
+        return value.decode()
+    whole = isinstance(value, float) and value.is_integer()  # Parquet holds whole numbers with gaps as floats
+    return str(int(value) if whole else value)
 
 
 def _boolean(value: Any) -> bool:
@@ -203,11 +256,19 @@ def _attributes(value: Any) -> dict[str, str]:
 
 
 def _attribute(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (bool, list, dict)) else _text(value)
 
 
 def _first_reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = _parts(error)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
+
+
+def _parts(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_input=False, include_context=False)
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= 300 else f"{reason[:300]}…"

@@ -20,15 +20,15 @@ from index.filters import Filters
 
 SCHEMA: Final = pa.schema(
     [
-        ("product_id", pa.string()),
+        ("product_id", pa.large_string()),  # large: millions of products pass the 2 GB of 32-bit offsets
         ("id_hash", pa.uint64()),
-        ("title", pa.string()),
+        ("title", pa.large_string()),
         ("category", pa.dictionary(pa.int32(), pa.string())),
         ("supplier_id", pa.dictionary(pa.int32(), pa.string())),
         ("price", pa.float64()),
         ("in_stock", pa.bool_()),
         ("photo", pa.string()),
-        ("document", pa.binary()),
+        ("document", pa.large_binary()),
     ]
 )
 Sort = Literal["product_id", "price", "-price", "title"]
@@ -45,7 +45,7 @@ class IndexedProduct(BaseModel):
 
 def id_hash(product_id: str) -> int:
     """A stable 64-bit hash: it picks the shard and finds the row."""
-    return int.from_bytes(hashlib.blake2b(product_id.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(product_id.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
 
 
 def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
@@ -62,10 +62,7 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
         "photo": [item.photo for item in items],
         "document": [product.model_dump_json(exclude_defaults=True).encode() for product in products],
     }
-    arrays = [
-        pa.array(columns[field.name]).cast(field.type) if len(items) else pa.array([], field.type) for field in SCHEMA
-    ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
 class ProductTable:

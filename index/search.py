@@ -18,7 +18,9 @@ class Neighbours:
 
 
 _MARGIN: Final = 16
-"""Fetched beyond k, so that rounding the vectors to float16 cannot push one of the k best out."""
+"""Fetched beyond k at first; more as long as a tie with the k-th may have been cut off."""
+_SAME: Final = 1e-5
+"""Scores nearer than this may be equal but for the order of summation."""
 
 
 class VectorIndex(Protocol):
@@ -49,16 +51,16 @@ class FlatIndex:
             found.append(first + _search_shard(shard, query, k, rows))
             first += shard.ntotal
         candidates = np.concatenate(found) if found else np.empty(0, np.int64)
-        scores = self._vectors[candidates].astype(np.float32) @ query
+        scores = np.clip(self._vectors[candidates].astype(np.float32) @ query, -1.0, 1.0)
         best = np.lexsort((candidates, -scores))[:k]
-        return Neighbours(candidates[best], np.clip(scores[best], -1.0, 1.0))
+        return Neighbours(candidates[best], scores[best])
 
 
 def _search_shard(
     shard: faiss.Index, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
-    """Row numbers within the shard."""
-    k = min(k + _MARGIN, shard.ntotal)
+    """Row numbers within the shard: the k best and every row that ties with the last of them."""
+    k = min(k, shard.ntotal)
     if k == 0:
         return np.empty(0, np.int64)
     parameters = None
@@ -66,6 +68,10 @@ def _search_shard(
         bits = np.packbits(allowed, bitorder="little")
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
         parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # made by SWIG from keywords
-    _, rows = shard.search(query[np.newaxis], k, params=parameters)
-    found: NDArray[np.int64] = rows[0][rows[0] >= 0]
-    return found
+    fetch = min(k + _MARGIN, shard.ntotal)
+    while True:
+        scores, rows = shard.search(query[np.newaxis], fetch, params=parameters)
+        if fetch == shard.ntotal or scores[0, -1] < min(scores[0, k - 1], 1.0) - _SAME:
+            found: NDArray[np.int64] = rows[0][rows[0] >= 0]
+            return found
+        fetch = min(8 * fetch, shard.ntotal)

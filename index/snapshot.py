@@ -15,15 +15,15 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import faiss
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
@@ -54,9 +54,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int
+    schema_version: int = Field(ge=1)
     name: SnapshotName
-    created_at: datetime
+    created_at: AwareDatetime
     model: str
     fingerprint: str
     variant: str
@@ -64,11 +64,17 @@ class Manifest(BaseModel):
     metric: Literal["inner_product"] = "inner_product"
     fields: tuple[FieldName, ...]
     products: int = Field(ge=0)
-    shards: int = Field(ge=1)
+    shards: int = Field(ge=1, le=1_000)
     index_type: Literal["flat"] = "flat"
     recall_at_10: float = Field(description="against exact search, on the canary's queries")
     journal_position: int = 0
     files: dict[str, FileEntry]
+
+
+class _Schema(BaseModel):
+    """The one part of a manifest that every version can read."""
+
+    schema_version: int
 
 
 class Snapshot:
@@ -81,9 +87,8 @@ class Snapshot:
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
         for field in manifest.fields:
-            self._vectors[field] = np.load(path / "vectors" / f"{field}.npy", mmap_mode="r", allow_pickle=False)
-            shards = [faiss.read_index(str(path / shard_file(field, shard))) for shard in range(manifest.shards)]
-            self._indexes[field] = FlatIndex(shards, self._vectors[field])
+            self._vectors[field] = np.lib.format.open_memmap(path / "vectors" / f"{field}.npy", mode="r")
+            self._indexes[field] = FlatIndex(_read_shards(path, manifest, field), self._vectors[field])
 
     @classmethod
     def open(cls, path: Path, *, fingerprint: str) -> "Snapshot":
@@ -102,7 +107,7 @@ class Snapshot:
             snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet"))
             snapshot._check_structure()
             snapshot._check_canary()
-        except (OSError, ValueError, KeyError, IndexError, RuntimeError, pa.ArrowException) as error:
+        except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
         return snapshot
 
@@ -126,8 +131,10 @@ class Snapshot:
                 raise ValueError(f"vectors of {field} are {vectors.dtype} {vectors.shape}, not float16 ({rows}, {dim})")
 
     def _check_canary(self) -> None:
-        with np.load(self.path / "canary.npz", allow_pickle=False) as canary:
+        with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
             queries, expected = canary["queries"], canary["scores"]
+        if len(queries) != min(CANARY_QUERIES, len(self.products)):
+            raise ValueError(f"the canary has {len(queries)} queries")
         for query, scores in zip(queries, expected, strict=True):
             found = self._indexes["fusion"].search(query, CANARY_K).scores
             if len(found) != len(scores) or not np.allclose(found, scores, atol=1e-4):
@@ -151,7 +158,11 @@ def snapshot_path(root: Path, name: str) -> Path:
 def read_manifest(path: Path) -> Manifest:
     """Read and check `manifest.json`; raises SnapshotInvalid."""
     try:
-        manifest = Manifest.model_validate_json((path / "manifest.json").read_bytes())
+        text = (path / "manifest.json").read_bytes()
+        schema = _Schema.model_validate_json(text).schema_version
+        if schema > SCHEMA_VERSION:
+            raise _invalid(path, f"has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle")
+        manifest = Manifest.model_validate_json(text)
     except OSError as error:
         raise _invalid(path, f"has no readable manifest.json ({error.strerror})") from None
     except ValidationError as error:
@@ -159,10 +170,8 @@ def read_manifest(path: Path) -> Manifest:
         raise _invalid(path, f"manifest.json: {first['loc']}: {first['msg']}") from None
     if manifest.name != path.name:
         raise _invalid(path, f"says it is {manifest.name}; a snapshot must not be renamed")
-    if manifest.schema_version > SCHEMA_VERSION:
-        raise _invalid(
-            path, f"has schema {manifest.schema_version}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle"
-        )
+    if "fusion" not in manifest.fields:
+        raise _invalid(path, "manifest.json: has no field fusion")
     return manifest
 
 
@@ -175,9 +184,13 @@ def check_files(path: Path, manifest: Manifest) -> None:
         raise _invalid(path, f"manifest.json does not list {', '.join(sorted(missing))}")
     for name, entry in manifest.files.items():
         file = path / name
-        if not file.resolve().is_relative_to(path.resolve()):
+        try:
+            inside = file.resolve().is_relative_to(path.resolve())
+            size = file.stat().st_size if file.is_file() else -1
+        except (OSError, ValueError, RuntimeError) as error:  # a name no file can have, a link to itself
+            raise _invalid(path, f"names the file {name[:100]!r}, which cannot be looked at: {error}") from None
+        if not inside:
             raise _invalid(path, f"names the file {name}, outside its directory")
-        size = file.stat().st_size if file.is_file() else -1
         if size != entry.bytes:
             raise _invalid(path, f"{name} is missing" if size < 0 else f"{name} has {size} bytes, not {entry.bytes}")
 
@@ -187,7 +200,11 @@ def verify(path: Path) -> Manifest:
     manifest = read_manifest(path)
     check_files(path, manifest)
     for name, entry in manifest.files.items():
-        if sha256_file(path / name) != entry.sha256:
+        try:
+            digest = sha256_file(path / name)
+        except OSError as error:
+            raise _invalid(path, f"{name} cannot be read ({error.strerror})") from None
+        if digest != entry.sha256:
             raise _invalid(path, f"{name} is corrupt: its SHA-256 differs from the manifest's")
     return manifest
 
@@ -205,11 +222,12 @@ def write_snapshot(
     """Write `<root>/<name>` whole or not at all; returns its path.
 
     `vectors` holds unit rows float32 [n, dim] per field, in the order of `items`; `fusion` is required.
-    Raises InvalidInput when a snapshot of that name is there.
+    Raises InvalidInput when a snapshot of that name is there, ValueError for vectors that are not one for each item.
     """
     target = snapshot_path(root, name)
     if target.exists():
         raise InvalidInput(f"A snapshot named {name} is there already: {target}. Choose another --name.")
+    _check_vectors(items, vectors)
     root.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
     try:
@@ -272,9 +290,35 @@ def newest_valid(root: Path, *, fingerprint: str) -> tuple[Snapshot | None, list
     return None, refused
 
 
+def _check_vectors(items: Sequence[IndexedProduct], vectors: Mapping[FieldName, NDArray[np.float32]]) -> None:
+    """A vector too many or a product id twice would give somebody else's product with a good score."""
+    if len({item.product.product_id for item in items}) != len(items):
+        raise ValueError("a product id is there twice")
+    if "fusion" not in vectors:
+        raise ValueError("vectors of fusion are required")
+    shape = (len(items), vectors["fusion"].shape[1])
+    for field, rows in vectors.items():
+        if rows.shape != shape:
+            raise ValueError(f"vectors of {field} are {rows.shape}, not {shape}")
+        if not np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-3):
+            raise ValueError(f"vectors of {field} are not all of length 1")
+
+
+def _read_shards(path: Path, manifest: Manifest, field: str) -> list[faiss.Index]:
+    shards = [faiss.read_index(str(path / shard_file(field, shard))) for shard in range(manifest.shards)]
+    rows = sum(shard.ntotal for shard in shards)
+    if rows != manifest.products or any(shard.d != manifest.dim for shard in shards):
+        raise ValueError(f"shards of {field} hold {rows} vectors of {[shard.d for shard in shards]} dimensions")
+    if any(shard.metric_type != faiss.METRIC_INNER_PRODUCT for shard in shards):
+        raise ValueError(f"shards of {field} do not compare by inner product")
+    return shards
+
+
 def _write_field(work: Path, field: FieldName, rows: NDArray[np.float32], sizes: NDArray[np.intp]) -> None:
-    np.save(work / "vectors" / f"{field}.npy", rows.astype(np.float16), allow_pickle=False)
-    for shard, part in enumerate(np.split(rows, np.cumsum(sizes)[:-1])):
+    """The shards hold what is stored, not what was rounded away: else they rank near-duplicates differently."""
+    stored = rows.astype(np.float16)
+    np.save(work / "vectors" / f"{field}.npy", stored, allow_pickle=False)
+    for shard, part in enumerate(np.split(stored, np.cumsum(sizes)[:-1])):
         flat = faiss.IndexFlatIP(rows.shape[1])
         flat.add(np.ascontiguousarray(part, dtype=np.float32))
         faiss.write_index(flat, str(work / shard_file(field, shard)))

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from catalogue.errors import DeadlineExceeded, InvalidInput, NotFound
 from catalogue.photos import PhotoStore
+from catalogue.product import Product
 from catalogue.threads import ThreadBudget
+from catalogue.variants import contradict
 from index import Filters, IndexedProduct, Neighbours, Snapshot, VectorIndex
 from index.products import Sort
 from models import Embedder, ProductInput
@@ -41,14 +43,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where it is looked for, and how much of it is answered; `max_score` is exclusive."""
+    """Where it is looked for, and how much of it is answered; `keep` judges a row and its score."""
 
     k: int = 10
     target: str = "fusion"
     filters: Filters = field(default_factory=Filters)
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
-    max_score: float | None = None
+    keep: Callable[[int, float], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,22 @@ class Retrieval:
         return await self._within_deadline(lambda: self._search(query, scope))
 
     async def same_style(self, product_id: str, k: int, *, other_suppliers: bool = True) -> list[Found]:
-        """The same product, by default from other suppliers only: products at or above the calibrated threshold."""
-        own = self.product(product_id).product.supplier_id
-        filters = Filters(not_suppliers=(own,)) if other_suppliers and own else Filters()
-        scope = Scope(k=k, filters=filters, min_score=self._same_style_from())
+        """The same product, by default from other suppliers only.
+
+        Products at or above the calibrated threshold, less those whose declared variant contradicts the product's.
+        """
+        own = self.product(product_id).product
+        without_own = other_suppliers and own.supplier_id
+        filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
+        floor = self._same_style_from()
+        scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda row, score: self._is_same(own, row, score))
         return await self.search(Query(product_id=product_id), scope)
 
     async def similar(self, product_id: str, k: int) -> list[Found]:
-        """Products that are alike but not the same: below the same-style threshold, from the similar one up."""
-        scope = Scope(k=k, min_score=self._threshold("similar", without=-math.inf), max_score=self._same_style_from())
+        """Products that are alike but not the same: another variant, or below the same-style threshold."""
+        own = self.product(product_id).product
+        floor = self._threshold("similar", without=-math.inf)
+        scope = Scope(k=k, min_score=floor, keep=lambda row, score: not self._is_same(own, row, score))
         return await self.search(Query(product_id=product_id), scope)
 
     def product(self, product_id: str) -> IndexedProduct:
@@ -189,7 +198,7 @@ class Retrieval:
     def _look_up(
         self, index: VectorIndex, query: Vector, scope: Scope, excluded: frozenset[str]
     ) -> list[tuple[int, float]]:
-        """Rows and scores; fetches more as long as exclusions or a ceiling on scores leave fewer than `k`."""
+        """Rows and scores; fetches more as long as exclusions and `keep` leave fewer than `k`."""
         with metrics.stage("search"):
             allowed = None if scope.filters.is_open else self.snapshot.products.mask(scope.filters)
             fetch = scope.k + len(excluded)
@@ -203,16 +212,14 @@ class Retrieval:
                 fetch *= 4
 
     def _choose(self, found: Neighbours, scope: Scope, excluded: frozenset[str]) -> list[tuple[int, float]]:
-        kept = np.ones(len(found.rows), np.bool_)
-        if scope.min_score is not None:
-            kept &= found.scores >= scope.min_score
-        if scope.max_score is not None:
-            kept &= found.scores < scope.max_score
         chosen: list[tuple[int, float]] = []
-        for row, score in zip(found.rows[kept].tolist(), found.scores[kept].tolist(), strict=True):
-            if len(chosen) == scope.k:
+        for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
+            below = scope.min_score is not None and score < scope.min_score
+            if below or len(chosen) == scope.k:
                 break
-            if not excluded or self.snapshot.products.id_of(row) not in excluded:
+            if excluded and self.snapshot.products.id_of(row) in excluded:
+                continue
+            if scope.keep is None or scope.keep(row, score):
                 chosen.append((row, score))
         return chosen
 
@@ -281,6 +288,9 @@ class Retrieval:
         vector = await self._encoder.embed(item)
         await self._cache.put(key, vector)
         return vector
+
+    def _is_same(self, own: Product, row: int, score: float) -> bool:
+        return score >= self._same_style_from() and not contradict(own, self.snapshot.products.get(row).product)
 
     def _same_style_from(self) -> float:
         """Without a calibrated threshold nothing is called the same."""

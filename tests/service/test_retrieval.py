@@ -1,17 +1,21 @@
 """What the HTTP tests cannot see of retrieval."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
+from catalogue import Product
 from catalogue.errors import DeadlineExceeded
 from catalogue.settings import Settings
 from models import Prepared, StandInEncoders
 from models.embedder import Vectors
+from service.build import build
 from service.retrieval import Query, Retrieval, Scope
 from tests.service.conftest import load
 
@@ -36,6 +40,13 @@ class Counting(StandInEncoders):
     def encode(self, items: Sequence[Prepared]) -> Vectors:
         self.encoded += len(items)
         return super().encode(items)
+
+
+class Blurred(StandInEncoders):
+    """Reads titles only, so that variants look the same."""
+
+    def product_text(self, product: Product) -> str:
+        return product.title
 
 
 def with_retrieval(shop: Settings, embedder: StandInEncoders, work: Callable[[Retrieval], Awaitable[Result]]) -> Result:
@@ -100,3 +111,27 @@ def test_the_vector_of_a_stored_product_is_unit(shop: Settings) -> None:
             assert np.linalg.norm(retrieval._stored(row)) == pytest.approx(1, abs=1e-6)
 
     with_retrieval(shop, StandInEncoders(), ask)
+
+
+def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) -> None:
+    rows = [
+        {"product_id": f"{supplier}-{size}", "title": "hex bolt zinc", "supplier_id": supplier, "attributes": declared}
+        for supplier, size, declared in [
+            ("acme", "m6", {"thread": "M6"}),
+            ("kestrel", "m6", {"thread": "m 6"}),
+            ("kestrel", "m8", {"thread": "M8"}),
+            ("orion", "any", {}),
+        ]
+    ]
+    catalogue = tmp_path / "bolts.jsonl"
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = Blurred()
+    build(catalogue, tmp_path / "data", "bolts", embedder, decode_threads=1)
+
+    async def ask(retrieval: Retrieval) -> None:
+        same = {found.item.product.product_id for found in await retrieval.same_style("acme-m6", 10)}
+        similar = {found.item.product.product_id for found in await retrieval.similar("acme-m6", 10)}
+        assert same == {"kestrel-m6", "orion-any"}
+        assert similar == {"kestrel-m8"}
+
+    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)

@@ -1,0 +1,60 @@
+"""Whether two listings declare themselves different variants: M6 and M8, 10 µF and 100 µF, red and blue."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from catalogue.product import Product
+
+NAMES: Final = frozenset({"color", "colour", "size", "pattern", "print", "motif", "model", "part number"})
+"""Attributes that tell variants apart whatever their value; any other does where its value holds a number."""
+TOLERANCE: Final = 0.02
+"""Suppliers round when they convert: 1.57 in and 40 mm are one length."""
+
+_QUANTITY: Final = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,]+)\s*")
+_UNITS: Final[Mapping[str, tuple[str, float]]] = {
+    "mm": ("m", 1e-3), "cm": ("m", 1e-2), "m": ("m", 1.0), "in": ("m", 0.0254), "inch": ("m", 0.0254),
+    '"': ("m", 0.0254), "″": ("m", 0.0254), "ft": ("m", 0.3048),
+    "ml": ("l", 1e-3), "cl": ("l", 1e-2), "l": ("l", 1.0), "fl.oz": ("l", 0.0295735),
+    "mg": ("g", 1e-3), "g": ("g", 1.0), "kg": ("g", 1e3), "oz": ("g", 28.3495), "lb": ("g", 453.592),
+    "pf": ("f", 1e-12), "nf": ("f", 1e-9), "µf": ("f", 1e-6), "μf": ("f", 1e-6), "uf": ("f", 1e-6),
+    "ω": ("ω", 1.0), "ohm": ("ω", 1.0), "kω": ("ω", 1e3), "kohm": ("ω", 1e3),
+}  # fmt: skip
+
+
+def contradict(one: Product, other: Product) -> bool:
+    """Whether both declare a variant attribute and its values cannot both be true of one product.
+
+    What only one of them declares proves nothing, and free text ("steel", "zinc-plated steel") neither.
+    """
+    theirs = {name.casefold(): value for name, value in other.attributes.items()}
+    return any(
+        name.casefold() in theirs and _differ(name.casefold(), value, theirs[name.casefold()])
+        for name, value in one.attributes.items()
+    )
+
+
+def _differ(name: str, one: str, other: str) -> bool:
+    if name not in NAMES and not (re.search(r"\d", one) and re.search(r"\d", other)):
+        return False
+    left, right = _quantity(one), _quantity(other)
+    if left is not None and right is not None and left[0] == right[0]:
+        return not math.isclose(left[1], right[1], rel_tol=TOLERANCE)
+    return _plain(one) != _plain(other)
+
+
+def _quantity(text: str) -> tuple[str, float] | None:
+    """The dimension and size of a value such as `40 mm`; None for anything else."""
+    match = _QUANTITY.fullmatch(text.casefold())
+    unit = _UNITS.get(match.group(2)) if match else None
+    if match is None or unit is None:
+        return None
+    try:
+        return unit[0], float(match.group(1).replace(",", ".")) * unit[1]
+    except ValueError:
+        return None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", text.casefold())
