@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import signal
 import socket
 import sys
 from typing import Final
@@ -24,6 +25,9 @@ def run(settings: Settings) -> None:
     Raises ConfigurationError for an address that cannot or must not be bound, and what loading raises.
     """
     _configure_logs()
+    # uvicorn drains first and then raises the signal again; a drained process has ended well
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     listener = bind(settings.host, settings.port)
     embedder = load_embedder(settings)
     retrieval = load_retrieval(settings, embedder)
