@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 
 from service import problems
 from service.middleware import Admission, BodyLimit, Observed
@@ -25,7 +26,8 @@ def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAP
         app.state.stopping = True
         await app.state.retrieval.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its /docs loads nothing from elsewhere
+        redoc_url=None,
         title="samestyle",
         version=version("samestyle"),
         summary="The same product from other suppliers, and similar ones, by product, photo, words or both.",

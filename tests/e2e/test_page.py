@@ -313,3 +313,9 @@ def test_the_first_view_is_light(quiet: Page, gateway: Gateway) -> None:
     open_shop(quiet, gateway)
     quiet.wait_for_load_state("networkidle")
     assert sum(len(answer.body()) for answer in answers if answer.request.resource_type != "image") < 200_000
+
+
+def test_the_api_description_is_shown_without_a_network(quiet: Page, gateway: Gateway) -> None:
+    quiet.goto(f"{gateway.url}/docs")
+    expect(quiet.locator(".opblock-summary-path").first).to_have_text("/v1/search")
+    assert quiet.locator(".opblock").count() >= 9

@@ -1,0 +1,57 @@
+"""Whether the exported files compute what PyTorch computes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from torch import nn
+
+from models.bundle import ENCODERS, Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """The PyTorch side of a bundle."""
+
+    image_encoder: nn.Module
+    text_encoder: nn.Module
+    fusion_encoder: nn.Module
+
+
+def largest_difference(modules: Modules, bundle_path: Path) -> float:
+    """The largest absolute difference of any embedding's number, over photos of noise and random tokens.
+
+    Every combination of modalities, several batch sizes and text lengths, and padded texts are tried.
+    """
+    bundle = Bundle.load(bundle_path)
+    sessions = {name: ort.InferenceSession(str(bundle.file(getattr(bundle.reference, name)))) for name in ENCODERS}
+    random = np.random.default_rng(0)
+    worst = 0.0
+    for batch, length in ((1, 8), (3, 16), (4, 128)):
+        side = bundle.config.image_size
+        coarse = random.normal(0, 1, (batch, 3, 8, 8)).repeat(side // 8, axis=2).repeat(side // 8, axis=3)
+        pixels = (coarse + random.normal(0, 0.2, coarse.shape)).astype(np.float32)
+        ids = random.integers(1000, 20_000, (batch, length))
+        mask = (np.arange(length)[None, :] < random.integers(3, length + 1, (batch, 1))).astype(np.int64)
+        (image_tokens,) = sessions["image_encoder"].run(None, {"pixel_values": pixels})
+        (text_tokens,) = sessions["text_encoder"].run(None, {"input_ids": ids, "attention_mask": mask})
+        with torch.inference_mode():
+            image = modules.image_encoder(torch.from_numpy(pixels))
+            text = modules.text_encoder(torch.from_numpy(ids), torch.from_numpy(mask))
+        for has_image, has_text in ((1, 1), (1, 0), (0, 1)):
+            masks = np.full((batch, 1), has_image), np.full((batch, 1), has_text)
+            (found,) = sessions["fusion_encoder"].run(
+                None,
+                {
+                    "image_tokens": image_tokens,
+                    "image_mask": masks[0],
+                    "text_tokens": text_tokens,
+                    "text_mask": masks[1],
+                },
+            )
+            with torch.inference_mode():
+                wanted = modules.fusion_encoder(image, torch.from_numpy(masks[0]), text, torch.from_numpy(masks[1]))
+            worst = max(worst, float(np.abs(found - wanted.numpy()).max()))
+    return worst

@@ -1,0 +1,158 @@
+import io
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from catalogue import Product
+from catalogue.errors import InvalidInput, UndecodableImage
+from models.preprocessing import PreprocessorConfig, load_pixels, normalise, normalise_text, product_text
+from tests.catalogue.pictures import encode, halves, oriented, plain
+
+CONFIG = PreprocessorConfig(resize=256, crop=224, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
+TEMPLATE = "{title}, {category}, {attributes}. {description}"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2), (224, 224), (1000, 700)])
+def test_any_shape_becomes_a_square(size: tuple[int, int]) -> None:
+    pixels = load_pixels(plain("PNG", size), CONFIG)
+    assert pixels.shape == (224, 224, 3)
+    assert pixels.dtype == np.uint8
+    assert (pixels == (220, 30, 30)).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16", "I", "F", "YCbCr"])
+def test_any_mode_becomes_rgb(mode: str) -> None:
+    kind = "JPEG" if mode in {"CMYK", "YCbCr"} else "TIFF"
+    image = Image.new(mode, (40, 30), 1 if mode == "1" else None)
+    assert load_pixels(encode(image, kind), CONFIG).shape == (224, 224, 3)
+
+
+def test_transparency_is_white() -> None:
+    clear = encode(Image.new("RGBA", (30, 30), (0, 0, 0, 0)), "PNG")
+    assert (load_pixels(clear, CONFIG) == 255).all()
+
+
+def test_a_phone_photo_of_48_megapixels() -> None:
+    photo = plain("JPEG", (8000, 6000))
+    start = time.perf_counter()
+    assert np.abs(load_pixels(photo, CONFIG).astype(int) - (220, 30, 30)).max() <= 3
+    assert time.perf_counter() - start < 5
+
+
+def test_a_photo_is_turned_upright() -> None:
+    pixels = load_pixels(oriented(3), CONFIG)  # upside down: blue comes to the left
+    assert pixels[112, 10, 2] > 200 > pixels[112, 10, 0]
+
+
+@pytest.mark.parametrize("data", [b"", b"no photo", plain()[:100]])
+def test_what_is_no_photo(data: bytes) -> None:
+    with pytest.raises(UndecodableImage):
+        load_pixels(data, CONFIG)
+
+
+def test_a_crop_is_cut_before_anything_else() -> None:
+    photo = encode(halves((400, 300)), "PNG")
+    assert (load_pixels(photo, CONFIG, (0, 0, 0.5, 1)) == (220, 30, 30)).all()
+    assert (load_pixels(photo, CONFIG, (0.5, 0, 1, 1)) == (30, 30, 220)).all()
+
+
+@given(st.tuples(*[st.floats(0, 1, width=32)] * 4), st.sampled_from([(1, 1), (1, 400), (300, 2), (64, 48)]))
+def test_any_crop_on_any_photo_gives_pixels_or_invalid_input(
+    box: tuple[float, float, float, float], size: tuple[int, int]
+) -> None:
+    try:
+        assert load_pixels(plain("PNG", size), CONFIG, box).shape == (224, 224, 3)
+    except InvalidInput:
+        assert box[0] >= box[2] or box[1] >= box[3]
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0, 1), (0.5, 0, 0.4, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.1), (float("nan"), 0, 1, 1), (0, 0, 1)]
+)
+def test_an_impossible_crop(box: tuple[float, float, float, float]) -> None:
+    with pytest.raises(InvalidInput, match="crop"):
+        load_pixels(plain(), CONFIG, box)
+
+
+def test_normalising_is_the_usual_formula() -> None:
+    pixels = load_pixels(encode(Image.effect_noise((300, 300), 80), "PNG"), CONFIG)
+    batch = normalise([pixels, pixels], CONFIG)
+    expected = ((pixels / 255 - CONFIG.mean) / CONFIG.std).transpose(2, 0, 1)
+    assert batch.shape == (2, 3, 224, 224)
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(batch[1], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("  red \n\t mug\x00\x07 ", "red mug"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("a\ud800b", "a b"),
+        ("\u3000\u00a0", ""),
+        ("10 \u00b5F", "10 \u00b5F"),
+        ("", ""),
+    ],
+)
+def test_text_is_made_clean(text: str, clean: str) -> None:
+    assert normalise_text(text, 128) == clean
+
+
+@given(st.text())
+def test_clean_text_is_stable_and_can_be_sent(text: str) -> None:
+    clean = normalise_text(text, 128)
+    clean.encode()
+    assert normalise_text(clean, 128) == clean
+
+
+@pytest.mark.parametrize("text", ["word " * 200_000, "e\u0301" * 500_000, "\u0301" * 500_000, "x" * 1_000_000])
+def test_a_book_costs_next_to_nothing(text: str) -> None:
+    start = time.perf_counter()
+    assert len(normalise_text(text, 128)) <= 128 * 32
+    assert time.perf_counter() - start < 1
+
+
+def product(**fields: object) -> Product:
+    return Product.model_validate({"product_id": "p", "title": "Mug"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "Mug"),
+        ({"category": "Kitchen > Drinkware"}, "Mug, Drinkware"),
+        ({"attributes": {"size": "L", "colour": "red"}}, "Mug, colour red, size L"),
+        ({"description": "For tea."}, "Mug. For tea."),
+        (
+            {"category": "Kitchen > Mugs", "attributes": {"b": "2", "a": "1"}, "description": "For tea."},
+            "Mug, Mugs, a 1, b 2. For tea.",
+        ),
+        ({"title": "", "images": ("x.jpg",), "description": "For tea."}, "For tea."),
+        ({"title": " ", "images": ("x.jpg",)}, ""),
+        ({"title": "{description}", "description": "x"}, "{description}. x"),
+    ],
+)
+def test_product_text(fields: dict[str, object], text: str) -> None:
+    assert product_text(product(**fields), TEMPLATE) == text
+
+
+def test_price_supplier_and_ids_are_no_part_of_the_text() -> None:
+    bare = product_text(product(), TEMPLATE)
+    assert product_text(product(price=3.0, currency="EUR", supplier_id="s", style_id="x", url="u"), TEMPLATE) == bare
+
+
+def test_draft_decoding_does_not_change_what_is_seen() -> None:
+    """A photo at twice the size is decoded another way, and must come out nearly the same."""
+    small = Image.effect_noise((60, 60), 60).resize((600, 600), Image.Resampling.BICUBIC).convert("RGB")
+    large = small.resize((2400, 2400), Image.Resampling.BICUBIC)
+    out = [load_pixels(encode(image, "JPEG", quality=95), CONFIG).astype(np.float64) for image in (small, large)]
+    assert np.abs(out[0] - out[1]).mean() < 3
+
+
+def test_bytes_are_not_kept_open() -> None:
+    data = io.BytesIO(plain()).getvalue()
+    assert (load_pixels(data, CONFIG) == load_pixels(data, CONFIG)).all()
