@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.product import Product
+from catalogue.variants import contradict
 from models.bundle import ModePair, Threshold, Thresholds
 from models.embedder import Vectors
 from models.evaluation import MODE_PAIRS, Mode, pair_modes
@@ -38,7 +39,7 @@ def calibrate(
     labels = _Labels(
         _equal(styles),
         _equal([product.category_levels[-1] if product.category_levels else "" for product in products]),
-        np.array([[_contradict(a, b) for b in products] for a in products], dtype=bool),
+        np.array([[contradict(a, b) for b in products] for a in products], dtype=bool),
     )
     return {
         pair: _calibrate_pair(vectors[query], vectors[gallery], labels)
@@ -103,11 +104,3 @@ def _equal(names: Sequence[str]) -> NDArray[np.bool_]:
     codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)[1]
     equal: NDArray[np.bool_] = codes[:, None] == codes[None, :]
     return equal
-
-
-def _contradict(one: Product, other: Product) -> bool:
-    """Whether both declare an attribute, and not the same value."""
-    values = {name.casefold(): value.casefold() for name, value in other.attributes.items()}
-    return any(
-        values.get(name.casefold(), value.casefold()) != value.casefold() for name, value in one.attributes.items()
-    )
