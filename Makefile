@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format lock clean demo-env test-env train-env browser
+.PHONY: help demo test test-all soak bench lint format lock clean demo-env test-env train-env browser
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -17,9 +17,14 @@ test: browser ## Set up .venv and run the tests
 test-all: browser train-env ## Run the heavy tests (installs PyTorch)
 	@.venv/bin/python -m pytest -m heavy
 
+soak: test-env ## Run the long measurements and keep their dated output under docs/soak/
+	@mkdir -p docs/soak
+	@.venv/bin/python -m bench.soak >docs/soak/$$(date -u +%F).txt; status=$$?; cat docs/soak/$$(date -u +%F).txt; exit $$status
+
 bench: demo-env ## Measure speed on this machine
 	@.venv/bin/python -m bench.build
 	@.venv/bin/python -m bench.start
+	@.venv/bin/python -m bench.same_style
 
 lint: test-env ## Check style and types
 	@.venv/bin/ruff check .

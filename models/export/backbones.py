@@ -1,4 +1,4 @@
-"""The two pretrained networks of bundle v0, from the packages of the `v0` extra.
+"""The two pretrained networks of bundle v0, from the packages of the `bundle-v0` extra.
 
 | network | package | licence of the weights | trained on |
 | --- | --- | --- | --- |
