@@ -60,7 +60,7 @@ def optional_number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{value!r} is not a price")

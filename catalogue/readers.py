@@ -114,7 +114,8 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         rows = csv.reader(file, strict=True)
         header = next(rows, [])
         if "product_id" not in header:
-            raise CatalogueInvalid(f"{path}: the first line must name the columns, product_id among them")
+            hint = "; are the columns separated by something other than commas?" if len(header) == 1 else ""
+            raise CatalogueInvalid(f"{path}: the first line must name the columns, product_id among them{hint}")
         while True:
             line = rows.line_num + 1
             try:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,8 +48,23 @@ def _settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        err.print(f"[red]error:[/] setting SAMESTYLE_{name}: {first['msg']}", highlight=False)
+        err.print(f"[red]error:[/] SAMESTYLE_{name} (or its option): {first['msg']}", highlight=False)
         raise typer.Exit(1) from None
+
+
+def _version(asked: bool) -> None:  # Typer's way
+    if asked:
+        out.print(version("samestyle"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Same-style product retrieval."""
 
 
 @app.command()
@@ -71,7 +87,7 @@ def build(
     if report.reused:
         out.print(f"{report.reused:,} vectors came from an interrupted build.")
     if report.errors or report.warnings:
-        out.print(f"{report.errors:,} rows left out, {report.warnings:,} warnings: {report.report}")
+        out.print(f"Rows left out: {report.errors:,}, warnings: {report.warnings:,}; see {report.report}")
 
 
 @app.command()
@@ -91,7 +107,7 @@ def serve(
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Answer once and leave, without serving.")] = False,
-    data: Data = Path("data/demo"),
+    data: Annotated[Path, typer.Option(help="The data directory.")] = Path("data/demo"),
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
 ) -> None:
     """Build the demo catalogue's index where needed, print one real answer, and serve."""
@@ -115,6 +131,9 @@ def snapshot_list(data: Data = None, as_json: AsJson = False) -> None:
     manifests, refused = list_snapshots(_settings(data=data).data / "snapshots")
     if as_json:
         out.print_json(json.dumps([manifest.model_dump(mode="json", exclude={"files"}) for manifest in manifests]))
+        return
+    if not manifests and not refused:
+        out.print("There are no snapshots yet; `samestyle build` makes one.")
         return
     table = Table("name", "created", "products", "model", "fingerprint", "index", "recall@10")
     for manifest in manifests:
@@ -157,7 +176,7 @@ def build_with_progress(settings: Settings, catalogue: Path, name: str) -> Any:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err) as bar:
+    with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("embedding", total=count_rows(catalogue), rate="")
 
         def advance(rows: int) -> None:

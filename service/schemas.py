@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from index import Filters, IndexedProduct
+from index.products import Sort
 
 MAX_TEXT: Final = 10_000
 MAX_K: Final = 1_000
@@ -109,6 +110,21 @@ def image_url(item: IndexedProduct) -> str | None:
         return None
     # the hash makes it a new URL when the photo changes, so that it may be cached for good
     return f"/v1/products/{quote(item.product.product_id, safe='')}/image?v={item.photo[:12]}"
+
+
+class BrowseQuery(BaseModel):
+    """Which part of the catalogue, in which order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    category: str | None = Field(default=None, max_length=1_000, description="this category and all below it")
+    supplier: tuple[str, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
+    min_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    in_stock: bool | None = None
+    sort: Sort = "product_id"
+    limit: int = Field(default=48, ge=1, le=200, description="how many at most")
+    cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before")
 
 
 class Hit(BaseModel):

@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import sys
@@ -58,7 +59,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Is another server running there? Choose another --port."
+            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+            "Is another server running there? Choose another --port."
         ) from None
     listener.listen(BACKLOG)
     return listener

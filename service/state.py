@@ -39,7 +39,9 @@ def load_retrieval(settings: Settings, embedder: Embedder) -> Retrieval:
         log.warning("snapshot_refused", reason=str(error))
     if snapshot is None:
         reasons = "; ".join(str(error) for error in refused) or f"there is none in {root}"
-        raise NotReady(f"No snapshot can be served: {reasons}. Run `samestyle build CATALOGUE --data {settings.data}`.")
+        raise NotReady(
+            f"No snapshot can be served: {reasons}. Run `samestyle build CATALOGUE --name NAME --data {settings.data}`."
+        )
     return make_retrieval(settings, embedder, snapshot)
 
 

@@ -25,7 +25,7 @@ class Health(BaseModel):
     products: int | None = None
 
 
-@router.get("/livez")
+@router.get("/livez", response_model_exclude_none=True)
 async def livez() -> Health:
     """200 as long as the process can answer at all."""
     return Health(status="alive")

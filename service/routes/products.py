@@ -10,11 +10,10 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
 from index import Filters
-from index.products import Sort
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval
 from service.routes.search import answer
-from service.schemas import BrowseAnswer, FacetValue, ProductAnswer, SearchAnswer
+from service.schemas import BrowseAnswer, BrowseQuery, FacetValue, ProductAnswer, SearchAnswer
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
@@ -26,26 +25,19 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
 @router.get("", responses=responses(400, 429, 503))
-async def browse(
-    request: Request,
-    retrieval: CurrentRetrieval,
-    category: Annotated[str | None, Query(max_length=1_000, description="this category and all below it")] = None,
-    supplier: Annotated[tuple[str, ...] | None, Query(max_length=100, description="only these suppliers")] = None,
-    min_price: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
-    max_price: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
-    in_stock: bool | None = None,
-    sort: Sort = "product_id",
-    limit: Annotated[int, Query(ge=1, le=200)] = 48,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")] = None,
-) -> BrowseAnswer:
+async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts per category and supplier."""
     filters = Filters(
-        category=category, suppliers=supplier, min_price=min_price, max_price=max_price, in_stock=in_stock
+        category=query.category,
+        suppliers=query.supplier,
+        min_price=query.min_price,
+        max_price=query.max_price,
+        in_stock=query.in_stock,
     )
     snapshot = retrieval.snapshot.manifest.name
-    page_of = f"{snapshot}\n{sort}\n{filters.model_dump_json()}"
-    start = _offset(request, cursor, page_of)
-    page = await retrieval.browse(filters, sort, start, limit)
+    page_of = f"{snapshot}\n{query.sort}\n{filters.model_dump_json()}"
+    start = _offset(request, query.cursor, page_of)
+    page = await retrieval.browse(filters, query.sort, start, query.limit)
     after = start + len(page.items)
     return BrowseAnswer(
         snapshot=snapshot,

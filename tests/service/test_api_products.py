@@ -60,7 +60,8 @@ class TestBrowse:
         "params",
         [
             {"limit": 0}, {"limit": 201}, {"sort": "colour"}, {"min_price": "nan"}, {"min_price": -1},
-            {"cursor": "made up"}, {"cursor": "WzAsImEiXQ.x"}, {"in_stock": "perhaps"}, {"category": "x" * 2000},
+            {"cursor": "made up"}, {"cursor": "WzAsImEiXQ.x"}, {"in_stock": "perhaps"}, {"k": 2},
+            {"category": "x" * 2000},
         ],
     )  # fmt: skip
     def test_bad_parameters(self, api: TestClient, params: dict[str, Any]) -> None:
