@@ -59,6 +59,8 @@ def load_photo(source: str, folder: str | Path) -> bytes:
         if source.startswith(("http://", "https://")):
             return _fetch(source)
         path = Path(folder, source)
+        if "://" not in source:
+            _check_is_file(path)
         with fsspec.open(source, "rb") if "://" in source else path.open("rb") as file:
             data: bytes = file.read(MAX_PHOTO_BYTES + 1)
     except InvalidInput:
@@ -67,6 +69,11 @@ def load_photo(source: str, folder: str | Path) -> bytes:
         raise InvalidInput(f"photo {source!r} cannot be read: {error}") from error
     _check_size(data, source)
     return data
+
+
+def _check_is_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"photo {str(path)!r} cannot be read: it is no file")  # a pipe or a device might never end
 
 
 def _fetch(url: str) -> bytes:

@@ -18,6 +18,10 @@ def _clean(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_clean)]
 _INVISIBLE: Final = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 """Spaces, controls, and what joins, hides or turns round the characters beside it."""
+MAX_ATTRIBUTE: Final = 2_000
+AttributeName = Annotated[Text, Field(max_length=200)]
+AttributeValue = Annotated[Text, Field(max_length=MAX_ATTRIBUTE)]
+Location = Annotated[Text, Field(max_length=2_000)]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^[^{_INVISIBLE}]+$")]
 
 
@@ -34,8 +38,10 @@ class Product(BaseModel):
     price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
     in_stock: bool | None = None
-    attributes: dict[Text, Text] = Field(default_factory=dict, max_length=200)
-    images: tuple[Text, ...] = Field(default=(), max_length=50, description="paths or URLs; the first is the main one")
+    attributes: dict[AttributeName, AttributeValue] = Field(default_factory=dict, max_length=200)
+    images: tuple[Location, ...] = Field(
+        default=(), max_length=50, description="paths or URLs; the first is the main one"
+    )
     url: Text | None = Field(default=None, max_length=2_000)
     style_id: Text | None = Field(default=None, max_length=128, description="ground truth, for evaluation only")
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.errors import CatalogueInvalid
-from catalogue.product import Product, optional_number
+from catalogue.product import MAX_ATTRIBUTE, Product, optional_number
 
 MAX_LINE_BYTES: Final = 4_000_000
 _FIELDS: Final = frozenset(Product.model_fields) - {"attributes", "images"}
@@ -211,7 +211,7 @@ def _read_field(name: str, value: Any, fields: dict[str, Any]) -> None:
     elif name in {"images", "image"}:
         fields["images"] = fields.get("images") or _images(value)
     elif name == "attributes":
-        fields["attributes"].update(_attributes(value))
+        _read_attributes(_attributes(value), fields["attributes"])
     elif name in _FIELDS:
         fields[name] = _text(value)
     elif not isinstance(value, bytes):
@@ -242,7 +242,19 @@ def _images(value: Any) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def _attributes(value: Any) -> dict[str, str]:
+def _read_attributes(given: Mapping[str, Any], attributes: dict[str, str]) -> None:
+    """Keep those that can be read; raises ValueError about the others."""
+    unfit: list[str] = []
+    for name, value in given.items():
+        try:
+            attributes[name] = _attribute(value)
+        except ValueError as error:
+            unfit.append(f"{name}: {error}")
+    if unfit:
+        raise ValueError("; ".join(unfit))
+
+
+def _attributes(value: Any) -> dict[str, Any]:
     """An object, JSON text of one (CSV), or a list of pairs (a Parquet map)."""
     if isinstance(value, str):
         try:
@@ -253,11 +265,14 @@ def _attributes(value: Any) -> dict[str, str]:
         value = dict(value)
     if not isinstance(value, dict):
         raise ValueError("not an object")
-    return {str(key): _attribute(item) for key, item in value.items() if item is not None and item != ""}
+    return {str(key): item for key, item in value.items() if item is not None and item != ""}
 
 
 def _attribute(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (bool, list, dict)) else _text(value)
+    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else _text(value)
+    if len(text) > MAX_ATTRIBUTE:
+        raise ValueError(f"has {len(text):,} characters; at most {MAX_ATTRIBUTE:,} are kept")
+    return text
 
 
 def _first_reason(error: ValidationError) -> str:

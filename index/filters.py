@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from catalogue.strict import Strict
 
 Value = Annotated[str, StringConstraints(max_length=1_000)]
 
 
-class Filters(BaseModel):
+class Filters(Strict):
     """Conditions that must all hold; one left out holds for every product."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     category: Value | None = Field(default=None, description="this category path and everything below it")
     suppliers: tuple[Value, ...] | None = Field(default=None, max_length=1_000, description="only these suppliers")

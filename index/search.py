@@ -56,6 +56,11 @@ class FlatIndex:
         return Neighbours(candidates[best], scores[best])
 
 
+def set_faiss_threads(count: int) -> None:
+    """How many threads FAISS uses for searches begun on the calling thread: OpenMP keeps the number per thread."""
+    faiss.omp_set_num_threads(count)
+
+
 def _search_shard(
     shard: faiss.Index, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
@@ -71,7 +76,8 @@ def _search_shard(
     fetch = min(k + _MARGIN, shard.ntotal)
     while True:
         scores, rows = shard.search(query[np.newaxis], fetch, params=parameters)
-        if fetch == shard.ntotal or scores[0, -1] < min(scores[0, k - 1], 1.0) - _SAME:
+        exhausted = fetch == shard.ntotal or rows[0, -1] < 0  # fewer than that are allowed
+        if exhausted or scores[0, -1] < min(scores[0, k - 1], 1.0) - _SAME:
             found: NDArray[np.int64] = rows[0][rows[0] >= 0]
             return found
         fetch = min(8 * fetch, shard.ntotal)

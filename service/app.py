@@ -10,10 +10,12 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from service import problems
-from service.middleware import Admission, BodyLimit, Observed
+from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
 from service.problems import Problem
 from service.retrieval import Retrieval
-from service.routes import ops, products, search
+from service.routes import ops, products
+from service.routes import search as search_routes
+from service.schemas import SearchRequest
 
 
 def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAPI:
@@ -23,8 +25,8 @@ def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAP
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.retrieval = load()
         yield
-        app.state.stopping = True
-        await app.state.retrieval.close()
+        retrieval, app.state.retrieval = app.state.retrieval, None
+        await retrieval.close()
 
     app = FastAPIOffline(  # its /docs loads nothing from elsewhere
         redoc_url=None,
@@ -34,12 +36,12 @@ def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAP
         lifespan=lifespan,
     )
     app.state.retrieval = None
-    app.state.stopping = False
     app.state.cursor_secret = cursor_secret
-    for module in (search, products, ops):
+    for module in (search_routes, products, ops):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=ops.WEB), name="web")
     problems.install(app)
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit)
     app.add_middleware(Admission)
     app.add_middleware(Observed)
@@ -57,7 +59,8 @@ def _describe_problems(app: FastAPI) -> None:
         document = original()
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= {**problem.pop("$defs"), "Problem": problem}
+        search = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= {**problem.pop("$defs"), "Problem": problem, **search.pop("$defs"), "SearchRequest": search}
         for path in document["paths"].values():
             for operation in path.values():
                 answer = operation["responses"].get("422", {}).get("content", {})

@@ -4,12 +4,14 @@ Photos are read, stored and decoded in a pool while the encoder works on what is
 they come, under a hash of what they were made from, so that a build that was interrupted goes on where it was.
 """
 
+import fcntl
 import hashlib
 import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -221,6 +223,33 @@ def build(
     """
     started = time.perf_counter()
     check(catalogue, data, name)
+    with _only_one(data / "builds", name):
+        return _build(catalogue, data, name, embedder, decode_threads, progress, started)
+
+
+@contextmanager
+def _only_one(folder: Path, name: str) -> Iterator[None]:
+    """Hold the right to build `name`; raises InvalidInput while another process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(f"Another build of {name} is running. Wait for it, or choose another --name.") from None
+        yield
+
+
+def _build(
+    catalogue: Path,
+    data: Path,
+    name: str,
+    embedder: Embedder,
+    decode_threads: int,
+    progress: Progress,
+    started: float,
+) -> BuildReport:
+    for leftover in (data / "snapshots").glob(f".{name}.????????"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a build that was killed
     vectors = _VectorFiles(data / "builds" / name, embedder.fingerprint)
     work = _Build(embedder, PhotoStore(data / "photos"), catalogue.parent, vectors)
     work.run(read_catalogue(catalogue), decode_threads, progress)

@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from catalogue.errors import ConfigurationError
 from catalogue.settings import CacheSettings
 from models import Embedder, ProductInput
 from service import metrics
@@ -73,13 +74,19 @@ class RedisCache:
     """Vectors in Redis or Valkey as raw float32, checked when read."""
 
     def __init__(self, url: str, *, timeout_s: float, ttl_s: int, dim: int) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=32,
-        )
+        try:
+            self._redis = redis.Redis.from_url(
+                url,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(NoBackoff(), 0),
+                max_connections=32,
+            )
+        except ValueError:  # its message may hold the password
+            raise ConfigurationError(
+                "SAMESTYLE_CACHE__REDIS_URL is no Redis URL; it looks like redis://user:password@host:6379/0, "
+                "with special characters in the password percent-encoded."
+            ) from None
         self._ttl_s = ttl_s
         self._bytes = dim * 4
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -38,8 +39,16 @@ def _told() -> Iterator[None]:
     try:
         yield
     except SamestyleError as error:
-        err.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
+        raise _failure(str(error)) from None
+    except OSError as error:
+        raise _failure(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from None
+
+
+def _failure(message: str) -> typer.Exit:
+    """Say what went wrong, as it is: a path or title may look like markup."""
+    err.print("error:", style="red", end=" ")
+    err.print(message, markup=False, highlight=False)
+    return typer.Exit(1)
 
 
 def _settings(**given: Any) -> Settings:
@@ -48,8 +57,7 @@ def _settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        err.print(f"[red]error:[/] SAMESTYLE_{name} (or its option): {first['msg']}", highlight=False)
-        raise typer.Exit(1) from None
+        raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg']}") from None
 
 
 def _version(asked: bool) -> None:  # Typer's way
@@ -148,7 +156,7 @@ def snapshot_list(data: Data = None, as_json: AsJson = False) -> None:
         )
     out.print(table)
     for error in refused:
-        err.print(f"[yellow]refused:[/] {error}", highlight=False)
+        err.print(f"refused: {error}", markup=False, highlight=False)
 
 
 @snapshot_app.command("verify")
@@ -190,9 +198,9 @@ def build_with_progress(settings: Settings, catalogue: Path, name: str) -> Any:
 
 def _print_demo(answers: list[tuple[str, list[Any]]]) -> None:
     for question, found in answers:
-        table = Table("score", "product", "supplier", "title", "price", title=question, title_justify="left")
+        table = Table("score", "product", "supplier", "title", "price", title=escape(question), title_justify="left")
         for hit in found:
             product = hit.item.product
             price = f"{product.price:.2f} {product.currency}" if product.price is not None else ""
-            table.add_row(f"{hit.score:.3f}", product.product_id, product.supplier_id, product.title, price)
+            table.add_row(f"{hit.score:.3f}", product.product_id, product.supplier_id, escape(product.title), price)
         out.print(table)

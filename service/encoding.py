@@ -97,7 +97,7 @@ class EncoderQueue:
                 job.done.set_exception(error)
             return
         for job, vector in zip(jobs, vectors, strict=True):
-            job.done.set_result(vector)
+            job.done.set_result(vector.copy())  # a view would keep the whole batch alive in the cache
 
 
 def _overloaded() -> Overloaded:

@@ -1,8 +1,10 @@
 """Pure ASGI layers around every request: limits on the body, time per route, safe headers."""
 
+import asyncio
 import time
 from contextlib import suppress
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +13,14 @@ from service.problems import problem
 
 MAX_BODY_BYTES: Final = 20_000_000
 MAX_IN_FLIGHT: Final = 256
-_TOO_LARGE: Final = f"The body is over {MAX_BODY_BYTES // 1_000_000} MB. Send a smaller photo."
+SLASH: Final = "\ue000"
+"""Stands for an encoded slash inside a path; of the private use area, so no id has it."""
+MAX_BYTES_IN_FLIGHT: Final = 256_000_000
+BODY_TIMEOUT_S: Final = 20.0
+_REFUSALS: Final = {
+    "too-large": (413, f"The body is over {MAX_BODY_BYTES // 1_000_000} MB. Send a smaller photo."),
+    "too-slow": (408, f"The body was not complete after {BODY_TIMEOUT_S:g} s. Send a smaller photo, or faster."),
+}
 _SECURITY: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -19,12 +28,15 @@ _SECURITY: Final = [
 ]
 
 
-class _BodyTooLarge(Exception):
+class _BodyRefused(Exception):
     pass
 
 
 class BodyLimit:
-    """Answers 413 as soon as more than the limit is announced or has arrived; nothing more is read."""
+    """Bounds what a request may send and how long it may take over it; nothing more is read then.
+
+    Answers 413 as soon as more than the limit is announced or has arrived, 408 when the body is not complete in time.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,53 +48,93 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-            await _refuse(scope, receive, send)
+            await _refuse("too-large", scope, receive, send)
             return
-        arrived = 0
+        arrived, complete, refused = 0, False, ""
+        deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
 
-        async def counted() -> Message:
-            nonlocal arrived
-            message = await receive()
+        async def bounded() -> Message:
+            nonlocal arrived, complete, refused
+            try:
+                async with asyncio.timeout_at(None if complete else deadline):
+                    message = await receive()
+            except TimeoutError:
+                refused = "too-slow"
+                raise _BodyRefused from None
             arrived += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if arrived > MAX_BODY_BYTES:
-                raise _BodyTooLarge
+                refused = "too-large"
+                raise _BodyRefused
             return message
 
         async def unless_refused(message: Message) -> None:
-            if arrived <= MAX_BODY_BYTES:  # whoever parses the body may take our exception for a broken body
+            if not refused:  # whoever parses the body may take our exception for a broken body
                 await send(message)
 
-        with suppress(_BodyTooLarge):
-            await self._app(scope, counted, unless_refused)
-        if arrived > MAX_BODY_BYTES:
-            await _refuse(scope, receive, send)
+        with suppress(_BodyRefused):
+            await self._app(scope, bounded, unless_refused)
+        if refused:
+            await _refuse(refused, scope, receive, send)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await problem(413, "too-large", _TOO_LARGE, headers={"Connection": "close"})(scope, receive, send)
+async def _refuse(slug: str, scope: Scope, receive: Receive, send: Send) -> None:
+    status, detail = _REFUSALS[slug]
+    await problem(status, slug, detail, headers={"Connection": "close"})(scope, receive, send)
 
 
 class Admission:
-    """At most `MAX_IN_FLIGHT` requests at once; one more is answered 429 before its body is read."""
+    """At most so many requests and bytes of bodies at once; one more is answered 429 before its body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._in_flight = 0
+        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
-        if self._in_flight >= MAX_IN_FLIGHT:
+        size = _body_size(scope)
+        if self._in_flight >= MAX_IN_FLIGHT or self._bytes + size > MAX_BYTES_IN_FLIGHT:
             detail = "Too many requests at once. Try again in a second."
             await problem(429, "overloaded", detail, headers={"Retry-After": "1"})(scope, receive, send)
             return
         self._in_flight += 1
+        self._bytes += size
         try:
             await self._app(scope, receive, send)
         finally:
             self._in_flight -= 1
+            self._bytes -= size
+
+
+def _body_size(scope: Scope) -> int:
+    """The bytes a body may have: as announced, or the most there may be where it comes in chunks."""
+    headers = dict(scope["headers"])
+    announced = headers.get(b"content-length", b"0")
+    if b"transfer-encoding" in headers or not announced.isdigit():
+        return MAX_BODY_BYTES
+    return min(int(announced), MAX_BODY_BYTES)
+
+
+class EncodedSlashes:
+    """Keeps `%2F` in a path apart from `/`, so that any product id can stand in a URL.
+
+    Servers decode a path before it is routed; here an encoded slash becomes `SLASH`, which routes turn back.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        raw = scope.get("raw_path") or b""
+        if scope["type"] == "http" and b"%2f" in raw.lower():
+            path = raw.partition(b"?")[0].replace(b"%2f", b"%2F").split(b"%2F")
+            scope["path"] = SLASH.join(unquote(part.decode("latin-1")) for part in path)
+        await self._app(scope, receive, send)
 
 
 class Observed:

@@ -43,6 +43,7 @@ _TITLES: Final = {
     "invalid-input": "The request cannot be used as it is",
     "not-found": "Not found",
     "fingerprint-mismatch": "Vectors of another model",
+    "too-slow": "The request came too slowly",
     "too-large": "Too large",
     "unsupported-media": "Unsupported media type",
     "undecodable-image": "The image cannot be decoded",
@@ -152,7 +153,7 @@ async def _on_unexpected(_: Request, error: Exception) -> Response:
 def _field_error(item: Mapping[str, Any]) -> FieldError:
     where = ".".join(str(part) for part in item["loc"] if part not in {"body", "query", "path"}) or "body"
     if item["type"] == "json_invalid":
-        return FieldError(field="body", reason="not valid JSON")
-    if where == "body" and item["type"] in {"missing", "model_attributes_type"}:
-        return FieldError(field="body", reason="must be a JSON object, sent with Content-Type: application/json")
+        return FieldError(field="body", reason="not valid JSON in UTF-8")
+    if where == "body" and item["type"] == "model_type":
+        return FieldError(field="body", reason="must be a JSON object")
     return FieldError(field=where[:100], reason=str(item["msg"]).removeprefix("Value error, ")[:200])

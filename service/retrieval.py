@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from catalogue.threads import ThreadBudget
 from catalogue.variants import contradict
 from index import Filters, IndexedProduct, Neighbours, Snapshot, VectorIndex
 from index.products import Sort
+from index.search import set_faiss_threads
 from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache, cache_key
@@ -27,6 +28,7 @@ NEGATIVE_WEIGHT: Final = 0.5
 _SMALLEST_QUERY: Final = 1e-3
 
 Vector = NDArray[np.float32]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Pools:
 
     def __init__(self, budget: ThreadBudget) -> None:
         self.decode = ThreadPoolExecutor(budget.decode, thread_name_prefix="decode")
-        self.search = ThreadPoolExecutor(budget.search, thread_name_prefix="search")
+        self.search = ThreadPoolExecutor(
+            budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
+        )
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -119,7 +123,7 @@ class Retrieval:
         Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, NotFound for an unknown product,
         Overloaded, and DeadlineExceeded.
         """
-        return await self._within_deadline(lambda: self._search(query, scope))
+        return await self._within_deadline(self._search(query, scope))
 
     async def same_style(self, product_id: str, k: int, *, other_suppliers: bool = True) -> list[Found]:
         """The same product, by default from other suppliers only.
@@ -154,15 +158,20 @@ class Retrieval:
             items = [products.get(row) for row in rows[start : start + limit].tolist()]
             return Page(items, len(rows), products.facets(mask))
 
-        return await asyncio.get_running_loop().run_in_executor(self._pools.search, page)
+        loop = asyncio.get_running_loop()
+        return await self._within_deadline(loop.run_in_executor(self._pools.search, page))
 
-    async def photo(self, product_id: str, transform: Callable[[bytes], bytes]) -> bytes:
-        """The main photo of a product after `transform`, off the event loop; raises NotFound."""
+    def photo_digest(self, product_id: str) -> str:
+        """The hex SHA-256 of a product's main photo; raises NotFound."""
         digest = self.product(product_id).photo
         if digest is None:
             raise NotFound(f"Product {product_id!r} has no photo.")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pools.decode, lambda: transform(self.photos.get(digest)))
+        return digest
+
+    async def photo(self, product_id: str, transform: Callable[[bytes], bytes]) -> bytes:
+        """The main photo of a product after `transform`, off the event loop; raises NotFound."""
+        digest = self.photo_digest(product_id)
+        return await self.off_loop(lambda: transform(self.photos.get(digest)))
 
     async def close(self) -> None:
         """Finish what is under way and let go of threads and connections."""
@@ -170,10 +179,15 @@ class Retrieval:
         self._pools.close()
         await self._cache.close()
 
-    async def _within_deadline(self, work: Callable[[], Awaitable[list[Found]]]) -> list[Found]:
+    async def off_loop(self, work: Callable[[], Result]) -> Result:
+        """Run something slow on a decoding thread, within the deadline."""
+        loop = asyncio.get_running_loop()
+        return await self._within_deadline(loop.run_in_executor(self._pools.decode, work))
+
+    async def _within_deadline(self, work: Awaitable[Result]) -> Result:
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await work()
+                return await work
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The answer was not ready within {self._deadline_s:g} s. Try again, or ask for less."

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from catalogue.strict import Strict
 from index import Filters, IndexedProduct
+from index.filters import Value
 from index.products import Sort
 
 MAX_TEXT: Final = 10_000
@@ -45,10 +47,8 @@ Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class Weights(BaseModel):
+class Weights(Strict):
     """How much each term counts; the query is their normalised weighted sum."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fused: Weight = Field(default=1.0, description="all given modalities together")
     image: Weight = Field(default=0.0, description="the photo alone")
@@ -61,14 +61,10 @@ class Weights(BaseModel):
         return self
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(Strict):
     """A query: a product, a photo, words, or words with either."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        json_schema_extra={"examples": [{"text": "white ceramic mug with stripes", "k": 5}]},
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "white ceramic mug with stripes", "k": 5}]})
 
     product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
     image: Base64Bytes | None = None
@@ -112,13 +108,11 @@ def image_url(item: IndexedProduct) -> str | None:
     return f"/v1/products/{quote(item.product.product_id, safe='')}/image?v={item.photo[:12]}"
 
 
-class BrowseQuery(BaseModel):
+class BrowseQuery(Strict):
     """Which part of the catalogue, in which order."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     category: str | None = Field(default=None, max_length=1_000, description="this category and all below it")
-    supplier: tuple[str, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
+    supplier: tuple[Value, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
     min_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     max_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     in_stock: bool | None = None
@@ -142,7 +136,7 @@ class Hit(BaseModel):
     image_url: str | None
     url: str | None
     explain: dict[str, float] | None = Field(
-        default=None, description="contribution of each term; they add up to score"
+        default=None, description="contribution of each term; they add up to score, within 1e-5"
     )
 
 

@@ -43,7 +43,12 @@ def run(settings: Settings) -> None:
     )
     app = create_app(lambda: retrieval, cursor_secret=cursor_secret(settings))
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN_S
+        app,
+        http="h11",  # it bounds the headers at 64 KB; httptools does not
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Final
 
-import faiss
 import structlog
 
 from catalogue.errors import NotReady
@@ -32,7 +31,6 @@ def load_retrieval(settings: Settings, embedder: Embedder) -> Retrieval:
 
     Raises NotReady, with the reason of each snapshot refused, when there is none.
     """
-    faiss.omp_set_num_threads(settings.threads.faiss)
     root = settings.data / "snapshots"
     snapshot, refused = newest_valid(root, fingerprint=embedder.fingerprint)
     for error in refused:

@@ -12,7 +12,7 @@ def get_retrieval(request: Request) -> Retrieval:
     """What answers now; raises NotReady until a snapshot is loaded."""
     retrieval = request.app.state.retrieval
     if not isinstance(retrieval, Retrieval):
-        raise NotReady("The service is still starting, or has no snapshot. See /readyz.")
+        raise NotReady("The service is starting or shutting down. Ask again, or ask another instance.")
     return retrieval
 
 

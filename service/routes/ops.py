@@ -8,7 +8,6 @@ from fastapi.responses import FileResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from catalogue.errors import NotReady
 from service.problems import responses
 from service.routes.deps import get_retrieval
 
@@ -35,8 +34,6 @@ async def livez() -> Health:
 async def readyz(request: Request) -> Health:
     """200 when searches are answered, 503 with the reason before that."""
     retrieval = get_retrieval(request)
-    if request.app.state.stopping:
-        raise NotReady("The service is shutting down.")
     manifest = retrieval.snapshot.manifest
     return Health(
         status="ready", model=retrieval.embedder.name, snapshot=manifest.name, products=len(retrieval.snapshot.products)

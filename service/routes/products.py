@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from itsdangerous import BadSignature, URLSafeSerializer
+from pydantic import AfterValidator
 
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
 from index import Filters
+from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval
 from service.routes.search import answer
@@ -17,7 +19,7 @@ from service.schemas import BrowseAnswer, BrowseQuery, FacetValue, ProductAnswer
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
-ProductId = Annotated[str, Path(min_length=1, max_length=128)]
+ProductId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
 WIDTHS: Final = (160, 320, 640, 1280)
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
@@ -71,7 +73,7 @@ async def image(
 ) -> Response:
     """The product's main photo as JPEG; a photo smaller than `w` is not enlarged."""
     width = next(width for width in WIDTHS if width >= w)
-    etag = f'"{(retrieval.product(product_id).photo or "")[:32]}-{width}"'
+    etag = f'"{retrieval.photo_digest(product_id)[:32]}-{width}"'
     headers = {"ETag": etag, "Cache-Control": _IMMUTABLE if v else "public, max-age=300"}
     if if_none_match is not None and etag in {tag.strip() for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from catalogue.errors import InvalidInput
+from catalogue.errors import InvalidInput, UnsupportedMedia
 from service.ids import uuid7
 from service.problems import responses
 from service.retrieval import Found, Query, Retrieval, Scope
@@ -18,8 +18,15 @@ from service.schemas import Hit, SearchAnswer, SearchRequest, image_url
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000
+MAX_JSON_VALUES: Final = 200_000
 _PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id"})
-_ERRORS: Final = responses(400, 404, 413, 422, 429, 503, 504)
+_ERRORS: Final = responses(400, 404, 408, 413, 415, 422, 429, 503, 504)
+
+
+def _json_body() -> dict[str, Any]:
+    """The body's OpenAPI description; it is parsed by hand, on a thread."""
+    schema = {"$ref": "#/components/schemas/SearchRequest"}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def _upload_body() -> dict[str, Any]:
@@ -31,20 +38,24 @@ def _upload_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
-@router.post("/search", responses=_ERRORS)
-async def search(request: SearchRequest, retrieval: CurrentRetrieval) -> SearchAnswer:
+@router.post("/search", responses=_ERRORS, openapi_extra={"requestBody": _json_body()})
+async def search(request: Request, retrieval: CurrentRetrieval) -> SearchAnswer:
     """Find products by product id, photo (base64), words, or words with either."""
-    return await _search(request, retrieval)
+    _expect(request, "application/json")
+    body = await request.body()
+    return await _search(await retrieval.off_loop(lambda: _parse(body)), retrieval)
 
 
 @router.post("/search/upload", responses=_ERRORS, openapi_extra={"requestBody": _upload_body()})
 async def search_upload(request: Request, retrieval: CurrentRetrieval) -> SearchAnswer:
     """Find products by an uploaded photo, with or without words."""
-    return await _search(await _read_upload(request), retrieval)
+    _expect(request, "multipart/form-data")
+    fields = await _read_form(request)
+    return await _search(await retrieval.off_loop(lambda: _validate(fields)), retrieval)
 
 
-async def _read_upload(request: Request) -> SearchRequest:
-    """A search from a form: the photo as a file, words as they are, every other field as in JSON."""
+async def _read_form(request: Request) -> dict[str, Any]:
+    """The fields of a form: the photo as a file, words as they are, every other field as in JSON."""
     fields: dict[str, Any] = {}
     async with request.form(max_files=1, max_fields=20, max_part_size=MAX_FORM_FIELD) as form:
         photo = form.get("image")
@@ -54,10 +65,34 @@ async def _read_upload(request: Request) -> SearchRequest:
             if isinstance(value, str):
                 fields[name] = value if name in _PLAIN_FIELDS else _json(name, value)
         fields["image"] = await photo.read()
+    return fields
+
+
+def _expect(request: Request, media_type: str) -> None:
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != media_type:
+        raise UnsupportedMedia(f"This route takes {media_type}, not {sent[:100] or 'a body of no declared type'}.")
+
+
+def _parse(body: bytes) -> SearchRequest:
+    """A search from JSON. A body of a million small values takes seconds to take apart, so it is refused unread."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
+        raise InvalidInput(f"The body holds over {MAX_JSON_VALUES:,} values; a search has a few thousand at most.")
+    try:
+        return SearchRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _validate(fields: dict[str, Any]) -> SearchRequest:
     try:
         return SearchRequest.model_validate(fields)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
+        raise _refusal(error) from None
+
+
+def _refusal(error: ValidationError) -> RequestValidationError:
+    return RequestValidationError(error.errors(include_url=False, include_input=False, include_context=False))
 
 
 def _json(name: str, value: str) -> Any:

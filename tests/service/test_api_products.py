@@ -1,14 +1,21 @@
 """`/v1/products`: browsing, photos and the two tabs."""
 
 import io
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.service.conftest import STYLES
+from catalogue.settings import Settings
+from models import StandInEncoders
+from service.app import create_app
+from service.build import build
+from tests.service.conftest import STYLES, load, photo
 
 
 def get(api: TestClient, path: str, **params: Any) -> dict[str, Any]:
@@ -61,7 +68,7 @@ class TestBrowse:
         [
             {"limit": 0}, {"limit": 201}, {"sort": "colour"}, {"min_price": "nan"}, {"min_price": -1},
             {"cursor": "made up"}, {"cursor": "WzAsImEiXQ.x"}, {"in_stock": "perhaps"}, {"k": 2},
-            {"category": "x" * 2000},
+            {"supplier": "x" * 1001}, {"category": "x" * 2000},
         ],
     )  # fmt: skip
     def test_bad_parameters(self, api: TestClient, params: dict[str, Any]) -> None:
@@ -90,6 +97,22 @@ class TestProduct:
         assert answer.json()["type"] == "samestyle:not-found"
 
 
+def test_an_id_with_slashes_has_all_its_routes(tmp_path: Path) -> None:
+    rows = [
+        {"product_id": name, "title": f"mug {name}", "images": ["a.jpg"]} for name in ("a/b", "a/similar", "a", "/")
+    ]
+    (tmp_path / "a.jpg").write_bytes(photo((1, 2, 3)))
+    (tmp_path / "shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    build(tmp_path / "shop.jsonl", tmp_path / "data", "s", embedder, decode_threads=1)
+    with TestClient(create_app(lambda: load(Settings(data=tmp_path / "data"), embedder), cursor_secret=b"x")) as client:
+        for row in rows:
+            url = f"/v1/products/{quote(str(row['product_id']), safe='')}"
+            assert get(client, url)["product_id"] == row["product_id"]
+            assert "hits" in get(client, f"{url}/similar")
+            assert client.get(get(client, url)["image_url"]).status_code == 200
+
+
 class TestPhoto:
     @pytest.mark.parametrize(("asked", "width"), [(1, 64), (160, 64), (1280, 64), (None, 64)])
     def test_is_a_jpeg_that_is_never_enlarged(self, api: TestClient, asked: int | None, width: int) -> None:
@@ -108,6 +131,7 @@ class TestPhoto:
     def test_a_product_without_one(self, api: TestClient) -> None:
         assert get(api, "/v1/products/acme-11")["image_url"] is None
         assert api.get("/v1/products/acme-11/image").status_code == 404
+        assert api.get("/v1/products/acme-11/image", headers={"if-none-match": '"-640"'}).status_code == 404
 
     @pytest.mark.parametrize("width", ["0", "-1", "100000", "wide"])
     def test_widths_out_of_bounds(self, api: TestClient, width: str) -> None:

@@ -189,8 +189,9 @@ class TestUpload:
     @pytest.mark.parametrize(
         ("kwargs", "status"),
         [
-            ({"data": {"text": "mug"}}, 400),
-            ({"content": b"nothing"}, 400),
+            ({"data": {"text": "mug"}}, 415),
+            ({"content": b"nothing"}, 415),
+            ({"files": {"photo": photo((1, 2, 3))}}, 400),
             ({"content": b"--x\r\nbroken", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400),
             ({"content": b"abc", "headers": {"content-type": "multipart/form-data"}}, 400),
             ({"files": {"image": b"no photo"}}, 422),
@@ -248,7 +249,7 @@ class TestBadInput:
             ({"text": "mug", "surprise": 1}, 400, "surprise"),
             ([], 400, "JSON object"),
             (None, 400, "JSON object"),
-            (b"", 400, "JSON object"),
+            (b"", 400, "JSON"),
             (b"{", 400, "JSON"),
             (b'{"text": "\xff\xfe"}', 400, "UTF-8"),
             (b'{"text": "a", "weights": {"fused": NaN}}', 400, "fused"),
@@ -264,8 +265,17 @@ class TestBadInput:
 
     def test_another_content_type_is_told_what_to_send(self, api: TestClient) -> None:
         answer = api.post("/v1/search", content=b'{"text": "mug"}', headers={"content-type": "text/plain"})
-        assert answer.status_code == 400
+        assert answer.status_code == 415
         assert "application/json" in answer.json()["detail"]
+
+    def test_a_body_of_a_million_values_is_refused_at_once(self, api: TestClient) -> None:
+        many = b"{" + b",".join(b'"a%d":0' % number for number in range(1_000_000)) + b"}"
+        assert "values" in refused(api, 400, many)
+
+    @pytest.mark.parametrize("where", ["", "filters", "weights"])
+    def test_an_object_of_many_fields_is_refused_before_each_is_looked_at(self, api: TestClient, where: str) -> None:
+        many = {f"a{number}": 0 for number in range(50_000)}
+        assert "50,000 fields" in refused(api, 400, {"text": "mug", where: many} if where else many)
 
     def test_over_the_pixel_limit(self, api: TestClient) -> None:
         assert "megapixels" in refused(api, 413, {"image": encoded(photo((0, 0, 0), (6000, 5000), "PNG"))})

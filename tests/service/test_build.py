@@ -1,6 +1,7 @@
 """From a catalogue to a snapshot."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def test_every_product_is_there_with_its_vector_and_photo(tmp_path: Path) -> Non
         [ProductInput((tmp_path / "5-kestrel.jpg").read_bytes(), embedder.product_text(item.product))]
     )
     assert np.allclose(snapshot.vectors("fusion", np.array([row])), expected, atol=1e-3)
-    assert not (tmp_path / "data" / "builds").exists() or not list((tmp_path / "data" / "builds").iterdir())
+    assert [path.name for path in (tmp_path / "data" / "builds").iterdir()] == ["s.lock"]
 
 
 def test_bad_rows_are_reported_and_never_stop_the_rest(tmp_path: Path) -> None:
@@ -152,3 +153,32 @@ def test_progress_counts_every_row_once(tmp_path: Path) -> None:
     catalogue.write_text(catalogue.read_text() + 'bad\n{"product_id": "acme-01", "title": "again"}\n')
     build(catalogue, tmp_path / "data", "s", StandInEncoders(), decode_threads=2, progress=done.append)
     assert sum(done) == 38
+
+
+def test_two_builds_of_one_name_do_not_disturb_each_other(tmp_path: Path) -> None:
+    catalogue = write_shop(tmp_path)
+
+    class Nosy(StandInEncoders):
+        """Starts a second build while the first is under way."""
+
+        def encode(self, items: Sequence[Prepared]) -> Vectors:
+            with pytest.raises(InvalidInput, match="Another build of s is running"):
+                run(catalogue, tmp_path / "data")
+            run(catalogue, tmp_path / "data", f"other-{id(items)}")
+            return super().encode(items)
+
+    assert run(catalogue, tmp_path / "data", embedder=Nosy()).products == 36
+
+
+def test_what_a_killed_build_left_is_swept_away(tmp_path: Path) -> None:
+    snapshots = tmp_path / "data" / "snapshots"
+    for name in (".s.abcdefgh", ".s.1.abcdefgh"):
+        (snapshots / name).mkdir(parents=True)
+    run(write_shop(tmp_path), tmp_path / "data")
+    assert sorted(path.name for path in snapshots.iterdir()) == [".s.1.abcdefgh", "s"]
+
+
+def test_a_pipe_for_a_photo_does_not_hold_the_build(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    rows = write(tmp_path, {"product_id": "a", "title": "mug", "images": ["pipe.jpg"]})
+    assert run(rows, tmp_path / "data").warnings == 1

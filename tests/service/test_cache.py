@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
+from catalogue.errors import ConfigurationError
 from catalogue.settings import CacheSettings
 from models import ProductInput, StandInEncoders
 from service.cache import EmbeddingCache, MemoryCache, RedisCache, cache_key, make_cache
@@ -134,6 +135,14 @@ class TestRedis:
             await cache.close()
 
         asyncio.run(run())
+
+
+def test_a_url_that_is_none_does_not_show_its_password() -> None:
+    settings = CacheSettings(redis_url=SecretStr("redis://:hunter/2@host"))
+    with pytest.raises(ConfigurationError, match="REDIS_URL") as failure:
+        make_cache(settings, DIM)
+    assert failure.value.__suppress_context__
+    assert "hunter" not in str(failure.value)
 
 
 def test_what_the_far_cache_knew_is_kept_near(valkey: Valkey) -> None:

@@ -68,6 +68,21 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SAMESTYLE_CACHE__TTL_S" in text
 
 
+def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    code, text = run("build", "[/red][bold].xls", "--name", "s", "--data", str(tmp_path))
+    assert code == 1
+    assert "[/red][bold].xls" in text
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.jsonl").write_text('{"product_id": "a", "title": "mug"}')
+    (tmp_path / "data").write_text("a file where the data directory should be")
+    code, text = run("build", str(tmp_path / "shop.jsonl"), "--name", "s", "--data", str(tmp_path / "data"))
+    assert code == 1
+    assert "Traceback" not in text
+    assert "directory" in text
+
+
 class TestBind:
     def test_a_second_start_on_the_same_port_says_so(self) -> None:
         with (

@@ -1,0 +1,89 @@
+"""Bounds on what comes in, on tiny applications."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from service import middleware
+from service.middleware import MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT, Admission, BodyLimit
+
+
+async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(str(len(body)))(scope, receive, send)
+
+
+def scope_of(path: str = "/v1/search", **headers: str) -> Scope:
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http", "method": "POST", "path": path, "headers": named}
+
+
+async def call(app: Any, scope: Scope, receive: Receive) -> int:
+    """The status of the answer."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    status: int = sent[0]["status"]
+    return status
+
+
+async def never() -> Message:
+    await asyncio.sleep(60)
+    raise AssertionError("nobody should have waited so long")
+
+
+def test_a_body_that_never_comes_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.05)
+    assert asyncio.run(call(BodyLimit(read_all), scope_of(content_length="100"), never)) == 408
+
+
+def test_waiting_for_the_client_to_leave_has_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.05)
+    messages: list[Message] = [{"type": "http.request", "body": b"abc", "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.sleep(0.2)
+        return {"type": "http.disconnect"}
+
+    async def linger(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["body"] == b"abc"
+        assert (await receive())["type"] == "http.disconnect"
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    assert asyncio.run(call(BodyLimit(linger), scope_of(), receive)) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "fit"),
+    [
+        ({"content_length": str(MAX_BODY_BYTES)}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
+        ({"transfer_encoding": "chunked"}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
+        ({"content_length": "100"}, middleware.MAX_IN_FLIGHT),
+    ],
+)
+def test_requests_and_their_bytes_are_bounded_together(headers: dict[str, str], fit: int) -> None:
+    async def run() -> list[int]:
+        leave = asyncio.Event()
+
+        async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+            await leave.wait()
+            await PlainTextResponse("ok")(scope, receive, send)
+
+        app = Admission(wait)
+        calls = [asyncio.create_task(call(app, scope_of(**headers), never)) for _ in range(fit + 1)]
+        assert await calls[-1] == 429
+        leave.set()
+        statuses = await asyncio.gather(*calls[:-1])
+        assert await call(app, scope_of(**headers), never) == 200
+        return statuses
+
+    assert set(asyncio.run(run())) == {200}
