@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from catalogue.errors import (
     DeadlineExceeded,
@@ -112,6 +113,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SamestyleError, _on_samestyle)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -143,6 +145,10 @@ async def _on_http(_: Request, error: Exception) -> Response:
             f"{detail.rstrip('.')}. Is it whole, and UTF-8? See /docs for what this route takes.",
         )
     return problem(error.status_code, slug, detail, headers=error.headers)
+
+
+async def _on_disconnect(_: Request, __: Exception) -> Response:
+    return problem(400, "invalid-input", "The connection ended before the body was complete.")  # nobody reads it
 
 
 async def _on_unexpected(_: Request, error: Exception) -> Response:

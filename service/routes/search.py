@@ -75,7 +75,7 @@ def _expect(request: Request, media_type: str) -> None:
 
 
 def _parse(body: bytes) -> SearchRequest:
-    """A search from JSON. A body of a million small values takes seconds to take apart, so it is refused unread."""
+    """A search from JSON. A body of a million small values takes seconds to take apart, so it is refused first."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise InvalidInput(f"The body holds over {MAX_JSON_VALUES:,} values; a search has a few thousand at most.")
     try:

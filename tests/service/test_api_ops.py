@@ -1,5 +1,6 @@
 """Health, metrics, the API description and errors outside any route."""
 
+import asyncio
 import threading
 from typing import Any
 
@@ -95,3 +96,24 @@ def test_every_error_has_a_status() -> None:
     for kind in leaves(SamestyleError):
         status, _ = describe(kind.__new__(kind))
         assert (status == 500) == (kind.__name__ in inside), kind
+
+
+def test_a_client_that_leaves_amid_its_body_is_no_fault_of_ours(api: TestClient) -> None:
+    sent: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b"{", "more_body": True},
+    ]
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/search", "raw_path": b"/v1/search", "query_string": b"",
+        "headers": [(b"content-type", b"application/json")], "root_path": "", "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(api.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 400
