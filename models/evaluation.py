@@ -5,7 +5,6 @@ searched among texts". Every product with another listing of its style is a quer
 gallery, and finding any other listing of its style counts.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -40,11 +39,6 @@ def pair_modes(pair: ModePair) -> tuple[Mode, Mode]:
     """The modes of query and gallery."""
     query, gallery = pair.split("-")
     return query, gallery  # type: ignore[return-value]  # the two halves of a ModePair are Modes
-
-
-def is_held_out(style_id: str) -> bool:
-    """Whether a style of the demo catalogue is kept for the final figures: nothing is ever fitted or tuned on it."""
-    return int(hashlib.sha256(style_id.encode()).hexdigest(), 16) % 10 >= 7
 
 
 def embed_modes(embedder: Embedder, photos: Sequence[bytes | None], texts: Sequence[str]) -> dict[Mode, Vectors]:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalogue.demo import is_held_out
 from catalogue.errors import CatalogueInvalid
 from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from models.bundle import ModePair
 from models.embedder import Embedder
-from models.evaluation import Scores, embed_modes, evaluate, is_held_out
+from models.evaluation import Scores, embed_modes, evaluate
 
 
 @dataclass(frozen=True, slots=True)
