@@ -26,7 +26,7 @@ _ERRORS: Final = responses(400, 404, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
-@router.get("", responses=responses(400, 429, 503))
+@router.get("", responses=responses(400, 429, 503, 504))
 async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts per category and supplier."""
     filters = Filters(
