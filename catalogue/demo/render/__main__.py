@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import time
+import os
 from pathlib import Path
 
 from PIL import Image
 
-from .model import Listing
+from .batch import render
 from .styles import STYLES
 from .suppliers import listings_of
 from .texts import write
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--grey", action="store_true", help="draft without materials, into grey/")
     parser.add_argument("--size", type=int, default=320, help="pixels of a photo's side")
     parser.add_argument("--samples", type=int, default=12, help="samples a pixel, before denoising")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="photos taken side by side")
     parser.add_argument("--texts", action="store_true", help="write products.jsonl only, render nothing")
     parser.add_argument("--contact-sheet", type=Path, metavar="PATH", help="also lay the photos out on one picture")
     parser.add_argument("--columns", type=int, default=10, help="photos in a row of the contact sheet")
@@ -34,25 +35,13 @@ def main() -> None:
     chosen = [x for x in listings if x.style.style_id.startswith(wanted) or x.product_id.startswith(wanted)]
     folder = args.out / ("grey" if args.grey else "photos")
     if not args.texts:
-        render(chosen, folder, args)
+        paths = {x.product_id: folder / f"{x.product_id}.jpg" for x in chosen}
+        missing = [(x, paths[x.product_id]) for x in chosen if args.force or not paths[x.product_id].exists()]
+        render(missing, args.jobs, args.grey, args.size, args.samples)
     if not args.grey:
         write(listings, args.out / "products.jsonl")
     if args.contact_sheet:
         contact_sheet([folder / f"{x.product_id}.jpg" for x in chosen], args.contact_sheet, args.columns)
-
-
-def render(listings: list[Listing], folder: Path, args: argparse.Namespace) -> None:
-    """Render what is missing, one photo after the other."""
-    for number, listing in enumerate(listings, 1):
-        path = folder / f"{listing.product_id}.jpg"
-        if path.exists() and not args.force:
-            continue
-        from .photo import take  # noqa: PLC0415 - loads Blender, only if there is something to render
-
-        start = time.monotonic()
-        take(listing, path, args.grey, args.size, args.samples)
-        seconds = time.monotonic() - start
-        print(f"{number}/{len(listings)} {listing.style.style_id} {path.name} {seconds:.1f} s", flush=True)  # noqa: T201 - a command's progress
 
 
 def contact_sheet(paths: list[Path], out: Path, columns: int, cell: int = 124) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 Object = Any  # a bpy.types.Object; bpy ships no types
 Material = Any  # a bpy.types.Material
 Shape = Mapping[str, Any]  # the numbers and names a builder draws from
+Words = Mapping[str, Sequence[str]]  # language -> alternatives
+Translations = Mapping[str, Mapping[str, str]]  # language -> English word -> its word
 Builder = Callable[[Shape], list[Object]]
 
 
@@ -42,6 +44,16 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """Where a kind is filed, what it is called, what it is for, and what sellers praise."""
+
+    category: str
+    names: Words
+    uses: Words
+    praise: Words
+
+
+@dataclass(frozen=True)
 class Style:
     """One product as a shopper understands it: a design in one variant."""
 
@@ -51,7 +63,8 @@ class Style:
     facts: Mapping[str, str]  # canonical attributes, in the order of their weight
     price: float  # US dollars, before the supplier's margin
     codes: Sequence[str] = ()  # how suppliers write the variant in a title
-    look: Mapping[str, Sequence[str]] = field(default_factory=dict)  # language -> words
+    look: Words = field(default_factory=dict)  # what the photo shows; only some texts say it
+    uses: Words = field(default_factory=dict)  # what this very variant is for, instead of the kind's uses
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from . import electronics, furniture, homeware, parts, props, scene, tools
+from . import props, scene
 from .model import KINDS, Kind, Listing, Object
+from .shapes import electronics, fasteners, home, machine, tableware, tools
 from .suppliers import SUPPLIERS, Supplier
 
-GROUPS = (electronics, furniture, homeware, parts, tools)  # importing them registers kinds
+DEPARTMENTS = (electronics, fasteners, home, machine, tableware, tools)  # importing them registers kinds
 SIZE, SAMPLES = 320, 12
 
 

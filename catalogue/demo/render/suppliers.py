@@ -142,14 +142,14 @@ def price_of(listing: Listing) -> float:
     return round(max(0.0, int(raw)) + ending if raw >= 2 else raw, 2)
 
 
-def listings_of(styles: tuple[Style, ...], per_style: int = 5) -> list[Listing]:
-    """Give every style to some suppliers; numbers say nothing about styles."""
+def listings_of(styles: tuple[Style, ...]) -> list[Listing]:
+    """Give every style to three to five suppliers; numbers say nothing about styles."""
     out: list[Listing] = []
     taken: set[str] = set()
     for style in styles:
         names = sorted(SUPPLIERS)
         seeded(style.style_id, "suppliers").shuffle(names)
-        for name in names[:per_style]:
+        for name in names[: seeded(style.style_id, "offers").choice((3, 4, 4, 5))]:
             number = seeded(style.style_id, name, "number")
             product_id = f"{name}-{number.randrange(10000):04d}"
             while product_id in taken:

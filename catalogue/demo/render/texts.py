@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .model import Listing, seeded
+from .styles import SHORT, TRANSLATIONS, VOCABULARY
 from .suppliers import SUPPLIERS, price_of
-from .vocab import KEYS, SHORT, VALUES, VARIANT_USES, VOCABULARY
 
 MENTIONS_LOOK = 0.45  # how often a text says what the photo shows
 SAYS_USE_TWICE = 0.7  # how often praise gives way to what this very variant is for
@@ -29,7 +29,7 @@ class Draft:
     def one(self, what: str) -> str:
         """One of the kind's names, uses or praises, not twice the same in one listing."""
         style = self.listing.style
-        special = VARIANT_USES.get(style.style_id, {}).get(self.lang)
+        special = style.uses.get(self.lang)
         if special and what == "praise" and self.rng.random() < SAYS_USE_TWICE:
             what = "uses"
         words = special if special and what == "uses" else getattr(VOCABULARY[style.kind], what)[self.lang]
@@ -44,9 +44,12 @@ class Draft:
         self.rng.shuffle(chosen)
         out = []
         for key, value in chosen[:count] if count >= 2 else chosen[:1]:
-            text = imperial(value) if inches else VALUES.get(self.lang, {}).get(value, value)
-            out.append((KEYS.get(self.lang, {}).get(key, key), text))
+            out.append((self.translate(key), imperial(value) if inches else self.translate(value)))
         return out
+
+    def translate(self, word: str) -> str:
+        """The word in the language of this text, or as it is."""
+        return TRANSLATIONS.get(self.lang, {}).get(word, word)
 
     def code(self) -> str:
         """The variant the way somebody would write it in a title."""
@@ -226,8 +229,7 @@ def row(listing: Listing) -> dict[str, object]:
 
 def write(listings: list[Listing], path: Path) -> None:
     """Write all rows in an order that says nothing."""
-    rows = [row(listing) for listing in listings]
-    seeded("rows").shuffle(rows)
+    rows = [row(listing) for listing in sorted(listings, key=lambda x: seeded(x.product_id, "row").random())]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for line in rows:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from . import materials, mesh
-from .model import Kind, Object, Pose, Shape, register
+from .. import materials, mesh
+from ..model import Kind, Object, Pose, Shape, register
 
 
 def screwdriver(shape: Shape) -> list[Object]:

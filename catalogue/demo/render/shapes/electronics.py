@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from . import materials, mesh
-from .model import Kind, Object, Pose, Shape, register
-from .motifs import MOTIFS
+from .. import materials, mesh
+from ..model import Kind, Object, Pose, Shape, register
+from ..motifs import MOTIFS
 
 BANDS = {
     "black": "151515",

@@ -1,0 +1,1 @@
+"""Builders of every kind of product; importing a department registers its kinds."""
