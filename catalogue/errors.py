@@ -7,12 +7,17 @@ SamestyleError
 │   └── UndecodableImage    a photo that cannot be decoded
 ├── NotFound                an id, target or alias nobody knows
 ├── NotReady                the service cannot answer yet
+│   ├── JournalUnavailable  changes cannot be stored or read at the moment
+│   └── DeltaFull           more changes since the snapshot than are kept in memory
 ├── Overloaded              every queue is full; try again later
 ├── DeadlineExceeded        the answer would have come too late
 ├── CatalogueInvalid        a catalogue file that cannot be read at all
 ├── BundleInvalid           a model bundle that must not be served
 ├── SnapshotInvalid         an index snapshot that must not be served
 │   └── FingerprintMismatch vectors of another model's space
+├── JournalInvalid          a journal that must not be written or replayed
+│   ├── JournalLocked       another process has it
+│   └── JournalTrimmed      it no longer reaches back that far
 └── ConfigurationError      settings or an installation that cannot work
 
 The HTTP status of each stands in `service.problems`, and only there.
@@ -47,6 +52,14 @@ class NotReady(SamestyleError):
     """The service cannot answer yet."""
 
 
+class JournalUnavailable(NotReady):
+    """Changes cannot be stored or read at the moment: the disk is full, or the database cannot be reached."""
+
+
+class DeltaFull(NotReady):
+    """More changes since the snapshot than are kept in memory."""
+
+
 class Overloaded(SamestyleError):
     """Every queue is full.
 
@@ -76,6 +89,18 @@ class SnapshotInvalid(SamestyleError):
 
 class FingerprintMismatch(SnapshotInvalid):
     """Vectors of another model's space; equal dimensions never mean equal space."""
+
+
+class JournalInvalid(SamestyleError):
+    """A journal that must not be written or replayed."""
+
+
+class JournalLocked(JournalInvalid):
+    """Another process has the journal, and only one may."""
+
+
+class JournalTrimmed(JournalInvalid):
+    """The journal no longer holds the changes asked for."""
 
 
 class ConfigurationError(SamestyleError):

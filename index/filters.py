@@ -1,25 +1,88 @@
 """Which products may be in an answer."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 
+from catalogue.errors import InvalidInput
+from catalogue.product import MAX_ATTRIBUTE
 from catalogue.strict import Strict
+from index import grammar
+
+MAX_VALUES: Final = 1_000
+MAX_ATTRIBUTES: Final = 16
+MAX_ATTRIBUTE_VALUES: Final = 100
+
+
+def _few_attributes(value: Any) -> Any:
+    """Too many of them are refused before each is looked at."""
+    if isinstance(value, Mapping) and len(value) > MAX_ATTRIBUTES:
+        raise ValueError(f"has {len(value):,} attributes; at most {MAX_ATTRIBUTES} are taken")
+    return value
+
+
+def _without_case(attributes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """In one order, so that equal conditions are equal in writing too."""
+    folded = {name.casefold(): attributes[name] for name in sorted(attributes, key=str.casefold)}
+    if len(folded) < len(attributes):
+        raise ValueError("names an attribute twice; names are compared without case")
+    return folded
+
 
 Value = Annotated[str, StringConstraints(max_length=1_000)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Ids = tuple[Annotated[str, StringConstraints(max_length=128)], ...]
+AttributeName = Annotated[str, StringConstraints(max_length=200)]
+AttributeValues = Annotated[
+    tuple[Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE)], ...], Field(max_length=MAX_ATTRIBUTE_VALUES)
+]
+Attributes = Annotated[
+    dict[AttributeName, AttributeValues],
+    Field(max_length=MAX_ATTRIBUTES),
+    BeforeValidator(_few_attributes),
+    AfterValidator(_without_case),
+]
 
 
 class Filters(Strict):
-    """Conditions that must all hold; one left out holds for every product."""
+    """Conditions that must all hold; one left out holds for every product.
+
+    The same object is written as one line of text, `supplier!=kestrel price<=20 colour=red,blue` (see
+    `index.grammar`): `Filters.parse(str(filters)) == filters`.
+    """
 
     category: Value | None = Field(default=None, description="this category path and everything below it")
-    suppliers: tuple[Value, ...] | None = Field(default=None, max_length=1_000, description="only these suppliers")
-    not_suppliers: tuple[Value, ...] = Field(default=(), max_length=1_000, description="none of these suppliers")
-    min_price: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="lowest price, inclusive")
-    max_price: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="highest price, inclusive")
+    suppliers: tuple[Value, ...] | None = Field(default=None, max_length=MAX_VALUES, description="only these suppliers")
+    not_suppliers: tuple[Value, ...] = Field(default=(), max_length=MAX_VALUES, description="none of these suppliers")
+    min_price: Price | None = Field(default=None, description="lowest price, inclusive, in whatever currency")
+    max_price: Price | None = Field(default=None, description="highest price, inclusive, in whatever currency")
+    currency: Value | None = Field(default=None, description="only prices in this currency, as the catalogue writes it")
     in_stock: bool | None = Field(default=None, description="only listings that declare just this")
+    attributes: Attributes = Field(
+        default={}, description="per attribute, by name without case: one of these values, exactly"
+    )
+    ids: Ids | None = Field(default=None, max_length=MAX_VALUES, description="only these products")
+    not_ids: Ids = Field(default=(), max_length=MAX_VALUES, description="none of these products")
 
     @property
     def is_open(self) -> bool:
         """Whether every product passes."""
-        return self == Filters()
+        return self == _OPEN
+
+    @classmethod
+    def parse(cls, text: str) -> "Filters":
+        """Read the one-line form; raises InvalidInput that says where it goes wrong."""
+        try:
+            return cls.model_validate(grammar.read(text))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InvalidInput(f"The filter cannot be used: {where[:100]}: {first['msg']}.") from None
+
+    def __str__(self) -> str:
+        return grammar.write({name: value for name, value in self if value != _DEFAULTS[name]})
+
+
+_OPEN: Final = Filters()
+_DEFAULTS: Final = dict(_OPEN)

@@ -1,8 +1,7 @@
 """The products of a snapshot: columns to filter, sort and count by, and the whole product as one document."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import NotFound
-from catalogue.product import CATEGORY_SEPARATOR, Product
+from catalogue.product import Product
+from index.columns import Columns, Mask
 from index.filters import Filters
 
 SCHEMA: Final = pa.schema(
@@ -26,7 +26,9 @@ SCHEMA: Final = pa.schema(
         ("category", pa.dictionary(pa.int32(), pa.string())),
         ("supplier_id", pa.dictionary(pa.int32(), pa.string())),
         ("price", pa.float64()),
+        ("currency", pa.dictionary(pa.int32(), pa.string())),
         ("in_stock", pa.bool_()),
+        ("attributes", pa.map_(pa.large_string(), pa.large_string())),  # names without case
         ("photo", pa.string()),
         ("document", pa.large_binary()),
     ]
@@ -58,7 +60,9 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
         "category": [product.category for product in products],
         "supplier_id": [product.supplier_id for product in products],
         "price": [product.price for product in products],
+        "currency": [product.currency for product in products],
         "in_stock": [product.in_stock for product in products],
+        "attributes": [_attributes(product.attributes) for product in products],
         "photo": [item.photo for item in items],
         "document": [product.model_dump_json(exclude_defaults=True).encode() for product in products],
     }
@@ -66,18 +70,28 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
 
 
 class ProductTable:
-    """The products of one snapshot by row, id and condition; immutable, safe for any number of threads."""
+    """Some products by row, id and condition; immutable, safe for any number of threads."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table.combine_chunks().unify_dictionaries()
-        hashes = self._numpy("id_hash")
-        self._by_hash = np.argsort(hashes, kind="stable")
+        """From a table with `SCHEMA`."""
+        table = table.combine_chunks().unify_dictionaries()
+        self.columns = Columns(table)
+        self._table = table.select(["product_id", "title", "photo", "document"])
+        hashes = table.column("id_hash").to_numpy()
+        self._by_hash = np.argsort(hashes, kind="stable").astype(np.uint32)
         self._sorted_hashes = hashes[self._by_hash]
+        self._orders: dict[Sort, NDArray[np.uint32]] = {}
 
     @classmethod
     def read(cls, path: Path) -> "ProductTable":
         """Read `products.parquet`."""
-        return cls(pq.read_table(path, schema=SCHEMA, memory_map=True))
+        table = pq.read_table(path, memory_map=True)
+        for name, of_document in _LATER.items():
+            if name not in table.column_names:
+                documents = map(orjson.loads, table.column("document").to_pylist())
+                values = pa.array([of_document(document) for document in documents], SCHEMA.field(name).type)
+                table = table.append_column(name, values)
+        return cls(table.select(SCHEMA.names).cast(SCHEMA))
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -88,82 +102,77 @@ class ProductTable:
 
     def row_of(self, product_id: str) -> int:
         """The row of a product id; raises NotFound."""
-        wanted = np.uint64(id_hash(product_id))
-        at = int(np.searchsorted(self._sorted_hashes, wanted))
-        while at < len(self) and self._sorted_hashes[at] == wanted:
-            row = int(self._by_hash[at])
-            if self.id_of(row) == product_id:
-                return row
-            at += 1
+        for row in self.rows_of([product_id]):
+            return row
         raise NotFound(f"There is no product {product_id[:128]!r} in this snapshot.")
+
+    def rows_of(self, product_ids: Sequence[str]) -> list[int]:
+        """The rows of those of the ids that there are."""
+        wanted = np.array([id_hash(product_id) for product_id in product_ids], np.uint64)
+        first = np.searchsorted(self._sorted_hashes, wanted, "left").tolist()
+        last = np.searchsorted(self._sorted_hashes, wanted, "right").tolist()
+        return [
+            row
+            for product_id, low, high in zip(product_ids, first, last, strict=True)
+            for row in self._by_hash[low:high].tolist()
+            if self.id_of(row) == product_id  # different ids may have one hash
+        ]
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row."""
         fields = orjson.loads(self._column("document")[row].as_py())
         return IndexedProduct(product=Product.model_validate(fields), photo=self._column("photo")[row].as_py())
 
-    def mask(self, filters: Filters) -> NDArray[np.bool_]:
+    def mask(self, filters: Filters) -> Mask:
         """Which rows pass, as bool [rows]."""
-        passed = np.ones(len(self), dtype=np.bool_)
-        if filters.category is not None:
-            below = filters.category + CATEGORY_SEPARATOR
-            passed &= self._by_value("category", lambda value: value == filters.category or value.startswith(below))
-        if filters.suppliers is not None:
-            wanted = frozenset(filters.suppliers)
-            passed &= self._by_value("supplier_id", wanted.__contains__)
-        if filters.not_suppliers:
-            unwanted = frozenset(filters.not_suppliers)
-            passed &= self._by_value("supplier_id", lambda value: value not in unwanted)
-        if filters.min_price is not None:
-            passed &= self._prices >= filters.min_price
-        if filters.max_price is not None:
-            passed &= self._prices <= filters.max_price
-        if filters.in_stock is not None:
-            passed &= self._numpy(pc.fill_null(pc.equal(self._column("in_stock"), filters.in_stock), False))
+        passed = self.columns.mask(filters)
+        if filters.ids is not None:
+            listed = np.zeros(len(self), dtype=np.bool_)
+            listed[self.rows_of(filters.ids)] = True
+            passed &= listed
+        passed[self.rows_of(filters.not_ids)] = False
         return passed
 
-    def ordered(self, rows: NDArray[np.intp], sort: Sort) -> NDArray[np.intp]:
-        """The rows by a column, ties by product id; products without a price come last."""
-        columns = {"product_id": [], "price": ["price"], "-price": ["price"], "title": ["title"]}[sort]
-        chosen = self._table.select([*columns, "product_id"]).take(pa.array(rows))
-        direction = "descending" if sort.startswith("-") else "ascending"
-        keys = [(column, direction) for column in columns]
-        order = pc.sort_indices(chosen, sort_keys=[*keys, ("product_id", "ascending")])
-        ranked: NDArray[np.intp] = rows[order.to_numpy()]
-        return ranked
+    def ordered(self, mask: Mask, sort: Sort) -> NDArray[np.uint32]:
+        """The rows of a mask by a column, ties by product id; products without a price come last."""
+        order = self._order(sort)
+        rows: NDArray[np.uint32] = order[mask[order]]
+        return rows
 
-    def facets(self, mask: NDArray[np.bool_], most: int = 50) -> dict[str, list[tuple[str, int]]]:
-        """How many of the rows fall to each category and supplier, the `most` frequent of each."""
-        return {name: self._counts(name, mask, most) for name in ("category", "supplier_id")}
+    def sort_keys(self, rows: NDArray[np.uint32], sort: Sort) -> pa.Table:
+        """What `sort` sorts some rows by: the column `first`, null where there is none, and `product_id`."""
+        ids = self._column("product_id").take(pa.array(rows))
+        if sort in {"product_id", "title"}:
+            return pa.table({"first": self._column(sort).take(pa.array(rows)), "product_id": ids})
+        return pa.table({"first": pa.array(self.columns.prices[rows], from_pandas=True), "product_id": ids})
 
-    @cached_property
-    def _prices(self) -> NDArray[np.float64]:
-        """NaN where there is none, which no range holds."""
-        return self._numpy(pc.fill_null(self._column("price"), float("nan")))
-
-    def _counts(self, name: str, mask: NDArray[np.bool_], most: int) -> list[tuple[str, int]]:
-        codes, values = self._codes(name)
-        counts = np.bincount(codes[mask], minlength=len(values))
-        order = sorted(np.flatnonzero(counts), key=lambda code: (-counts[code], values[code]))
-        return [(values[code], int(counts[code])) for code in order[:most]]
-
-    def _by_value(self, name: str, passes: Callable[[str], bool]) -> NDArray[np.bool_]:
-        """Ask once per distinct value, then look rows up."""
-        codes, values = self._codes(name)
-        if not values:
-            return np.zeros(len(self), dtype=np.bool_)
-        return np.array([passes(value) for value in values], dtype=np.bool_)[codes]
-
-    def _codes(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
-        column = self._column(name)
-        return self._numpy(column.indices), column.dictionary.to_pylist()
+    def _order(self, sort: Sort) -> NDArray[np.uint32]:
+        """All rows by a column; made when first asked for: texts of a million products take a second to sort."""
+        order = self._orders.get(sort)
+        if order is None:
+            if sort in {"product_id", "title"}:
+                keys = [(name, "ascending") for name in dict.fromkeys((sort, "product_id"))]
+                order = pc.sort_indices(self._table, sort_keys=keys).to_numpy().astype(np.uint32)
+            else:
+                by_id = self._order("product_id")
+                prices = self.columns.prices[by_id]
+                order = by_id[np.argsort(-prices if sort == "-price" else prices, kind="stable")]  # NaN is last
+            self._orders[sort] = order
+        return order
 
     def _column(self, name: str) -> Any:
         """The one chunk of a column."""
         column = self._table.column(name)
         return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
-    def _numpy(self, values: Any) -> NDArray[Any]:
-        array = self._column(values) if isinstance(values, str) else values
-        result: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-        return result
+
+def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names without case; of two that differ in nothing else, the product has both values."""
+    return sorted({(name.casefold(), value) for name, value in attributes.items()})
+
+
+_LATER: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
+    "currency": lambda document: document.get("currency"),
+    "attributes": lambda document: _attributes(document.get("attributes", {})),
+}
+"""Columns that older snapshots lack, made from a product's document."""

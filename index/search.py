@@ -1,26 +1,25 @@
 """Nearest neighbours by inner product of unit vectors, over shards, re-scored exactly."""
 
+import dataclasses
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.exact import FlatIndex, Neighbours, best_of
+from index.workers import set_faiss_threads, shared_workers
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The best rows of one query, best first, ties by row: `rows` int64 [n], `scores` float32 [n] in -1..1."""
+__all__ = ["FlatIndex", "Neighbours", "Shard", "ShardedIndex", "VectorIndex", "set_faiss_threads"]
 
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-
-
-_MARGIN: Final = 16
-"""Fetched beyond k at first; more as long as a tie with the k-th may have been cut off."""
 _SAME: Final = 1e-5
-"""Scores nearer than this may be equal but for the order of summation."""
+_FEW: Final = 100
+"""More than one row in so many is no neighbourhood: it is scanned for."""
+_LEAST_LOOK: Final = 32
+_MOST_LOOK: Final = 1_024
 
 
 class VectorIndex(Protocol):
@@ -31,53 +30,124 @@ class VectorIndex(Protocol):
         ...
 
 
-class FlatIndex:
-    """Exact search: every shard is scanned.
+class Shard(Protocol):
+    """A stretch of rows behind a FAISS index. `effort` is what recall costs: lists probed, candidates kept."""
 
-    Rows are numbered through the shards in their order, so a shard's rows are one contiguous range. FAISS scans in
-    float32; the answer's scores come from the stored float16 `vectors` [rows, dim], the same whatever the index type.
+    rows: int
+    most: int
+    """The largest number of rows one search gives."""
+    filters: bool
+    """Whether `allowed` is looked at."""
+    exact: bool
+    """Whether what is found is always the best, but for the order of ties."""
+
+    def search(
+        self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """At most `fetch` row numbers within the shard, each once, in any order."""
+        ...
+
+    @property
+    def hardest(self) -> int:
+        """The effort beyond which nothing more is found, or nothing more may be asked."""
+        ...
+
+    def effort(self, tuned: int, k: int) -> int:
+        """The effort that gives `k` rows the recall that `tuned` gives ten."""
+        ...
+
+    def cost(self, effort: int) -> float:
+        """A search's time in rows that an exact scan would score meanwhile."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShardedIndex:
+    """Approximate search of all shards side by side, merged and re-scored from the stored float16 `vectors`.
+
+    Rows are numbered through the shards in their order, so a shard's rows are one contiguous range. What the shards
+    do not find, or would find no sooner than a scan does, is found by the scan `flat`.
     """
 
-    def __init__(self, shards: Sequence[faiss.Index], vectors: NDArray[np.float16]) -> None:
-        self._shards = shards
-        self._vectors = vectors
+    shards: Sequence[Shard]
+    vectors: NDArray[np.float16]
+    flat: FlatIndex
+    tuned: int
+    """The effort that gives ten neighbours the recall asked for."""
+    refine: int = 1
+    """Rows fetched for each one wanted, where shards hold only an outline of the vectors."""
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
-        found: list[NDArray[np.int64]] = []
-        first = 0
-        for shard in self._shards:
-            rows = None if allowed is None else allowed[first : first + shard.ntotal]
-            found.append(first + _search_shard(shard, query, k, rows))
-            first += shard.ntotal
-        candidates = np.concatenate(found) if found else np.empty(0, np.int64)
-        scores = np.clip(self._vectors[candidates].astype(np.float32) @ query, -1.0, 1.0)
-        best = np.lexsort((candidates, -scores))[:k]
-        return Neighbours(candidates[best], scores[best])
+        found = self._unfiltered(query, k) if allowed is None else self._filtered(query, k, allowed)
+        return found or self.flat.search(query, k, allowed)
+
+    def with_effort(self, tuned: int) -> "ShardedIndex":
+        """The same index, searched harder or less so."""
+        return dataclasses.replace(self, tuned=tuned)
+
+    def _unfiltered(self, query: NDArray[np.float32], k: int) -> Neighbours | None:
+        """None where a scan is as cheap, or finds more."""
+        if k <= 0 or self._cost(self.tuned, k) >= len(self.vectors):
+            return None
+        # Shards of an exact kind cut ties in any order: one more than asked for tells whether one was cut.
+        wanted = k + 1 if self._exact else k
+        found = self._ask(query, wanted, self.tuned, None)
+        if len(found.rows) < min(wanted, len(self.vectors)) or (self._exact and _cuts_a_tie(found, k)):
+            return None
+        return Neighbours(found.rows[:k], found.scores[:k])
+
+    def _filtered(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]) -> Neighbours | None:
+        """None where a scan of the allowed rows is as cheap, or finds more.
+
+        How many rows pass overall says little about how many pass near the query. So the neighbourhood is looked at
+        first, without the filter. Often enough of it passes; if not, the share that does says how far to go.
+        """
+        count = int(np.count_nonzero(allowed))
+        share = count / max(1, len(allowed))
+        look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), max(_MOST_LOOK, 2 * k)))
+        if k <= 0 or self._cost(2 * self.tuned, look) >= count:
+            return None
+        nearest = self._ask(query, look, 2 * self.tuned, None)
+        passed = allowed[nearest.rows]
+        near = Neighbours(nearest.rows[passed], nearest.scores[passed])
+        if len(near.rows) >= k and not (self._exact and near.scores[k - 1] <= nearest.scores[-1] + _SAME):
+            return Neighbours(near.rows[:k], near.scores[:k])
+        if not all(shard.filters for shard in self.shards):
+            return None
+        effort = math.ceil(2 * self.tuned * look / max(1, len(near.rows)))
+        if self._cost(effort, k) >= count:
+            return None
+        found = self._ask(query, k, effort, allowed)
+        return found if len(found.rows) >= min(k, count) else None
+
+    def _ask(self, query: NDArray[np.float32], k: int, tuned: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
+        """The k best of what all shards find."""
+        firsts = list(itertools.accumulate((shard.rows for shard in self.shards), initial=0))
+
+        def ask(number: int) -> NDArray[np.int64]:
+            shard, first = self.shards[number], firsts[number]
+            fetch = min(k * self.refine, shard.rows, shard.most)
+            if fetch == 0:
+                return np.empty(0, np.int64)
+            part = None if allowed is None else allowed[first : first + shard.rows]
+            rows = shard.search(query, fetch, shard.effort(tuned, k), part)
+            return np.add(rows, first, dtype=np.int64)
+
+        found = np.concatenate(shared_workers().map(ask, range(len(self.shards))))
+        return best_of(self.vectors, query, found, k)
+
+    def _cost(self, tuned: int, k: int) -> float:
+        """Infinite for more rows than a shard gives at once, or than are still a neighbourhood."""
+        if k * _FEW > len(self.vectors) or any(min(k + 1, shard.rows) > shard.most for shard in self.shards):
+            return math.inf
+        return sum(shard.cost(shard.effort(tuned, k)) for shard in self.shards)
+
+    @property
+    def _exact(self) -> bool:
+        return all(shard.exact for shard in self.shards)
 
 
-def set_faiss_threads(count: int) -> None:
-    """How many threads FAISS uses for searches begun on the calling thread: OpenMP keeps the number per thread."""
-    faiss.omp_set_num_threads(count)
-
-
-def _search_shard(
-    shard: faiss.Index, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
-) -> NDArray[np.int64]:
-    """Row numbers within the shard: the k best and every row that ties with the last of them."""
-    k = min(k, shard.ntotal)
-    if k == 0:
-        return np.empty(0, np.int64)
-    parameters = None
-    if allowed is not None:
-        bits = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
-        parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # made by SWIG from keywords
-    fetch = min(k + _MARGIN, shard.ntotal)
-    while True:
-        scores, rows = shard.search(query[np.newaxis], fetch, params=parameters)
-        exhausted = fetch == shard.ntotal or rows[0, -1] < 0  # fewer than that are allowed
-        if exhausted or scores[0, -1] < min(scores[0, k - 1], 1.0) - _SAME:
-            found: NDArray[np.int64] = rows[0][rows[0] >= 0]
-            return found
-        fetch = min(8 * fetch, shard.ntotal)
+def _cuts_a_tie(found: Neighbours, k: int) -> bool:
+    """Whether a row beyond the k-th may be as good as it and yet unseen."""
+    return len(found.rows) > k and found.scores[-1] >= found.scores[k - 1] - _SAME

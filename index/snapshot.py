@@ -3,8 +3,8 @@
     manifest.json               what it is, every file's bytes and SHA-256
     products.parquet            the products, one row each, shard by shard
     vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
-    shards/<field>-000.faiss    what is searched
-    canary.npz                  stored queries and their exact answers
+    shards/<field>-000.faiss    what is searched, unless it is the vectors themselves (index type flat)
+    canary.npz                  stored queries, their exact answers, and how many of those the index found
 
 All row numbers mean the same row in every file: they are written together, checked together, renamed together.
 """
@@ -19,7 +19,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import faiss
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -27,13 +26,21 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
+from index.exact import FlatIndex
+from index.gpu import Device, GpuShard, check_support, open_on_gpu
+from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
 from index.products import IndexedProduct, ProductTable, id_hash, to_table
-from index.search import FlatIndex, VectorIndex
+from index.search import ShardedIndex, VectorIndex
+from index.shards import open_index, write_shards
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""2: index types beside flat, and flat without files of its own. Older snapshots are read; newer ones are refused."""
 PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
+_CANARY_ROWS: Final = 65_536
+_CANARY_SLACK: Final = 0.02
+"""Processors sum in different orders, and an approximate search may take another turn for it."""
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 SnapshotName = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
@@ -65,8 +72,10 @@ class Manifest(BaseModel):
     fields: tuple[FieldName, ...]
     products: int = Field(ge=0)
     shards: int = Field(ge=1, le=1_000)
-    index_type: Literal["flat"] = "flat"
-    recall_at_10: float = Field(description="against exact search, on the canary's queries")
+    index_type: IndexType = "flat"
+    index_parameters: dict[str, int] = Field(default_factory=dict, description="what the shards were built with")
+    tuning: dict[FieldName, Tuning] = Field(default_factory=dict, description="how hard each field is searched")
+    recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
     journal_position: int = 0
     files: dict[str, FileEntry]
 
@@ -80,20 +89,21 @@ class _Schema(BaseModel):
 class Snapshot:
     """An opened snapshot; immutable, safe for any number of threads."""
 
-    def __init__(self, path: Path, manifest: Manifest, products: ProductTable) -> None:
+    def __init__(self, path: Path, manifest: Manifest, products: ProductTable, device: Device | None = None) -> None:
         self.path = path
         self.manifest = manifest
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
         for field in manifest.fields:
-            self._vectors[field] = np.lib.format.open_memmap(path / "vectors" / f"{field}.npy", mode="r")
-            self._indexes[field] = FlatIndex(_read_shards(path, manifest, field), self._vectors[field])
+            self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
+            self._indexes[field] = _open_field(path, manifest, field, self._vectors[field], device)
 
     @classmethod
-    def open(cls, path: Path, *, fingerprint: str) -> "Snapshot":
+    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
+        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
         """
         manifest = read_manifest(path)
@@ -103,8 +113,10 @@ class Snapshot:
                 f"the loaded model is {fingerprint[:12]}; load that model, or build the snapshot again with this one"
             )
         check_files(path, manifest)
+        if device is not None:
+            check_support()
         try:
-            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet"))
+            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet"), device)
             snapshot._check_structure()
             snapshot._check_canary()
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
@@ -122,23 +134,34 @@ class Snapshot:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim], unit within float16."""
         return self._vectors[field][rows].astype(np.float32)
 
+    def release(self) -> None:
+        """Give a GPU's memory back, where there is any; nothing can be searched afterwards."""
+        for index in self._indexes.values():
+            for shard in index.shards if isinstance(index, ShardedIndex) else ():
+                if isinstance(shard, GpuShard):
+                    shard.release()
+
     def _check_structure(self) -> None:
-        rows, dim = len(self.products), self.manifest.dim
+        rows = len(self.products)
         if rows != self.manifest.products:
             raise ValueError(f"{rows} products where the manifest says {self.manifest.products}")
-        for field, vectors in self._vectors.items():
-            if vectors.shape != (rows, dim) or vectors.dtype != np.float16:
-                raise ValueError(f"vectors of {field} are {vectors.dtype} {vectors.shape}, not float16 ({rows}, {dim})")
 
     def _check_canary(self) -> None:
         with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
             queries, expected = canary["queries"], canary["scores"]
+            found_when_built = float(canary["recall"]) if "recall" in canary else 1.0
         if len(queries) != min(CANARY_QUERIES, len(self.products)):
             raise ValueError(f"the canary has {len(queries)} queries")
+        flat = FlatIndex(self._vectors["fusion"])
         for query, scores in zip(queries, expected, strict=True):
-            found = self._indexes["fusion"].search(query, CANARY_K).scores
+            found = flat.search(query, CANARY_K).scores
             if len(found) != len(scores) or not np.allclose(found, scores, atol=1e-4):
                 raise ValueError("stored queries no longer give their stored answers")
+        now = _canary_recall(self._indexes["fusion"], queries, expected)
+        if now < found_when_built - _CANARY_SLACK:
+            raise ValueError(
+                f"the index finds {now:.0%} of the stored answers; when built it found {found_when_built:.0%}"
+            )
 
 
 def shard_file(field: str, shard: int) -> str:
@@ -172,6 +195,13 @@ def read_manifest(path: Path) -> Manifest:
         raise _invalid(path, f"says it is {manifest.name}; a snapshot must not be renamed")
     if "fusion" not in manifest.fields:
         raise _invalid(path, "manifest.json: has no field fusion")
+    if manifest.index_type != "flat":
+        try:
+            check_parameters(manifest.index_type, manifest.index_parameters)
+        except InvalidInput as error:
+            raise _invalid(path, f"manifest.json: {error}") from None
+        if untuned := set(manifest.fields) - manifest.tuning.keys():
+            raise _invalid(path, f"manifest.json: has no tuning of {', '.join(sorted(untuned))}")
     return manifest
 
 
@@ -179,7 +209,9 @@ def check_files(path: Path, manifest: Manifest) -> None:
     """Every file of the manifest is there with its size; raises SnapshotInvalid."""
     needed = {"products.parquet", "canary.npz"}
     for field in manifest.fields:
-        needed |= {f"vectors/{field}.npy", *(shard_file(field, shard) for shard in range(manifest.shards))}
+        needed.add(f"vectors/{field}.npy")
+        if manifest.index_type != "flat":
+            needed |= {shard_file(field, shard) for shard in range(manifest.shards)}
     if missing := needed - manifest.files.keys():
         raise _invalid(path, f"manifest.json does not list {', '.join(sorted(missing))}")
     for name, entry in manifest.files.items():
@@ -218,28 +250,35 @@ def write_snapshot(
     model: str,
     fingerprint: str,
     variant: str,
+    choice: Choice = Choice(),  # noqa: B008  # frozen
 ) -> Path:
     """Write `<root>/<name>` whole or not at all; returns its path.
 
-    `vectors` holds unit rows float32 [n, dim] per field, in the order of `items`; `fusion` is required.
-    Raises InvalidInput when a snapshot of that name is there, ValueError for vectors that are not one for each item.
+    `vectors` holds unit rows float32 [n, dim] per field, in the order of `items`; `fusion` is required. `choice` says
+    which index, or lets size and recall decide. Raises InvalidInput when a snapshot of that name is there or for a
+    choice that does not fit the products, ValueError for vectors that are not one for each item.
     """
     target = snapshot_path(root, name)
     if target.exists():
         raise InvalidInput(f"A snapshot named {name} is there already: {target}. Choose another --name.")
     _check_vectors(items, vectors)
+    shards = max(1, -(-len(items) // PRODUCTS_PER_SHARD))
+    plan = make_plan(len(items), vectors["fusion"].shape[1], shards, choice)
     root.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
     try:
-        shards = max(1, -(-len(items) // PRODUCTS_PER_SHARD))
         order = np.argsort([id_hash(item.product.product_id) % shards for item in items], kind="stable")
         sizes = np.bincount([id_hash(item.product.product_id) % shards for item in items], minlength=shards)
         pq.write_table(to_table([items[row] for row in order]), work / "products.parquet", compression="zstd")
         (work / "vectors").mkdir()
-        (work / "shards").mkdir()
+        tuning: dict[FieldName, Tuning] = {}
         for field, rows in vectors.items():
-            _write_field(work, field, rows[order], sizes)
-        _write_canary(work, vectors["fusion"][order])
+            index = _write_field(work, field, rows[order], plan, sizes)
+            if isinstance(index, ShardedIndex):
+                tuning[field] = tune(index, index.flat, plan)
+                index = index.with_effort(tuning[field].value)
+            if field == "fusion":
+                _write_canary(work, vectors["fusion"][order], index)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             name=name,
@@ -251,7 +290,10 @@ def write_snapshot(
             fields=tuple(vectors),
             products=len(items),
             shards=shards,
-            recall_at_10=1.0,
+            index_type=plan.index_type,
+            index_parameters=dict(plan.parameters),
+            tuning=tuning,
+            recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
             files=_file_entries(work),
         )
         write_atomic(work / "manifest.json", manifest.model_dump_json(indent=2).encode())
@@ -304,37 +346,59 @@ def _check_vectors(items: Sequence[IndexedProduct], vectors: Mapping[FieldName, 
             raise ValueError(f"vectors of {field} are not all of length 1")
 
 
-def _read_shards(path: Path, manifest: Manifest, field: str) -> list[faiss.Index]:
-    shards = [faiss.read_index(str(path / shard_file(field, shard))) for shard in range(manifest.shards)]
-    rows = sum(shard.ntotal for shard in shards)
-    if rows != manifest.products or any(shard.d != manifest.dim for shard in shards):
-        raise ValueError(f"shards of {field} hold {rows} vectors of {[shard.d for shard in shards]} dimensions")
-    if any(shard.metric_type != faiss.METRIC_INNER_PRODUCT for shard in shards):
-        raise ValueError(f"shards of {field} do not compare by inner product")
-    return shards
+def _map_vectors(path: Path, field: FieldName, shape: tuple[int, int]) -> NDArray[np.float16]:
+    vectors: NDArray[np.float16] = np.lib.format.open_memmap(path / "vectors" / f"{field}.npy", mode="r")
+    if vectors.shape != shape or vectors.dtype != np.float16 or not vectors.flags.c_contiguous:
+        raise ValueError(f"vectors of {field} are {vectors.dtype} {vectors.shape}, not float16 {shape}, row by row")
+    return vectors
 
 
-def _write_field(work: Path, field: FieldName, rows: NDArray[np.float32], sizes: NDArray[np.intp]) -> None:
+def _open_field(
+    path: Path, manifest: Manifest, field: FieldName, vectors: NDArray[np.float16], device: Device | None
+) -> VectorIndex:
+    if device is not None:
+        target = manifest.tuning[field].target if field in manifest.tuning else None
+        return open_on_gpu(device, manifest.index_type, vectors, target or DEFAULT_RECALL)
+    files = [path / shard_file(field, shard) for shard in range(manifest.shards)]
+    effort = manifest.tuning[field].value if manifest.index_type != "flat" else 1
+    return open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors)
+
+
+def _write_field(
+    work: Path, field: FieldName, rows: NDArray[np.float32], plan: Plan, sizes: NDArray[np.intp]
+) -> VectorIndex:
     """The shards hold what is stored, not what was rounded away: else they rank near-duplicates differently."""
-    stored = rows.astype(np.float16)
-    np.save(work / "vectors" / f"{field}.npy", stored, allow_pickle=False)
-    for shard, part in enumerate(np.split(stored, np.cumsum(sizes)[:-1])):
-        flat = faiss.IndexFlatIP(rows.shape[1])
-        flat.add(np.ascontiguousarray(part, dtype=np.float32))
-        faiss.write_index(flat, str(work / shard_file(field, shard)))
+    file = work / "vectors" / f"{field}.npy"
+    np.save(file, rows.astype(np.float16), allow_pickle=False)
+    stored: NDArray[np.float16] = np.lib.format.open_memmap(file, mode="r")
+    files = [work / shard_file(field, shard) for shard in range(len(sizes))]
+    if plan.index_type != "flat":
+        files[0].parent.mkdir(exist_ok=True)
+        write_shards(files, plan.index_type, plan.parameters, stored, sizes.tolist())
+    return open_index(files, plan.index_type, plan.parameters, 1, stored)
 
 
-def _write_canary(work: Path, rows: NDArray[np.float32]) -> None:
+def _write_canary(work: Path, rows: NDArray[np.float32], index: VectorIndex) -> None:
     """Queries between two products each, and the scores of their answers by brute force over the stored vectors.
 
     Scores, not rows: products with equal vectors may change places.
     """
-    stored = rows.astype(np.float16).astype(np.float32)
+    stored = rows.astype(np.float16)
     picked = np.linspace(0, len(rows) - 1, min(CANARY_QUERIES, len(rows)), dtype=np.int64)
     queries = rows[picked] * 0.75 + rows[picked[::-1]] * 0.25
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
-    scores = -np.sort(-(queries @ stored.T), axis=1)[:, :CANARY_K]
-    np.savez(work / "canary.npz", queries=queries, scores=scores)
+    scores = np.full((len(queries), min(CANARY_K, len(rows))), -np.inf, np.float32)
+    for start in range(0, len(rows), _CANARY_ROWS):
+        part = queries @ stored[start : start + _CANARY_ROWS].astype(np.float32).T
+        scores = -np.sort(-np.hstack([scores, part]), axis=1)[:, : scores.shape[1]]
+    np.savez(work / "canary.npz", queries=queries, scores=scores, recall=_canary_recall(index, queries, scores))
+
+
+def _canary_recall(index: VectorIndex, queries: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    shares = [
+        recall(index.search(query, CANARY_K).scores, scores) for query, scores in zip(queries, expected, strict=True)
+    ]
+    return float(np.mean(shares)) if shares else 1.0
 
 
 def _file_entries(work: Path) -> dict[str, FileEntry]:

@@ -28,13 +28,15 @@ from catalogue.files import write_atomic
 from catalogue.photos import PhotoStore, load_photo
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
-from index.snapshot import snapshot_path
+from index.plan import Choice, check_choice
+from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
 
 BATCH: Final = 32
 IN_FLIGHT: Final = 4 * BATCH
 """Rows read and decoded ahead of the encoder: bounds memory to about 20 MB of pixels."""
 CHECKPOINT_S: Final = 10.0
+DEFAULT_CHOICE: Final = Choice()
 
 
 Progress = Callable[[int], None]
@@ -52,6 +54,8 @@ class BuildReport:
     warnings: int
     reused: int
     seconds: float
+    index_type: str
+    recall_at_10: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +203,9 @@ class _Build:
                 self.problems.append(ready.problem)
 
 
-def check(catalogue: Path, data: Path, name: str) -> None:
+def check(catalogue: Path, data: Path, name: str, choice: Choice = DEFAULT_CHOICE) -> None:
     """Raise what `build` would raise about its arguments, before anything is loaded for it."""
+    check_choice(choice)
     target = snapshot_path(data / "snapshots", name)
     check_catalogue(catalogue)
     if target.exists():
@@ -214,17 +219,19 @@ def build(
     embedder: Embedder,
     *,
     decode_threads: int,
+    choice: Choice = DEFAULT_CHOICE,
     progress: Progress = lambda rows: None,
 ) -> BuildReport:
     """Build `<data>/snapshots/<name>` from a catalogue.
 
     A row that cannot be used is reported and left out; a photo that cannot be used is left out of its row where the
-    row has a title. Raises CatalogueInvalid when no row can be used, InvalidInput when the snapshot exists.
+    row has a title. `choice` says which index is built, or lets size and recall decide. Raises CatalogueInvalid when
+    no row can be used, InvalidInput when the snapshot exists or the index does not fit the products.
     """
     started = time.perf_counter()
-    check(catalogue, data, name)
+    check(catalogue, data, name, choice)
     with _only_one(data / "builds", name):
-        return _build(catalogue, data, name, embedder, decode_threads, progress, started)
+        return _build(catalogue, data, name, embedder, decode_threads, choice, progress, started)
 
 
 @contextmanager
@@ -245,6 +252,7 @@ def _build(
     name: str,
     embedder: Embedder,
     decode_threads: int,
+    choice: Choice,
     progress: Progress,
     started: float,
 ) -> BuildReport:
@@ -267,9 +275,19 @@ def _build(
         model=embedder.name,
         fingerprint=embedder.fingerprint,
         variant=embedder.variant,
+        choice=choice,
     )
     vectors.discard()
+    manifest = read_manifest(snapshot)
     errors = sum(problem.severity == "error" for problem in problems)
     return BuildReport(
-        snapshot, report, len(work.items), errors, len(problems) - errors, vectors.reused, time.perf_counter() - started
+        snapshot=snapshot,
+        report=report,
+        products=len(work.items),
+        errors=errors,
+        warnings=len(problems) - errors,
+        reused=vectors.reused,
+        seconds=time.perf_counter() - started,
+        index_type=manifest.index_type,
+        recall_at_10=manifest.recall_at_10,
     )

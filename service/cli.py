@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -16,9 +16,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from catalogue.errors import SamestyleError
+from catalogue.errors import InvalidInput, SamestyleError
 from catalogue.readers import count_rows
 from catalogue.settings import Settings
+
+if TYPE_CHECKING:
+    from index.plan import Choice
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help="Same-style product retrieval."
@@ -81,17 +84,34 @@ def build(
     name: Annotated[str, typer.Option(help="The snapshot's name.")],
     data: Data = None,
     bundle: Bundle = None,
+    recall: Annotated[float, typer.Option(help="Recall@10 the index is tuned for; 1 scans everything.")] = 0.99,
+    index_type: Annotated[
+        str | None,
+        typer.Option(help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq.", show_default="by the number of products"),
+    ] = None,
+    index_parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=value, any number of times: m, ef_construction, ef_search; nlist, nprobe; pq_m, refine."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build an index snapshot from a catalogue; interrupted, it goes on where it was."""
+    from index.plan import Choice  # noqa: PLC0415
+
     settings = _settings(data=data, bundle=bundle)
     with _told():
-        report = build_with_progress(settings, catalogue, name)
+        choice = Choice(recall, index_type, dict(map(_parameter, index_parameter or ())))
+        report = build_with_progress(settings, catalogue, name, choice)
     if as_json:
         out.print_json(json.dumps(asdict(report), default=str))
         return
     rate = report.products / report.seconds
     out.print(f"Built {report.snapshot}: {report.products:,} products in {report.seconds:.1f} s ({rate:.1f}/s).")
+    out.print(f"Index: {report.index_type}, recall@10 {report.recall_at_10:.3f} against exact search.")
+    if report.index_type != "flat" and report.recall_at_10 < recall:
+        err.print(f"That is below {recall:g}. Give greater --index-parameter values, or --index-type flat.")
     if report.reused:
         out.print(f"{report.reused:,} vectors came from an interrupted build.")
     if report.errors or report.warnings:
@@ -169,12 +189,23 @@ def snapshot_verify(name: Annotated[str, typer.Argument()], data: Data = None) -
     out.print(f"{name}: {len(manifest.files)} files, {manifest.products:,} products, all as written.")
 
 
-def build_with_progress(settings: Settings, catalogue: Path, name: str) -> Any:
+def _parameter(given: str) -> tuple[str, int]:
+    """`name=value`; raises InvalidInput for what is not."""
+    name, _, value = given.partition("=")
+    if not name or not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise InvalidInput(f"--index-parameter {given[:100]!r} is not name=value with a whole number, as nprobe=32.")
+    return name, int(value)
+
+
+def build_with_progress(settings: Settings, catalogue: Path, name: str, choice: "Choice | None" = None) -> Any:
     """Build with a bar: rows, rate and time left."""
+    from index.search import set_faiss_threads  # noqa: PLC0415
     from service import build as building  # noqa: PLC0415
     from service.state import load_embedder  # noqa: PLC0415
 
-    building.check(catalogue, settings.data, name)
+    choice = choice or building.DEFAULT_CHOICE
+    building.check(catalogue, settings.data, name, choice)
+    set_faiss_threads(settings.threads.faiss)
     embedder = load_embedder(settings)
     columns = (
         TextColumn("{task.description}"),
@@ -192,7 +223,13 @@ def build_with_progress(settings: Settings, catalogue: Path, name: str) -> Any:
             bar.update(task, rate=f"{bar.tasks[task].speed or 0:.1f}/s")
 
         return building.build(
-            catalogue, settings.data, name, embedder, decode_threads=settings.threads.decode, progress=advance
+            catalogue,
+            settings.data,
+            name,
+            embedder,
+            decode_threads=settings.threads.decode,
+            choice=choice,
+            progress=advance,
         )
 
 

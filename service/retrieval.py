@@ -16,6 +16,8 @@ from catalogue.product import Product
 from catalogue.threads import ThreadBudget
 from catalogue.variants import contradict
 from index import Filters, IndexedProduct, Neighbours, Snapshot, VectorIndex
+from index.facets import Facets, count
+from index.parts import page as page_of
 from index.products import Sort
 from index.search import set_faiss_threads
 from models import Embedder, ProductInput
@@ -85,7 +87,7 @@ class Page:
 
     items: list[IndexedProduct]
     total: int
-    facets: Mapping[str, list[tuple[str, int]]]
+    facets: Facets
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +150,27 @@ class Retrieval:
         """A product of the snapshot; raises NotFound."""
         return self.snapshot.products.get(self.snapshot.products.row_of(product_id))
 
-    async def browse(self, filters: Filters, sort: Sort, start: int, limit: int) -> Page:
+    async def browse(self, filters: Filters, sort: Sort, start: int, limit: int, facets: Sequence[str]) -> Page:
         """`limit` products from the `start`-th on."""
 
         def page() -> Page:
             products = self.snapshot.products
             mask = products.mask(filters)
-            rows = products.ordered(np.flatnonzero(mask), sort)
-            items = [products.get(row) for row in rows[start : start + limit].tolist()]
-            return Page(items, len(rows), products.facets(mask))
+            parts = [(products, mask)]
+            items = [parts[part][0].get(row) for part, row in page_of(parts, sort, start, limit)]
+            return Page(items, int(mask.sum()), count(parts, facets))
 
         loop = asyncio.get_running_loop()
         return await self._within_deadline(loop.run_in_executor(self._pools.search, page))
+
+    async def facets(self, filters: Filters, facets: Sequence[str]) -> Facets:
+        """Counts over all products that pass the filters."""
+        if not facets:
+            return {}
+        products = self.snapshot.products
+        loop = asyncio.get_running_loop()
+        counting = loop.run_in_executor(self._pools.search, lambda: count([(products, products.mask(filters))], facets))
+        return await self._within_deadline(counting)
 
     def photo_digest(self, product_id: str) -> str:
         """The hex SHA-256 of a product's main photo; raises NotFound."""

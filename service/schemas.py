@@ -7,14 +7,18 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from catalogue.errors import InvalidInput
 from catalogue.strict import Strict
 from index import Filters, IndexedProduct
-from index.filters import Value
+from index.facets import FacetName, Facets
+from index.filters import Price, Value
 from index.products import Sort
 
 MAX_TEXT: Final = 10_000
 MAX_K: Final = 1_000
 MAX_NEGATIVES: Final = 16
+MAX_FACETS: Final = 16
+MAX_FILTER: Final = 10_000
 
 Target = Literal["fusion", "image", "text"]
 
@@ -45,6 +49,14 @@ QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
+FacetNames = Annotated[
+    tuple[FacetName, ...],
+    Field(
+        max_length=MAX_FACETS,
+        description="what to count among all products that pass the filters: category (or category:1 for its first "
+        "level), supplier, currency, in_stock, price (in ranges), attribute:NAME",
+    ),
+]
 
 
 class Weights(Strict):
@@ -79,6 +91,7 @@ class SearchRequest(Strict):
     target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
     k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits at most")
     filters: Filters = Filters()
+    facets: FacetNames = ()
     min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
     explain: bool = Field(default=False, description="add what each term contributed to each score")
@@ -111,14 +124,36 @@ def image_url(item: IndexedProduct) -> str | None:
 class BrowseQuery(Strict):
     """Which part of the catalogue, in which order."""
 
-    category: str | None = Field(default=None, max_length=1_000, description="this category and all below it")
+    filter: str | None = Field(
+        default=None,
+        max_length=MAX_FILTER,
+        description="any conditions, in one line; those below are the same in parameters of their own",
+        examples=['category="Home > Mugs" supplier!=kestrel price<=20 currency=EUR in_stock=true colour=red,blue'],
+    )
+    category: Value | None = Field(default=None, description="this category and all below it")
     supplier: tuple[Value, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
-    min_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    max_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    min_price: Price | None = None
+    max_price: Price | None = None
     in_stock: bool | None = None
+    facets: FacetNames = ("category", "supplier")
     sort: Sort = "product_id"
     limit: int = Field(default=48, ge=1, le=200, description="how many at most")
     cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before")
+
+    def filters(self) -> Filters:
+        """All conditions together; raises InvalidInput for a filter that cannot be read, or repeats a parameter."""
+        apart = {
+            "category": self.category,
+            "suppliers": self.supplier,
+            "min_price": self.min_price,
+            "max_price": self.max_price,
+            "in_stock": self.in_stock,
+        }
+        given = {name: value for name, value in apart.items() if value is not None}
+        filters = Filters.parse(self.filter or "")
+        if twice := sorted(given.keys() & filters.model_fields_set):
+            raise InvalidInput(f"{twice[0]} is in filter and a parameter of its own. Give it once.")
+        return filters.model_copy(update=given)
 
 
 class Hit(BaseModel):
@@ -140,6 +175,18 @@ class Hit(BaseModel):
     )
 
 
+class FacetValue(BaseModel):
+    """How many products have a value."""
+
+    value: str = Field(description="as in a filter: `supplier=VALUE`, `price=5..19.9`, `attribute:colour=VALUE`")
+    count: int
+
+
+def facet_values(facets: Facets) -> dict[str, list[FacetValue]]:
+    """Counts as they are answered."""
+    return {name: [FacetValue(value=value, count=count) for value, count in counts] for name, counts in facets.items()}
+
+
 class SearchAnswer(BaseModel):
     """Neighbours, best first."""
 
@@ -149,13 +196,7 @@ class SearchAnswer(BaseModel):
     alias: str
     took_ms: float
     hits: list[Hit]
-
-
-class FacetValue(BaseModel):
-    """How many products have a value."""
-
-    value: str
-    count: int
+    facets: dict[str, list[FacetValue]] = Field(description="counts over all products that pass the filters")
 
 
 class ProductAnswer(BaseModel):

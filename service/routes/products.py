@@ -10,12 +10,11 @@ from pydantic import AfterValidator
 
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
-from index import Filters
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval
 from service.routes.search import answer
-from service.schemas import BrowseAnswer, BrowseQuery, FacetValue, ProductAnswer, SearchAnswer
+from service.schemas import BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
@@ -28,27 +27,18 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 @router.get("", responses=responses(400, 429, 503, 504))
 async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
-    """Page through the catalogue, filtered and sorted, with counts per category and supplier."""
-    filters = Filters(
-        category=query.category,
-        suppliers=query.supplier,
-        min_price=query.min_price,
-        max_price=query.max_price,
-        in_stock=query.in_stock,
-    )
+    """Page through the catalogue, filtered and sorted, with counts of what passes."""
+    filters = query.filters()
     snapshot = retrieval.snapshot.manifest.name
-    page_of = f"{snapshot}\n{query.sort}\n{filters.model_dump_json()}"
+    page_of = f"{snapshot}\n{query.sort}\n{filters}"
     start = _offset(request, query.cursor, page_of)
-    page = await retrieval.browse(filters, query.sort, start, query.limit)
+    page = await retrieval.browse(filters, query.sort, start, query.limit, query.facets)
     after = start + len(page.items)
     return BrowseAnswer(
         snapshot=snapshot,
         total=page.total,
         products=[ProductAnswer.of(item) for item in page.items],
-        facets={
-            name: [FacetValue(value=value, count=count) for value, count in counts]
-            for name, counts in page.facets.items()
-        },
+        facets=facet_values(page.facets),
         next_cursor=_cursor(request, after, page_of) if after < page.total else None,
     )
 

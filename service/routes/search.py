@@ -1,5 +1,6 @@
 """`/v1/search`: by product, photo, words, or words with either."""
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -10,11 +11,12 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from catalogue.errors import InvalidInput, UnsupportedMedia
+from index.facets import Facets
 from service.ids import uuid7
 from service.problems import responses
 from service.retrieval import Found, Query, Retrieval, Scope
 from service.routes.deps import CurrentRetrieval
-from service.schemas import Hit, SearchAnswer, SearchRequest, image_url
+from service.schemas import Hit, SearchAnswer, SearchRequest, facet_values, image_url
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000
@@ -119,10 +121,20 @@ async def _search(request: SearchRequest, retrieval: Retrieval) -> SearchAnswer:
         exclude=frozenset(request.exclude),
         min_score=request.min_score,
     )
-    return answer(await retrieval.search(query, scope), retrieval, started, explain=request.explain)
+    found, facets = await asyncio.gather(
+        retrieval.search(query, scope), retrieval.facets(request.filters, request.facets)
+    )
+    return answer(found, retrieval, started, explain=request.explain, facets=facets)
 
 
-def answer(found: list[Found], retrieval: Retrieval, started: float, *, explain: bool = False) -> SearchAnswer:
+def answer(
+    found: list[Found],
+    retrieval: Retrieval,
+    started: float,
+    *,
+    explain: bool = False,
+    facets: Facets | None = None,
+) -> SearchAnswer:
     """The answer to a search that began at `started` (time.perf_counter)."""
     return SearchAnswer(
         request_id=str(uuid7()),
@@ -131,6 +143,7 @@ def answer(found: list[Found], retrieval: Retrieval, started: float, *, explain:
         alias="live",
         took_ms=round((time.perf_counter() - started) * 1000, 2),
         hits=[_hit(item, explain=explain) for item in found],
+        facets=facet_values(facets or {}),
     )
 
 

@@ -36,7 +36,7 @@ export function showFacets(state) {
     {
       done([byCategory, bySupplier]) {
         showCategories(byCategory.facets.category, category, searching);
-        showSuppliers(bySupplier.facets.supplier_id, only, searching);
+        showSuppliers(bySupplier.facets.supplier, only, searching);
       },
       failed() {
         counted = null; // the grid says what is wrong

@@ -272,7 +272,7 @@ def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(quiet: Page, ga
     def answer(route: Route) -> None:
         path = route.request.url.split("?")[0]
         listing = {"total": 2, "products": [plain, odd], "facets": {}, "next_cursor": None}
-        listing["facets"] = {"category": [{"value": nasty, "count": 2}], "supplier_id": [{"value": nasty, "count": 2}]}
+        listing["facets"] = {"category": [{"value": nasty, "count": 2}], "supplier": [{"value": nasty, "count": 2}]}
         route.fulfill(json=listing if path.endswith("/products") else {**plain, "hits": [plain]})
 
     quiet.route("**/v1/**", answer)

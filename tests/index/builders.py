@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from catalogue import Product
 from index import IndexedProduct, ProductTable, Snapshot, write_snapshot
+from index.plan import Choice
 from index.products import to_table
 from index.snapshot import FieldName
 
@@ -46,12 +47,15 @@ def build(
     fingerprint: str = FINGERPRINT,
     products: Sequence[IndexedProduct] | None = None,
     vectors: Mapping[FieldName, NDArray[np.float32]] | None = None,
+    choice: Choice = Choice(),  # noqa: B008
 ) -> Path:
     """Write a snapshot of `count` products; the vector of product n is row n of `unit_rows`, seeded by its field."""
     products = items(count) if products is None else products
     if vectors is None:
         vectors = {field: unit_rows(len(products), seed=seed) for seed, field in enumerate(fields)}
-    return write_snapshot(root, name, products, vectors, model="stand-in", fingerprint=fingerprint, variant="cpu-fp32")
+    return write_snapshot(
+        root, name, products, vectors, model="stand-in", fingerprint=fingerprint, variant="cpu-fp32", choice=choice
+    )
 
 
 def reopen(path: Path) -> Snapshot:

@@ -1,6 +1,6 @@
 import math
-from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -13,52 +13,11 @@ from catalogue import Product
 from catalogue.errors import NotFound
 from index import Filters, IndexedProduct, ProductTable
 from index import products as module
+from index.columns import _sorted_pairs
+from index.facets import count as count_facets
 from index.products import SCHEMA, Sort, id_hash, to_table
 from tests.index.builders import item, items, table
-
-CATEGORIES = ("", "A", "AB", "A > B", "A > B > C", "A > BC", "B", "B > A")
-SUPPLIERS = ("", "acme", "kestrel", "orion")
-PRICES = (None, 0.0, 1.0, 2.5, 1e12)
-
-some_products = st.lists(
-    st.builds(
-        item,
-        st.integers(0, 99).map(str),
-        title=st.sampled_from(["x", "mug", "Mug", "größe", "杯"]),
-        category=st.sampled_from(CATEGORIES),
-        supplier_id=st.sampled_from(SUPPLIERS),
-        price=st.sampled_from(PRICES),
-        in_stock=st.sampled_from([None, True, False]),
-    ),
-    max_size=8,
-    unique_by=lambda entry: entry.product.product_id,
-)
-some_filters = st.builds(
-    Filters,
-    category=st.none() | st.sampled_from([*CATEGORIES, "nobody"]),
-    suppliers=st.none() | st.lists(st.sampled_from([*SUPPLIERS, "nobody"]), max_size=2).map(tuple),
-    not_suppliers=st.lists(st.sampled_from([*SUPPLIERS, "nobody"]), max_size=2).map(tuple),
-    min_price=st.none() | st.sampled_from([0.0, 1.0, 2.0]),
-    max_price=st.none() | st.sampled_from([0.0, 1.0, 3.0]),
-    in_stock=st.sampled_from([None, True, False]),
-)
-
-
-def passes(product: Product, filters: Filters) -> bool:
-    """What `ProductTable.mask` says of one product, written down once more and plainly."""
-    if filters.category is not None:
-        wanted = filters.category.split(" > ")
-        if product.category.split(" > ")[: len(wanted)] != wanted:
-            return False
-    if filters.suppliers is not None and product.supplier_id not in filters.suppliers:
-        return False
-    if product.supplier_id in filters.not_suppliers:
-        return False
-    if filters.min_price is not None and (product.price is None or product.price < filters.min_price):
-        return False
-    if filters.max_price is not None and (product.price is None or product.price > filters.max_price):
-        return False
-    return filters.in_stock is None or product.in_stock is filters.in_stock
+from tests.index.shops import FACETS, passes, some_filters, some_products
 
 
 @settings(deadline=None)
@@ -70,23 +29,38 @@ def test_the_mask_is_what_python_says(entries: list[IndexedProduct], filters: Fi
 
 
 @pytest.mark.parametrize(
-    "filters",
+    "text",
     [
-        Filters(category="A > B"),
-        Filters(suppliers=("acme",)),
-        Filters(not_suppliers=("acme",)),
-        Filters(min_price=1),
-        Filters(max_price=1),
-        Filters(in_stock=True),
-        Filters(in_stock=False),
+        'category="A > B"',
+        "supplier=acme",
+        "supplier!=acme",
+        "price>=1",
+        "price<=1",
+        "currency=EUR",
+        "in_stock=true",
+        "in_stock=false",
+        "colour=red",
+        "colour=blue,white",
+        "COLOUR=red size=M",
+        "id=1,9",
+        "id!=2,9",
     ],
 )
-def test_every_filter_takes_some_and_leaves_some(filters: Filters) -> None:
+def test_every_filter_takes_some_and_leaves_some(text: str) -> None:
     entries = [
-        item("1", category="A > B", supplier_id="acme", price=0.5, in_stock=True),
-        item("2", category="A > BC", supplier_id="orion", price=2, in_stock=False),
-        item("3"),
+        item(
+            "1",
+            category="A > B",
+            supplier_id="acme",
+            price=0.5,
+            currency="EUR",
+            in_stock=True,
+            attributes={"Colour": "red", "SIZE": "M"},
+        ),
+        item("2", category="A > BC", supplier_id="orion", price=2, in_stock=False, attributes={"colour": "blue"}),
+        item("3", attributes={"hue": "red"}),
     ]
+    filters = Filters.parse(text)
     mask = table(entries).mask(filters)
     assert mask.tolist() == [passes(entry.product, filters) for entry in entries]
     assert 0 < mask.sum() < 3
@@ -94,7 +68,7 @@ def test_every_filter_takes_some_and_leaves_some(filters: Filters) -> None:
 
 def test_a_mask_belongs_to_its_caller() -> None:
     products = table(items(3))
-    for filters in (Filters(), Filters(in_stock=True), Filters(min_price=0), Filters(category="")):
+    for filters in map(Filters.parse, ("", "in_stock=true", "price>=0", 'category=""', "supplier=s0", "id=p1")):
         before = products.mask(filters)
         products.mask(filters)[:] = ~before
         assert products.mask(filters).tolist() == before.tolist()
@@ -103,7 +77,7 @@ def test_a_mask_belongs_to_its_caller() -> None:
 @settings(deadline=None)
 @given(some_products, st.sampled_from(["product_id", "price", "-price", "title"]), st.data())
 def test_rows_are_ordered_as_python_would(entries: list[IndexedProduct], sort: Sort, data: st.DataObject) -> None:
-    rows = data.draw(st.permutations(range(len(entries))))[: data.draw(st.integers(0, len(entries)))]
+    mask = data.draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries)))
 
     def key(row: int) -> tuple[object, str]:
         product = entries[row].product
@@ -111,18 +85,31 @@ def test_rows_are_ordered_as_python_would(entries: list[IndexedProduct], sort: S
         first: object = {"product_id": "", "title": product.title}.get(sort, price)
         return first, product.product_id
 
-    ranked = table(entries).ordered(np.array(rows, dtype=np.intp), sort)
-    assert ranked.tolist() == sorted(rows, key=key)
+    ranked = table(entries).ordered(np.array(mask, dtype=np.bool_), sort)
+    assert ranked.tolist() == sorted(np.flatnonzero(mask).tolist(), key=key)
 
 
-@settings(deadline=None)
-@given(some_products, st.data(), st.integers(1, 5))
-def test_facets_are_counted(entries: list[IndexedProduct], data: st.DataObject, most: int) -> None:
-    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries))), dtype=np.bool_)
-    chosen = [entry.product for entry, taken in zip(entries, mask, strict=True) if taken]
-    for name, values in table(entries).facets(mask, most).items():
-        counted = Counter(str(getattr(product, name)) for product in chosen)
-        assert values == sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 70_000])
+def test_any_number_of_categories_and_suppliers(count: int) -> None:
+    """Codes are as narrow as their number allows; the borders are where they could overflow."""
+    whole = to_table([item("1")])
+    names = pa.array([f"c{n:05d}" for n in range(count)])
+    columns = {
+        "category": names.dictionary_encode().cast(SCHEMA.field("category").type),
+        "supplier_id": names.take(pa.array(np.arange(count)[::-1])).dictionary_encode(),
+    }
+    arrays = [
+        columns.get(field.name, pa.concat_arrays([whole[field.name].chunk(0)] * count)).cast(field.type)
+        for field in SCHEMA
+    ]
+    products = ProductTable(pa.Table.from_arrays(arrays, schema=SCHEMA))
+    for row in {0, count // 2, count - 1}:
+        assert np.flatnonzero(products.mask(Filters(category=f"c{row:05d}"))).tolist() == [row]
+        assert np.flatnonzero(products.mask(Filters(suppliers=(f"c{row:05d}",)))).tolist() == [count - 1 - row]
+    many = tuple(f"c{row:05d}" for row in range(0, count, 100))
+    assert products.mask(Filters(suppliers=many)).sum() == len(many)
+    assert products.mask(Filters(category="c")).sum() == products.mask(Filters(suppliers=("d",))).sum() == 0
+    assert count_facets([(products, products.mask(Filters()))], ["category"], 1) == {"category": [("c00000", 1)]}
 
 
 def test_every_id_is_found_and_no_other() -> None:
@@ -140,6 +127,7 @@ def test_every_id_is_found_and_no_other() -> None:
 def test_ids_with_the_same_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch, collision: int) -> None:
     monkeypatch.setattr(module, "id_hash", lambda product_id: collision if product_id != "p3" else 5)
     products = table(items(10))
+    assert np.flatnonzero(products.mask(Filters(ids=("p7", "p3", "p11")))).tolist() == [3, 7]
     assert [products.row_of(f"p{n}") for n in range(10)] == list(range(10))
     with pytest.raises(NotFound):
         products.row_of("p10")
@@ -175,22 +163,36 @@ def test_an_empty_table(tmp_path: Path) -> None:
     for products in (table([]), ProductTable.read(tmp_path / "p.parquet")):
         assert len(products) == 0
         nothing = products.mask(
-            Filters(category="A", suppliers=("a",), not_suppliers=("b",), min_price=1, in_stock=True)
+            Filters.parse("category=A supplier=a supplier!=b price>=1 in_stock=true currency=EUR a=b id=1 id!=2")
         )
         assert nothing.tolist() == []
-        assert products.facets(nothing) == {"category": [], "supplier_id": []}
-        assert products.ordered(np.array([], dtype=np.intp), "-price").tolist() == []
+        assert set(map(tuple, count_facets([(products, nothing)], FACETS).values())) == {()}
+        for sort in get_args(Sort):
+            assert products.ordered(nothing, sort).tolist() == []
         with pytest.raises(NotFound):
             products.row_of("1")
 
 
 def test_row_groups_with_dictionaries_of_their_own_are_joined(tmp_path: Path) -> None:
-    entries = [item(str(n), supplier_id=f"s{n % 7}", category=f"C{n % 5}", price=n) for n in range(50)]
+    entries = [
+        item(str(n), supplier_id=f"s{n % 7}", category=f"C{n % 5}", price=n, attributes={"a": f"v{n % 3}"})
+        for n in range(50)
+    ]
     pq.write_table(to_table(entries), tmp_path / "p.parquet", row_group_size=3)
     products = ProductTable.read(tmp_path / "p.parquet")
     assert np.flatnonzero(products.mask(Filters(suppliers=("s3",)))).tolist() == list(range(3, 50, 7))
-    assert products.facets(products.mask(Filters()))["category"] == [(f"C{n}", 10) for n in range(5)]
+    assert np.flatnonzero(products.mask(Filters.parse("a=v1"))).tolist() == list(range(1, 50, 3))
+    everything = [(products, products.mask(Filters()))]
+    assert count_facets(everything, ["category"]) == {"category": [(f"C{n}", 10) for n in range(5)]}
     assert [products.get(row) for row in range(50)] == entries
+
+
+def test_a_table_of_an_older_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    entries = [item("1", currency="EUR", attributes={"Colour": "red"}), item("2")]
+    pq.write_table(to_table(entries).drop_columns(["currency", "attributes"]), tmp_path / "p.parquet")
+    products = ProductTable.read(tmp_path / "p.parquet")
+    assert products.mask(Filters.parse("currency=EUR colour=red")).tolist() == [True, False]
+    assert [products.get(row) for row in range(2)] == entries
 
 
 def test_columns_that_may_pass_2_gb_have_64_bit_offsets() -> None:
@@ -204,3 +206,18 @@ def test_a_table_of_many_chunks_is_one(tmp_path: Path) -> None:
     products = ProductTable(pa.concat_tables(parts))
     assert [products.get(row).product.product_id for row in range(5)] == list("01234")
     assert products.mask(Filters(suppliers=("s4",))).tolist() == [False] * 4 + [True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2**20)), max_size=30), st.sampled_from([10, 2**60]))
+def test_pairs_are_sorted_however_many_there_may_be(entries: list[tuple[int, int]], distinct: int) -> None:
+    pairs, rows = np.array([*zip(*entries, strict=True)] or [(), ()], dtype=np.int64)
+    rows.sort()  # as they come
+    sorted_pairs, sorted_rows = _sorted_pairs(pairs, rows.astype(np.uint32), distinct)
+    assert [*zip(sorted_pairs.tolist(), sorted_rows.tolist(), strict=True)] == sorted(
+        zip(pairs.tolist(), rows.tolist(), strict=True)
+    )
+
+
+def test_an_attribute_that_one_product_of_many_declares_is_found() -> None:
+    products = table([*items(300), item("last", attributes={"colour": "red"})])
+    assert np.flatnonzero(products.mask(Filters.parse("colour=red"))).tolist() == [300]

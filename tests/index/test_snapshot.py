@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,10 +18,10 @@ from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
 from catalogue.files import sha256_file
 from index import Snapshot, newest_valid, verify
 from index import snapshot as module
-from index.snapshot import list_snapshots, read_manifest, shard_file, snapshot_path
+from index.snapshot import list_snapshots, read_manifest, snapshot_path
 from tests.index.builders import DIM, FINGERPRINT, build, item, items, reopen, unit_rows
 
-FILES = ("products.parquet", "canary.npz", "vectors/fusion.npy", "shards/fusion-000.faiss")
+FILES = ("products.parquet", "canary.npz", "vectors/fusion.npy")
 
 
 @pytest.fixture
@@ -78,14 +77,6 @@ def test_a_snapshot_comes_back_as_it_went_in(tmp_path: Path, monkeypatch: pytest
             assert found.rows[0] == row
             scores = np.sort(vectors.astype(np.float16).astype(np.float32) @ vectors[n])[::-1]
             np.testing.assert_allclose(found.scores, scores[:3].clip(-1, 1), atol=1e-6)
-
-
-def test_the_index_searches_what_is_stored(tmp_path: Path) -> None:
-    """Else near-duplicates rank by what was rounded away."""
-    path = build(tmp_path)
-    shard = faiss.read_index(str(path / shard_file("fusion", 0)))
-    stored = np.load(path / "vectors" / "fusion.npy").astype(np.float32)
-    np.testing.assert_array_equal(shard.reconstruct_n(0, 20), stored)
 
 
 def test_the_manifest_says_what_it_is(built: Path) -> None:
@@ -166,9 +157,7 @@ def test_vectors_that_do_not_fit_the_products_are_refused(tmp_path: Path) -> Non
 # A write that is interrupted.
 
 
-@pytest.mark.parametrize(
-    "step", ["pq.write_table", "np.save", "faiss.write_index", "np.savez", "write_atomic", "sync_tree", "Path.rename"]
-)
+@pytest.mark.parametrize("step", ["pq.write_table", "np.save", "np.savez", "write_atomic", "sync_tree", "Path.rename"])
 def test_an_interrupted_write_leaves_nothing_and_the_name_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -274,22 +263,6 @@ def test_a_file_of_another_snapshot_is_refused(tmp_path: Path, name: str) -> Non
         refused_by_open(mixed, "cannot be loaded")
 
 
-def save_shard(path: Path, vectors: Any, kind: Any = faiss.IndexFlatIP) -> None:
-    shard = kind(vectors.shape[1])
-    shard.add(vectors)
-    faiss.write_index(shard, str(path / FILES[3]))
-    accept(path, FILES[3])
-
-
-def test_a_shard_of_another_shape_is_refused(built: Path) -> None:
-    vectors = unit_rows(20)
-    for wrong in (vectors[:19], np.concatenate([vectors, vectors[:1]]), vectors[:, :4].copy(), unit_rows(20, dim=9)):
-        save_shard(built, wrong)
-        refused_by_open(built, "cannot be loaded")
-    save_shard(built, vectors, faiss.IndexFlatL2)
-    refused_by_open(built, "cannot be loaded")
-
-
 def test_stored_vectors_of_another_shape_are_refused(built: Path) -> None:
     stored = np.load(built / "vectors" / "fusion.npy")
     for wrong in (stored[:19], stored[:, :4], stored.astype(np.float32), stored.ravel(), np.array(["a"])):
@@ -378,7 +351,6 @@ def test_a_directory_without_a_manifest_is_no_snapshot(built: Path) -> None:
         {"products": 19},
         {"products": -1},
         {"shards": 0},
-        {"shards": 2},
         {"shards": 10**9},
         {"fields": []},
         {"fields": ["image"]},
@@ -386,6 +358,7 @@ def test_a_directory_without_a_manifest_is_no_snapshot(built: Path) -> None:
         {"fields": ["fusion", "../x"]},
         {"metric": "l2"},
         {"index_type": "unheard-of"},
+        {"index_type": "hnsw"},
         {"files": {}},
         {"files": []},
         {"created_at": "yesterday"},
@@ -401,8 +374,8 @@ def test_a_manifest_that_says_something_else_is_refused(built: Path, change: dic
 
 @pytest.mark.parametrize("change", [{}, {"index_type": "hologram"}, {"files": "elsewhere"}])
 def test_a_newer_schema_asks_for_an_upgrade(built: Path, change: dict[str, Any]) -> None:
-    edit_manifest(built, lambda manifest: manifest.update({"schema_version": 2} | change))
-    refused_by_open(built, "has schema 2, this version reads up to 1; upgrade samestyle")
+    edit_manifest(built, lambda manifest: manifest.update({"schema_version": 3} | change))
+    refused_by_open(built, "has schema 3, this version reads up to 2; upgrade samestyle")
     refused_by_verify(built, "upgrade samestyle")
 
 

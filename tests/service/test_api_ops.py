@@ -93,6 +93,7 @@ def test_every_error_has_a_status() -> None:
         return [kind, *(leaf for below in kind.__subclasses__() for leaf in leaves(below))]
 
     inside = {"SamestyleError", "BundleInvalid", "SnapshotInvalid", "CatalogueInvalid", "ConfigurationError"}
+    inside |= {"JournalInvalid", "JournalLocked", "JournalTrimmed"}
     for kind in leaves(SamestyleError):
         status, _ = describe(kind.__new__(kind))
         assert (status == 500) == (kind.__name__ in inside), kind

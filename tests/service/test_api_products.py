@@ -56,8 +56,58 @@ class TestBrowse:
         page = get(api, "/v1/products", category="Shop > mugs", supplier=["acme", "orion"], limit=200)
         assert page["total"] == len(page["products"]) == 6
         facets = {name: {item["value"]: item["count"] for item in items} for name, items in page["facets"].items()}
-        assert facets["supplier_id"] == Counter(product["supplier_id"] for product in page["products"])
+        assert facets["supplier"] == Counter(product["supplier_id"] for product in page["products"])
         assert facets["category"] == {"Shop > mugs": 6}
+
+    @pytest.mark.parametrize(
+        ("text", "apart"),
+        [
+            ('category="Shop > mugs"', {"category": "Shop > mugs"}),
+            ("supplier=acme,orion", {"supplier": ["acme", "orion"]}),
+            ("price=3..5.1", {"min_price": 3, "max_price": 5.1}),
+            ("in_stock=false", {"in_stock": False}),
+            ("supplier=acme in_stock=true price>=2", {"supplier": "acme", "in_stock": True, "min_price": 2}),
+        ],
+    )
+    def test_a_filter_in_one_line_is_the_parameters(self, api: TestClient, text: str, apart: dict[str, Any]) -> None:
+        page = get(api, "/v1/products", filter=text, limit=200)
+        assert page == get(api, "/v1/products", **apart, limit=200)
+        assert 0 < page["total"] < 36
+
+    def test_a_filter_and_parameters_hold_together(self, api: TestClient) -> None:
+        page = pages(api, filter="SIZE=M3,M4 supplier!=orion id!=acme-03 currency=EUR", min_price=3.5, limit=1)
+        assert [product["product_id"] for product in page] == ["acme-04", "kestrel-04"]
+
+    def test_what_is_counted_is_chosen(self, api: TestClient) -> None:
+        names = ["category:2", "currency", "in_stock", "price", "attribute:SIZE"]
+        facets = get(api, "/v1/products", filter="supplier=kestrel", facets=names)["facets"]
+        assert list(facets) == [name.casefold() for name in names]
+        assert [item["count"] for item in facets["category:2"]] == [3, 3, 3, 3]
+        assert facets["currency"] == [{"value": "EUR", "count": 12}]
+        assert facets["in_stock"] == [{"value": "false", "count": 12}]
+        assert sum(item["count"] for item in facets["price"]) == 12
+        assert facets["attribute:size"][0] == {"value": "M0", "count": 1}
+        value = facets["price"][0]["value"]
+        assert (
+            get(api, "/v1/products", filter=f"supplier=kestrel price={value}")["total"] == facets["price"][0]["count"]
+        )
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({"filter": "supplier"}, "character 9: expected = or !="),
+            ({"filter": "price<=cheap"}, "character 8"),
+            ({"filter": "category=A", "category": "B"}, "category is in filter and"),
+            ({"filter": "price=1..2", "max_price": 5}, "max_price is in filter and"),
+            ({"filter": "a=" + "x" * 10_000}, "filter"),
+            ({"facets": "colour"}, "facets"),
+            ({"facets": ["supplier"] * 17}, "facets"),
+        ],
+    )
+    def test_what_cannot_be_used_is_told(self, api: TestClient, params: dict[str, Any], says: str) -> None:
+        answer = api.get("/v1/products", params=params)
+        assert answer.status_code == 400
+        assert says in answer.json()["detail"]
 
     def test_ground_truth_and_paths_stay_inside(self, api: TestClient) -> None:
         product = get(api, "/v1/products", limit=1)["products"][0]

@@ -148,12 +148,24 @@ class TestScope:
             ({"category": "Sho"}, lambda hit: False),
             ({"min_price": 3, "max_price": 5.1}, lambda hit: hit["price"] is not None and 3 <= hit["price"] <= 5.1),
             ({"in_stock": False}, lambda hit: hit["in_stock"] is False),
+            ({"currency": "USD"}, lambda hit: False),
+            ({"attributes": {"Size": ["M3", "M5"]}}, lambda hit: hit["attributes"]["size"] in {"M3", "M5"}),
+            ({"ids": ["acme-03", "nobody"]}, lambda hit: hit["product_id"] == "acme-03"),
+            ({"not_ids": ["acme-03"]}, lambda hit: hit["product_id"] != "acme-03"),
         ],
     )
     def test_filters_give_just_what_passes(self, api: TestClient, filters: dict[str, Any], passes: Any) -> None:
         everything = search(api, text="mug", k=36)["hits"]
         filtered = search(api, text="mug", k=36, filters=filters)["hits"]
         assert sorted(hit["product_id"] for hit in filtered) == sorted(h["product_id"] for h in everything if passes(h))
+
+    def test_facets_count_all_that_passes_the_filters(self, api: TestClient) -> None:
+        filters = {"suppliers": ["acme", "kestrel"]}
+        answer = search(api, text="mug", k=1, filters=filters, facets=["supplier", "category:2"])
+        listing = api.get("/v1/products", params={"filter": "supplier=acme,kestrel", "facets": list(answer["facets"])})
+        assert answer["facets"] == listing.json()["facets"]
+        assert answer["facets"]["supplier"] == [{"value": "acme", "count": 12}, {"value": "kestrel", "count": 12}]
+        assert search(api, text="mug", k=1)["facets"] == {}
 
     def test_excluded_products_make_room_for_others(self, api: TestClient) -> None:
         first = ids(search(api, text="mug", k=5))
@@ -246,6 +258,11 @@ class TestBadInput:
             ({"image": encoded(photo((1, 2, 3))), "crop": [0, 0, 2, 1]}, 400, "crop"),
             ({"text": "mug", "negatives": ["a"] * 17}, 400, "negatives"),
             ({"text": "mug", "filters": {"colour": "red"}}, 400, "colour"),
+            ({"text": "mug", "filters": {"attributes": {"a": "red"}}}, 400, "attributes"),
+            ({"text": "mug", "filters": {"attributes": {"a": ["x"], "A": ["y"]}}}, 400, "twice"),
+            ({"text": "mug", "filters": {"ids": ["x"] * 1_001}}, 400, "ids"),
+            ({"text": "mug", "facets": ["colour"]}, 400, "facets"),
+            ({"text": "mug", "facets": ["supplier"] * 17}, 400, "facets"),
             ({"text": "mug", "surprise": 1}, 400, "surprise"),
             ([], 400, "JSON object"),
             (None, 400, "JSON object"),

@@ -12,6 +12,7 @@ import pytest
 from catalogue.errors import CatalogueInvalid, InvalidInput
 from catalogue.photos import PhotoStore
 from index import Snapshot, verify
+from index.plan import Choice
 from models import Prepared, ProductInput, StandInEncoders
 from models.embedder import Vectors
 from service import build as building
@@ -65,6 +66,25 @@ def test_every_product_is_there_with_its_vector_and_photo(tmp_path: Path) -> Non
     )
     assert np.allclose(snapshot.vectors("fusion", np.array([row])), expected, atol=1e-3)
     assert [path.name for path in (tmp_path / "data" / "builds").iterdir()] == ["s.lock"]
+
+
+def test_the_index_is_the_one_asked_for(tmp_path: Path) -> None:
+    choice = Choice(0.9, "ivf-flat", {"nlist": 4})
+    catalogue = write_shop(tmp_path)
+    report = build(catalogue, tmp_path / "data", "s", StandInEncoders(), decode_threads=2, choice=choice)
+    assert report.index_type == "ivf-flat"
+    assert report.recall_at_10 >= 0.9
+    snapshot = Snapshot.open(report.snapshot, fingerprint=StandInEncoders().fingerprint)
+    assert snapshot.manifest.index_parameters == {"nlist": 4}
+    assert run(catalogue, tmp_path / "data", "by-size").index_type == "flat"
+
+
+def test_an_index_that_does_not_fit_is_refused_and_the_vectors_are_kept(tmp_path: Path) -> None:
+    catalogue = write_shop(tmp_path)
+    choice = Choice(0.9, "ivf-flat", {"nlist": 400})
+    with pytest.raises(InvalidInput, match="only 36 products"):
+        build(catalogue, tmp_path / "data", "s", StandInEncoders(), decode_threads=2, choice=choice)
+    assert run(catalogue, tmp_path / "data").reused == 36
 
 
 def test_bad_rows_are_reported_and_never_stop_the_rest(tmp_path: Path) -> None:

@@ -44,6 +44,20 @@ def test_lists_and_verifies_snapshots(shop: Settings) -> None:
         (("build", "catalogue.xls", "--name", "s"), "unknown kind"),
         (("build", "nowhere.jsonl", "--name", "../s"), "cannot name a snapshot"),
         (("snapshot", "verify", "nothing"), "manifest.json"),
+        (("build", "shop.jsonl", "--name", "s", "--recall", "2"), "recall of 2 cannot be had"),
+        (
+            ("build", "shop.jsonl", "--name", "s", "--index-type", "annoy"),
+            "There is no index type 'annoy'; there are flat",
+        ),
+        (("build", "shop.jsonl", "--name", "s", "--index-parameter", "m=8"), "Give --index-type"),
+        (
+            ("build", "shop.jsonl", "--name", "s", "--index-type", "hnsw", "--index-parameter", "m=many"),
+            "'m=many' is not name=value with a whole number",
+        ),
+        (
+            ("build", "shop.jsonl", "--name", "s", "--index-type", "hnsw", "--index-parameter", "nprobe=3"),
+            "hnsw has no parameter 'nprobe'; it has m",
+        ),
         (("snapshot", "verify", "../../etc"), "cannot name a snapshot"),
         (("build", "shop.jsonl", "--name", "s", "--bundle", "/nowhere"), "There is no model bundle at /nowhere"),
     ],

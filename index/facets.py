@@ -1,0 +1,74 @@
+"""How many products have which value, among those that pass the filters."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import AfterValidator, StringConstraints
+
+from index.grammar import number
+from index.parts import Part
+
+MOST: Final = 50
+PRICE_RANGES: Final = 5
+
+FacetName = Annotated[
+    str,
+    StringConstraints(
+        max_length=210, pattern=r"^(category(:[1-9])?|supplier|currency|in_stock|price|attribute:[\s\S]+)$"
+    ),
+    AfterValidator(str.casefold),  # as attributes are named in filters
+]
+"""`category` counts whole paths, `category:2` their first two levels, `attribute:colour` the values of an attribute."""
+Facets = dict[str, list[tuple[str, int]]]
+
+
+def count(parts: Sequence[Part], facets: Sequence[str], most: int = MOST) -> Facets:
+    """The `most` frequent values of each facet over the rows of all parts together, ties by value.
+
+    A value stands as in a filter: `supplier=VALUE` passes what `supplier` counted. Prices are cut into ranges such as
+    `5..19.9`, in their order, each from one declared price to another and with about as many products as the others.
+    """
+    return {
+        facet: _price_ranges(parts, min(most, PRICE_RANGES)) if facet == "price" else _frequent(parts, facet, most)
+        for facet in facets
+    }
+
+
+def _frequent(parts: Sequence[Part], facet: str, most: int) -> list[tuple[str, int]]:
+    counts = _sums([_table(*products.columns.counts(facet, mask)) for products, mask in parts])
+    order = [("count", "descending"), ("value", "ascending")]
+    best = counts.take(pc.select_k_unstable(counts, k=most, sort_keys=order))
+    return list(zip(best["value"].to_pylist(), best["count"].to_pylist(), strict=True))
+
+
+def _table(values: Any, counts: NDArray[np.int64]) -> pa.Table:
+    return pa.table({"value": pa.array(values, pa.large_string()), "count": counts})
+
+
+def _sums(tables: list[pa.Table]) -> pa.Table:
+    """One count a value; of the largest table only what it shares is summed up, and the rest is as it is."""
+    *others, largest = sorted(tables, key=len)
+    if not others:
+        return largest
+    shared = pc.is_in(largest["value"], pa.concat_tables(others)["value"])
+    summed = pa.concat_tables([*others, largest.filter(shared)]).group_by("value").aggregate([("count", "sum")])
+    return pa.concat_tables([summed.rename_columns(["value", "count"]), largest.filter(pc.invert(shared))])
+
+
+def _price_ranges(parts: Sequence[Part], most: int) -> list[tuple[str, int]]:
+    """Cut at quantiles, equal prices never apart."""
+    prices: NDArray[np.float64] = np.concatenate([products.columns.prices[mask] for products, mask in parts])
+    prices = np.sort(prices[~np.isnan(prices)])
+    if not len(prices):
+        return []
+    quantiles = prices[np.arange(most) * len(prices) // most]
+    start = np.unique(np.searchsorted(prices, quantiles))
+    end = np.append(start[1:], len(prices))
+    return [
+        (f"{number(prices[low].item())}..{number(prices[high - 1].item())}", int(high - low))
+        for low, high in zip(start, end, strict=True)
+    ]

@@ -1,0 +1,232 @@
+"""The same search on a GPU: flat, IVF-PQ and CAGRA (faiss-gpu-cuvs), made on the device from the stored vectors.
+
+FAISS on a GPU is not safe to enter twice, not even to read; gives at most 2,048 rows; may ignore an `IDSelector`
+without saying so; and removes nothing. So one thread makes all calls of a device, filters are applied to what comes
+back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any, Final, Literal, TypeVar
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.errors import ConfigurationError, DeadlineExceeded, Overloaded
+from index.exact import FlatIndex
+from index.plan import FLAT_UP_TO, Choice, IndexType, Plan, make_plan, tune
+from index.search import Shard, ShardedIndex
+
+Result = TypeVar("Result")
+GpuType = Literal["flat", "ivf-pq", "cagra"]
+ON_GPU: Final[Mapping[IndexType, GpuType]] = {
+    "flat": "flat", "hnsw": "cagra", "ivf-flat": "ivf-pq", "ivf-sq8": "ivf-pq", "ivf-pq": "ivf-pq",
+}  # fmt: skip
+"""What stands in on a GPU for an index of the CPU."""
+
+MOST_ROWS: Final = 2_048
+_CHUNK: Final = 65_536
+_CANDIDATES: Final = 32
+"""CAGRA rounds the candidates it keeps up to so many."""
+_WORTH: Final = 20_000.0
+"""A call's time in rows that the CPU would scan meanwhile: launching costs more than scoring."""
+_PQ_PARTS: Final = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
+"""What FAISS has kernels for."""
+_BUILD_S: Final = 3_600.0
+_faiss: Any = faiss
+"""FAISS beyond the stubs of its CPU build, which has none of the names used here."""
+
+
+class Device:
+    """One GPU, and the one thread that makes every FAISS call on it."""
+
+    def __init__(self, number: int = 0, *, waiting: int = 64, deadline_s: float = 5.0) -> None:
+        self.number = number
+        self.resources: Any = None
+        self._deadline_s = deadline_s
+        self._calls: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue(waiting)
+        self._closing = Event()
+        self._owner = Thread(target=self._serve, name=f"gpu-{number}", daemon=True)
+        self._owner.start()
+
+    def call(self, work: Callable[[], Result], *, deadline_s: float | None = None) -> Result:
+        """Run `work` on the device's thread; what it raises is raised here.
+
+        Raises Overloaded when too many calls wait, DeadlineExceeded when this one waited or ran too long: it is
+        then left out if it has not begun.
+        """
+        if self._closing.is_set():
+            raise self._given_back()
+        result: Future[Result] = Future()
+        limit = deadline_s or self._deadline_s
+        try:
+            self._calls.put_nowait((result, work))
+        except Full:
+            raise Overloaded(
+                f"{self._calls.maxsize} searches wait for GPU {self.number}. Try again.", retry_after=0.1
+            ) from None
+        try:
+            return result.result(limit)
+        except CancelledError:
+            raise self._given_back() from None
+        except TimeoutError:
+            if result.done():  # the work's own
+                raise
+            result.cancel()
+            raise DeadlineExceeded(f"GPU {self.number} did not answer within {limit:g} s. Try again.") from None
+
+    def _given_back(self) -> Overloaded:
+        return Overloaded(f"GPU {self.number} is being given back. Try again.", retry_after=1.0)
+
+    def close(self) -> None:
+        """Finish what is under way, refuse what waits, end the thread."""
+        self._closing.set()
+        self._owner.join()
+
+    def _serve(self) -> None:
+        while not self._closing.is_set():
+            try:
+                result, work = self._calls.get(timeout=0.05)
+            except Empty:
+                continue
+            _run(result, work)
+            del result, work  # what a call held on the device must not live until the next
+        self.resources = None
+        while not self._calls.empty():
+            result, _ = self._calls.get_nowait()
+            result.cancel()
+
+
+def _run(result: Future[Result], work: Callable[[], Result]) -> None:
+    if not result.set_running_or_notify_cancel():
+        return  # nobody waits any more
+    try:
+        result.set_result(work())
+    except BaseException as error:  # noqa: BLE001  # whoever asked is told
+        result.set_exception(error)
+
+
+@dataclass(slots=True)
+class GpuShard:
+    """A FAISS index on a device; `effort` is nprobe, itopk_size, or nothing (flat)."""
+
+    device: Device
+    index: Any
+    parameters: Callable[[int], Any]
+    """Search parameters for an effort."""
+    rows: int
+    exact: bool
+    hardest: int
+    most: int = MOST_ROWS
+    filters: bool = False
+
+    def search(
+        self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """See `Shard.search`; `allowed` cannot be looked at here."""
+        if allowed is not None:
+            raise ValueError("a GPU shard does not filter")
+
+        def work() -> NDArray[np.int64]:
+            _, rows = self.index.search(query[np.newaxis], fetch, params=self.parameters(effort))
+            found: NDArray[np.int64] = rows[0][rows[0] >= 0]
+            return np.unique(found)  # a graph may give a row twice
+
+        return self.device.call(work)
+
+    def release(self) -> None:
+        """Free the device's memory, on the device's thread like all else; nothing can be searched afterwards."""
+
+        def drop() -> None:
+            self.index = None
+
+        self.device.call(drop)
+
+    def effort(self, tuned: int, k: int) -> int:
+        """See `Shard.effort`; CAGRA must keep no fewer candidates than it gives."""
+        return min(math.ceil(tuned * math.sqrt(max(k, 10) / 10) + k / _CANDIDATES), self.hardest)
+
+    def cost(self, effort: int) -> float:
+        """See `Shard.cost`; on the device, effort costs little."""
+        return _WORTH if effort else 0.0
+
+
+def check_support() -> None:
+    """Raise ConfigurationError where FAISS was built without GPUs."""
+    if not hasattr(_faiss, "StandardGpuResources"):
+        raise ConfigurationError("This FAISS has no GPU support. Install the extra [gpu] instead of [cpu].")
+
+
+def open_on_gpu(device: Device, kind: IndexType, vectors: NDArray[np.float16], recall: float) -> ShardedIndex:
+    """Put float16 `vectors` [rows, dim] on a device, in the kind that stands in for `kind`, tuned for `recall` there.
+
+    Raises ConfigurationError where FAISS was built without GPUs.
+    """
+    check_support()
+    rows, dim = vectors.shape
+    there = ON_GPU[kind] if rows > FLAT_UP_TO else "flat"  # few enough to be scanned are not worth more
+    plan = make_plan(rows, dim, 1, Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
+    build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[there]
+    shard = device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
+    return on_shard(shard, plan, vectors)
+
+
+def on_shard(shard: Shard, plan: Plan, vectors: NDArray[np.float16]) -> ShardedIndex:
+    """A whole index around the one shard of a device, tuned unless it is exact."""
+    flat = FlatIndex(vectors)
+    index = ShardedIndex([shard], vectors, flat, 1, plan.parameters.get("refine", 1))
+    return index if shard.exact else index.with_effort(tune(index, flat, plan).value)
+
+
+def _resources(config: Any, device: Device) -> tuple[Any, Any]:
+    """On the device's thread; its scratch memory (1.5 GB) is shared by all that is on it."""
+    if device.resources is None:
+        device.resources = _faiss.StandardGpuResources()
+    config.device = device.number
+    return device.resources, config
+
+
+def _flat(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+    """In float32: half precision would sum in another order of magnitude, and flat means exact."""
+    resources, config = _resources(_faiss.GpuIndexFlatConfig(), device)
+    index = _faiss.GpuIndexFlatIP(resources, vectors.shape[1], config)
+    _fill(index, vectors)
+    return GpuShard(device, index, lambda _: None, len(vectors), exact=True, hardest=1)
+
+
+def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+    """Codes of 8 bits for half as many parts as on the CPU, which shuffles codes of 4: the same bytes a vector."""
+    resources, config = _resources(_faiss.GpuIndexIVFPQConfig(), device)
+    config.useFloat16LookupTables = True
+    dim, lists = vectors.shape[1], parameters["nlist"]
+    parts = max(size for size in _PQ_PARTS if dim % size == 0 and size <= max(1, parameters["pq_m"] // 2))
+    index = _faiss.GpuIndexIVFPQ(resources, dim, lists, parts, 8, faiss.METRIC_INNER_PRODUCT, config)
+    index.train(vectors[:: max(1, len(vectors) // (256 * lists))].astype(np.float32))
+    _fill(index, vectors)
+
+    def probes(effort: int) -> Any:
+        return _faiss.SearchParametersIVF(nprobe=effort)
+
+    return GpuShard(device, index, probes, len(vectors), exact=False, hardest=min(lists, MOST_ROWS))
+
+
+def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+    resources, config = _resources(_faiss.GpuIndexCagraConfig(), device)
+    config.use_cuvs = True  # nothing else makes it
+    index = _faiss.GpuIndexCagra(resources, vectors.shape[1], faiss.METRIC_INNER_PRODUCT, config)
+    index.train(vectors.astype(np.float32))
+
+    def candidates(effort: int) -> Any:
+        return _faiss.SearchParametersCagra(itopk_size=_CANDIDATES * effort)
+
+    return GpuShard(device, index, candidates, len(vectors), exact=False, hardest=MOST_ROWS // _CANDIDATES)
+
+
+def _fill(index: Any, vectors: NDArray[np.float16]) -> None:
+    for start in range(0, len(vectors), _CHUNK):
+        index.add(vectors[start : start + _CHUNK].astype(np.float32))

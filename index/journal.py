@@ -1,0 +1,387 @@
+"""The journal: every change of the live catalogue, durable before it is acknowledged.
+
+    journal = Journal.open(data / "journal.sqlite3")            # one process
+    journal = Journal.open("postgresql://gateway@db/samestyle")  # several gateways
+    positions = journal.append([Change.upsert(item, {fingerprint: {"fusion": vector}}), Change.delete("p7")])
+    entries = journal.read_after(position, limit=1_000)
+
+Positions begin at 1, have no gaps and become visible in their order, so a reader that goes on after the last position
+it has seen misses nothing.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from catalogue.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    JournalInvalid,
+    JournalTrimmed,
+    JournalUnavailable,
+    TooLarge,
+)
+from catalogue.product import Product, ProductId
+from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
+from index.journal_store import (
+    ProcessLock,
+    entries,
+    mapped_errors,
+    open_postgresql,
+    open_sqlite,
+    state,
+    vectors,
+)
+from index.products import IndexedProduct
+
+MAX_READ_BYTES: Final = 4 * MAX_BYTES
+"""Most bytes of one `read_after`; a single entry is always read."""
+_TRIM_ROWS: Final = 1_000
+_ROW_BYTES: Final = 256
+"""What a row takes beside its document and vectors, roughly and at most."""
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_FIELDS: Final = frozenset({"fusion", "image", "text"})
+_PRODUCT_ID: Final = TypeAdapter(ProductId)
+
+Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
+"""Unit vectors float32 [dim], by fingerprint and field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A product put in place of what was there, or taken away (`item` is None).
+
+    Raises InvalidInput for an id, digest, fingerprint, field or vector that cannot be stored.
+    """
+
+    product_id: str
+    item: IndexedProduct | None = None
+    vectors: Vectors = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            _PRODUCT_ID.validate_python(self.product_id)
+        except ValidationError:
+            raise InvalidInput("A product id has 1 to 128 visible characters.") from None
+        if self.item is not None and self.item.photo is not None and not _SHA256.fullmatch(self.item.photo):
+            raise InvalidInput("A photo is named by 64 hexadecimal digits.")
+        for fingerprint, by_field in self.vectors.items():
+            _check_vectors(fingerprint, by_field)
+
+    @classmethod
+    def upsert(cls, item: IndexedProduct, vectors: Vectors) -> "Change":
+        """`item` with its vectors for every model that should find it."""
+        return cls(item.product.product_id, item, vectors)
+
+    @classmethod
+    def delete(cls, product_id: str) -> "Change":
+        """The end of a product, whether or not there is one."""
+        return cls(product_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change as it was stored: `vectors` are float16 [dim], by fingerprint and field."""
+
+    position: int
+    operation: Literal["upsert", "delete"]
+    product_id: str
+    document: bytes | None
+    """The product as JSON; None for a delete."""
+    photo: str | None
+    style_group: str | None
+    written_at: datetime
+    vectors: Mapping[str, Mapping[str, NDArray[np.float16]]]
+
+    @property
+    def item(self) -> IndexedProduct | None:
+        """The product and its photo; None for a delete."""
+        if self.document is None:
+            return None
+        return IndexedProduct(product=Product.model_validate(orjson.loads(self.document)), photo=self.photo)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A change as it goes into the tables, but for its position."""
+
+    columns: dict[str, Any]
+    vectors: list[dict[str, Any]]
+
+
+class Journal:
+    """An open journal; safe for any number of threads.
+
+    Every method raises JournalUnavailable while the database cannot be used, and JournalInvalid where it holds
+    something else.
+    """
+
+    def __init__(self, engine: Engine, *, lock: ProcessLock | None, deadline_s: float) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._deadline_s = deadline_s
+        self._closed = False
+        self._writing = threading.Lock()
+        self._appends: GroupCommit[_Row] = GroupCommit(self._commit, deadline_s=deadline_s)
+
+    @classmethod
+    def open(cls, where: Path | str, *, deadline_s: float = 10.0) -> "Journal":
+        """Open a SQLite file (a path) or a PostgreSQL database (an address); made where there is none.
+
+        `deadline_s` is the longest an append may take. Raises JournalLocked when another process has the file,
+        JournalInvalid for a newer schema, ConfigurationError where commits would not be durable.
+        """
+        if isinstance(where, str):
+            return cls(open_postgresql(where, wait_s=deadline_s), lock=None, deadline_s=deadline_s)
+        try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            lock = ProcessLock(where.with_name(f"{where.name}.lock"))
+        except OSError as error:
+            raise JournalUnavailable(f"The journal {where} cannot be opened: {error.strerror}.") from error
+        try:
+            return cls(open_sqlite(where, wait_s=deadline_s), lock=lock, deadline_s=deadline_s)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        self._appends.close()
+        self._closed = True
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, changes: Sequence[Change]) -> list[int]:
+        """Make changes durable, all or none; returns their positions, which follow one another.
+
+        Raises TooLarge over 1,000 changes or 16 MB, Overloaded while too many wait, DeadlineExceeded.
+        """
+        done = self.submit(changes)
+        try:
+            return done.result(self._deadline_s)
+        except TimeoutError:
+            outcome = "nothing of it was" if done.cancel() else "it may yet be, and repeating it does no harm"
+            raise DeadlineExceeded(
+                f"The change was not written within {self._deadline_s:g} s; {outcome}. Try again."
+            ) from None
+
+    def submit(self, changes: Sequence[Change]) -> Future[list[int]]:
+        """`append` without waiting: the positions come when the changes are durable, or the reason they are not."""
+        if not changes:
+            return _done([])
+        rows = [_to_row(change) for change in changes]
+        size = sum(row.columns["bytes"] for row in rows)
+        _check_size(len(rows), size)
+        return self._appends.submit(rows, size)
+
+    def add_vectors(self, fingerprint: str, by_position: Mapping[int, Mapping[str, NDArray[np.float32]]]) -> None:
+        """Give entries their vectors for one more model: unit float32 [dim] by position and field.
+
+        What an entry has already stays; entries that are deletes, or trimmed meanwhile, are passed over. Raises
+        InvalidInput for vectors that cannot be stored, TooLarge over 1,000 entries or 16 MB.
+        """
+        for by_field in by_position.values():
+            _check_vectors(fingerprint, by_field)
+        rows = {at: _vector_rows({fingerprint: by_field}) for at, by_field in by_position.items()}
+        _check_size(len(rows), sum(len(row["vector"]) for some in rows.values() for row in some))
+        with self._transaction() as connection:
+            self._take_positions(connection, 0)  # keeps `trim` and other writers out until the commit
+            upserts = connection.scalars(
+                select(entries.c.position).where(entries.c.position.in_(rows), entries.c.operation == "upsert")
+            ).all()
+            known = {
+                (row.position, row.field)
+                for row in connection.execute(
+                    select(vectors.c.position, vectors.c.field).where(
+                        vectors.c.position.in_(rows), vectors.c.fingerprint == fingerprint
+                    )
+                )
+            }
+            new = [{"position": at} | row for at in upserts for row in rows[at] if (at, row["field"]) not in known]
+            if new:
+                connection.execute(insert(vectors), new)
+
+    def read_after(self, position: int, limit: int = MAX_ROWS) -> list[Entry]:
+        """The entries after `position` in commit order: at most `limit`, and fewer where they are large.
+
+        Empty only at the head. Raises JournalTrimmed when some of them are gone, JournalInvalid when the journal ends
+        before `position`: it is not the one that position is of.
+        """
+        with self._connection() as connection:
+            after = _last_of_read(connection, position, limit)
+            wanted = entries.c.position.between(position + 1, after)
+            rows = connection.execute(select(entries).where(wanted).order_by(entries.c.position)).all()
+            wanted = vectors.c.position.between(position + 1, after)
+            found: dict[int, dict[str, dict[str, NDArray[np.float16]]]] = {row.position: {} for row in rows}
+            for row in connection.execute(select(vectors).where(wanted)):
+                if row.position in found:
+                    by_field = found[row.position].setdefault(row.fingerprint, {})
+                    by_field[row.field] = np.frombuffer(row.vector, "<f2")
+            # Read last: `trim` says so before it takes anything away, so whatever was missing above is seen here.
+            head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
+        _check_reach(position, head, trimmed)
+        if any(later - earlier != 1 for earlier, later in pairwise([position, *found])):
+            raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
+        return [_to_entry(row, found[row.position]) for row in rows]
+
+    def head(self) -> int:
+        """The last position given out, 0 before the first."""
+        with self._connection() as connection:
+            return int(connection.execute(select(state.c.head)).scalar_one())
+
+    def trim(self, position: int) -> None:
+        """Forget the entries up to and including `position`, which every kept snapshot holds already.
+
+        Reading on after `position` stays possible; positions are never given out again.
+        """
+        with self._transaction() as connection:
+            _check_reach(position, self._take_positions(connection, 0), trimmed=0)
+            connection.execute(update(state).where(state.c.trimmed < position).values(trimmed=position))
+        while self._trim_some(position):
+            pass
+
+    def _trim_some(self, position: int) -> bool:
+        """Delete a few of the oldest entries, so that no append waits long; whether there may be more."""
+        oldest = select(entries.c.position).where(entries.c.position <= position)
+        with self._transaction() as connection:
+            some = connection.scalars(oldest.order_by(entries.c.position).limit(_TRIM_ROWS)).all()
+            if some:
+                connection.execute(delete(vectors).where(vectors.c.position <= some[-1]))
+                connection.execute(delete(entries).where(entries.c.position <= some[-1]))
+        return len(some) == _TRIM_ROWS
+
+    def _commit(self, rows: Sequence[_Row]) -> int:
+        """On the writer's thread: one transaction; returns the position of the first row."""
+        written_at = time.time_ns() // 1_000
+        with self._transaction() as connection:
+            first = self._take_positions(connection, len(rows)) - len(rows) + 1
+            columns = [row.columns | {"position": first + at, "written_at": written_at} for at, row in enumerate(rows)]
+            connection.execute(insert(entries), columns)
+            parts = [{"position": first + at} | part for at, row in enumerate(rows) for part in row.vectors]
+            if parts:
+                connection.execute(insert(vectors), parts)
+        return first
+
+    def _take_positions(self, connection: Connection, count: int) -> int:
+        """Raise the head by `count` and return it; no other transaction can until this one is over."""
+        raised = update(state).values(head=state.c.head + count).returning(state.c.head)
+        return int(connection.execute(raised).scalar_one())
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        if self._closed:
+            raise JournalUnavailable("The service is shutting down; ask another instance.")
+        with mapped_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One at a time: threads that wait here take turns, those that wait for SQLite's own lock poll for it."""
+        with self._writing, self._connection() as connection, connection.begin():
+            yield connection
+
+
+def _last_of_read(connection: Connection, position: int, limit: int) -> int:
+    """The last position such that the entries after `position` up to there are within `limit` and MAX_READ_BYTES."""
+    sizes = select(entries.c.position, entries.c.bytes).where(entries.c.position > position)
+    total, last = 0, position
+    for row in connection.execute(sizes.order_by(entries.c.position).limit(limit)):
+        total += row.bytes
+        if last > position and total > MAX_READ_BYTES:
+            break
+        last = row.position
+    return last
+
+
+def _check_reach(position: int, head: int, trimmed: int) -> None:
+    if position > head:
+        raise JournalInvalid(
+            f"Position {position} is not of this journal, which ends at {head}. Restore the journal that belongs to "
+            "the snapshot, or build the snapshot again."
+        )
+    if position < trimmed:
+        raise JournalTrimmed(
+            f"The journal begins after position {trimmed}, so nothing can be replayed from {position}. "
+            "Use a newer snapshot, or build one."
+        )
+
+
+def _done(positions: list[int]) -> Future[list[int]]:
+    done: Future[list[int]] = Future()
+    done.set_result(positions)
+    return done
+
+
+def _to_row(change: Change) -> _Row:
+    item = change.item
+    document = None if item is None else item.product.model_dump_json(exclude_defaults=True).encode()
+    parts = _vector_rows(change.vectors)
+    columns = {
+        "operation": "delete" if item is None else "upsert",
+        "product_id": change.product_id,
+        "document": document,
+        "photo": None if item is None else item.photo,
+        "bytes": _ROW_BYTES + len(document or b"") + sum(len(part["vector"]) for part in parts),
+    }
+    return _Row(columns, parts)
+
+
+def _vector_rows(given: Vectors) -> list[dict[str, Any]]:
+    return [
+        {"fingerprint": fingerprint, "field": name, "vector": vector.astype("<f2").tobytes()}
+        for fingerprint, by_field in given.items()
+        for name, vector in by_field.items()
+    ]
+
+
+def _to_entry(row: Any, found: Mapping[str, Mapping[str, NDArray[np.float16]]]) -> Entry:
+    return Entry(
+        position=row.position,
+        operation=row.operation,
+        product_id=row.product_id,
+        document=row.document,
+        photo=row.photo,
+        style_group=row.style_group,
+        written_at=datetime.fromtimestamp(row.written_at / 1_000_000, UTC),
+        vectors=found,
+    )
+
+
+def _check_vectors(fingerprint: str, by_field: Mapping[str, NDArray[np.float32]]) -> None:
+    if not _SHA256.fullmatch(fingerprint):
+        raise InvalidInput("A model fingerprint has 64 hexadecimal digits.")
+    for name, vector in by_field.items():
+        if name not in _FIELDS:
+            raise InvalidInput(f"There is no field {name!r}; there are {', '.join(sorted(_FIELDS))}.")
+        if vector.ndim != 1 or not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
+            raise InvalidInput(f"The vector of {name} is not one of length 1.")
+
+
+def _check_size(rows: int, size: int) -> None:
+    if rows > MAX_ROWS or size > MAX_BYTES:
+        raise TooLarge(
+            f"{rows} changes of {size / 1e6:.1f} MB are too much at once. "
+            f"Send at most {MAX_ROWS} and {MAX_BYTES // 1_000_000} MB, several times."
+        )

@@ -1,0 +1,196 @@
+"""FAISS indexes on the CPU: how each type is trained, filled, written, mapped and asked.
+
+A graph's nodes are the stored vectors themselves: its file holds the links alone. Lists hold their own copy of the
+vectors, whole (float16, as stored) or coarser (8 bits, product quantisation scanned with SIMD shuffles), side by side
+as they are read.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, cast
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.exact import Bitmap, FlatIndex, stored_view
+from index.plan import IndexType
+from index.search import Shard, ShardedIndex, VectorIndex
+from index.workers import shared_workers
+
+_faiss: Any = faiss
+"""FAISS beyond its stubs, which lack much of what SWIG makes."""
+_SMALL: Final = 1_000_000
+_reading: Final = Lock()
+"""FAISS's limit is one for the whole process."""
+_CHUNK: Final = 65_536
+_TRAINING_ROWS_PER_LIST: Final = 64
+_CODES: Final[Mapping[IndexType, str]] = {"ivf-flat": "SQfp16", "ivf-sq8": "SQ8", "ivf-pq": "PQ{pq_m}x4fsr"}
+_HARDEST: Final = 2_048
+_QUANTISED: Final = 3
+"""Lists of 8-bit vectors: so many rows are re-scored for each one wanted."""
+
+
+@dataclass(slots=True)
+class GraphShard:
+    """HNSW over the stored vectors; `effort` is efSearch."""
+
+    index: Any
+    storage: faiss.Index
+    """What the graph's nodes are read from; FAISS does not keep it alive."""
+    links: int
+    rows: int
+    most: int
+    filters: bool = True
+    exact: bool = False
+
+    def search(
+        self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """See `Shard.search`."""
+        bitmap = None if allowed is None else Bitmap(allowed)
+        parameters = _faiss.SearchParametersHNSW(efSearch=effort, sel=bitmap and bitmap.selector)
+        return _found(self.index, query, fetch, parameters)
+
+    @property
+    def hardest(self) -> int:
+        """See `Shard.hardest`; beyond, a scan is cheaper for all but enormous shards."""
+        return min(_HARDEST, max(self.rows, 1))
+
+    def effort(self, tuned: int, k: int) -> int:
+        """See `Shard.effort`."""
+        return min(tuned + 2 * max(0, k - 10), max(self.rows, 1))
+
+    def cost(self, effort: int) -> float:
+        """Each candidate kept has its links followed, in no order that memory likes."""
+        return 4.0 * self.links * effort
+
+
+@dataclass(slots=True)
+class ListShard:
+    """Inverted lists of any coding; `effort` is nprobe."""
+
+    index: Any
+    lists: int
+    rows: int
+    most: int
+    filters: bool = True
+    exact: bool = False
+
+    def search(
+        self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """See `Shard.search`."""
+        bitmap = None if allowed is None else Bitmap(allowed)
+        parameters = _faiss.SearchParametersIVF(nprobe=effort, sel=bitmap and bitmap.selector)
+        return _found(self.index, query, fetch, parameters)
+
+    @property
+    def hardest(self) -> int:
+        """See `Shard.hardest`: every list."""
+        return self.lists
+
+    def effort(self, tuned: int, k: int) -> int:
+        """See `Shard.effort`."""
+        wider = math.sqrt(max(k, 10) / 10)  # a neighbourhood of more rows reaches into more lists
+        return min(math.ceil(tuned * wider + 4 * max(0, k - 10) * self.lists / max(1, self.rows)), self.lists)
+
+    def cost(self, effort: int) -> float:
+        """The rows of the lists probed, and the centroids."""
+        return self.rows * effort / self.lists + self.lists
+
+
+def write_shards(
+    files: Sequence[Path],
+    kind: IndexType,
+    parameters: Mapping[str, int],
+    vectors: NDArray[np.float16],
+    sizes: Sequence[int],
+) -> None:
+    """Train once, on a sample of all rows, and write one file for each stretch of rows.
+
+    `parameters` are those of `index.plan`; `vectors` is float16 [rows, dim], `sizes` the rows of each shard.
+    """
+    faiss.omp_set_num_threads(shared_workers().threads)  # searches of this thread may have set it to 1
+    empty = _trained(kind, parameters, vectors)
+    first = 0
+    for file, size in zip(files, sizes, strict=True):
+        shard = faiss.clone_index(empty)
+        for start in range(first, first + size, _CHUNK):
+            shard.add(vectors[start : min(start + _CHUNK, first + size)].astype(np.float32))
+        _faiss.write_index(shard, str(file), faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
+        first += size
+
+
+def open_index(
+    files: Sequence[Path],
+    kind: IndexType,
+    parameters: Mapping[str, int],
+    tuned: int,
+    vectors: NDArray[np.float16],
+) -> VectorIndex:
+    """Map the shards of a field into memory; raises ValueError for those that are not of these vectors."""
+    flat = FlatIndex(vectors)
+    if kind == "flat":
+        return flat
+    shards: list[Shard] = []
+    first = 0
+    for file in files:
+        index = _read(file)
+        rows = index.ntotal
+        _check(file, index, kind, vectors.shape[1])
+        if kind == "hnsw":
+            storage = stored_view(vectors[first : first + rows])
+            index.own_fields = False
+            index.storage = storage
+            shards.append(GraphShard(index, storage, parameters["m"], rows, rows))
+        else:
+            shards.append(ListShard(index, index.nlist, rows, rows))
+        first += rows
+    if first != len(vectors):
+        raise ValueError(f"the shards hold {first} vectors where there are {len(vectors)}")
+    refine = {"ivf-pq": parameters.get("refine", 1), "ivf-sq8": _QUANTISED}.get(kind, 1)
+    return ShardedIndex(shards, vectors, flat, tuned, refine)
+
+
+def _read(file: Path) -> Any:
+    """A damaged length must not be allocated before it is found to be more than the file holds."""
+    with _reading:
+        _faiss.set_deserialization_vector_byte_limit(2 * file.stat().st_size + _SMALL)
+        return _faiss.read_index(str(file), _faiss.IO_FLAG_MMAP_IFC)
+
+
+def _trained(kind: IndexType, parameters: Mapping[str, int], vectors: NDArray[np.float16]) -> faiss.Index:
+    """An empty index, its quantisers fitted."""
+    dim = vectors.shape[1]
+    if kind == "hnsw":
+        graph = _faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_fp16, parameters["m"], faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = parameters["ef_construction"]
+        return cast("faiss.Index", graph)  # float16 has nothing to fit
+    coding = _CODES[kind].format(**parameters)
+    lists: faiss.Index = faiss.index_factory(dim, f"IVF{parameters['nlist']},{coding}", faiss.METRIC_INNER_PRODUCT)
+    most = max(_TRAINING_ROWS_PER_LIST * parameters["nlist"], _CHUNK)
+    if len(vectors) > most:
+        rows = np.sort(np.random.default_rng(0).choice(len(vectors), most, replace=False))
+        vectors = vectors[rows]
+    lists.train(vectors.astype(np.float32))
+    return lists
+
+
+def _check(file: Path, index: faiss.Index, kind: IndexType, dim: int) -> None:
+    of_kind = isinstance(index, faiss.IndexHNSW) if kind == "hnsw" else isinstance(index, faiss.IndexIVF)
+    if not of_kind:
+        raise ValueError(f"{file.name} holds {type(index).__name__}, not an index of type {kind}")
+    if index.d != dim or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise ValueError(f"{file.name} does not compare vectors of {dim} dimensions by inner product")
+
+
+def _found(
+    index: faiss.Index, query: NDArray[np.float32], fetch: int, parameters: faiss.SearchParameters
+) -> NDArray[np.int64]:
+    _, rows = index.search(query[np.newaxis], fetch, params=parameters)
+    found: NDArray[np.int64] = rows[0][rows[0] >= 0]
+    return found

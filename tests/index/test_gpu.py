@@ -1,0 +1,146 @@
+"""The thread that owns a device, and what a shard on it may and may not do."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+
+from catalogue.errors import ConfigurationError, DeadlineExceeded, Overloaded
+from index import Snapshot
+from index.gpu import Device, open_on_gpu
+from tests.index.builders import FINGERPRINT, build, unit_rows
+from tests.index.standin_gpu import StandInGpuIndex, standin_shard
+
+VECTORS = unit_rows(500, 16).astype(np.float16)
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    device = Device(waiting=4, deadline_s=10)
+    yield device
+    device.close()
+
+
+def hold(device: Device, release: threading.Event) -> threading.Thread:
+    """Keep a device busy until `release`."""
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        release.wait(10)
+
+    thread = threading.Thread(target=device.call, args=(work,))
+    thread.start()
+    assert begun.wait(10)
+    return thread
+
+
+def test_all_calls_are_made_by_one_thread(device: Device) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        threads = set(pool.map(lambda _: device.call(threading.get_ident), range(50)))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_what_the_work_raises_is_raised_to_the_caller(device: Device) -> None:
+    for error in (ValueError("mine"), TimeoutError("mine too")):
+
+        def work(error: Exception = error) -> None:
+            raise error
+
+        with pytest.raises(type(error), match="mine"):
+            device.call(work)
+    assert device.call(lambda: 1) == 1
+
+
+def test_a_full_queue_is_overloaded_and_a_late_answer_is_said_to_be_late(device: Device) -> None:
+    release = threading.Event()
+    holder = hold(device, release)
+    done: list[int] = []
+    for number in range(4):
+        with pytest.raises(DeadlineExceeded, match="GPU 0"):
+            device.call(lambda number=number: done.append(number), deadline_s=0.01)  # type: ignore[misc]
+    with pytest.raises(Overloaded, match="4 searches wait"):
+        device.call(lambda: done.append(5))
+    release.set()
+    holder.join()
+    device.call(lambda: None)
+    assert done == []  # nobody waits for them any more
+
+
+def test_a_device_given_back_refuses() -> None:
+    device = Device()
+    release = threading.Event()
+    holder = hold(device, release)
+    errors: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            device.call(lambda: None)
+        except Overloaded as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while device._calls.empty():
+        pass
+    closing = threading.Thread(target=device.close)
+    closing.start()
+    assert device._closing.wait(10)
+    release.set()
+    for thread in (closing, waiting, holder):
+        thread.join(10)
+    assert len(errors) == 1
+    with pytest.raises(Overloaded, match="given back"):
+        device.call(lambda: None)
+
+
+def test_the_stand_in_has_the_manners_of_the_real_one() -> None:
+    flat = faiss.IndexFlatIP(16)
+    flat.add(VECTORS.astype(np.float32))
+    standin = StandInGpuIndex(flat)
+    query = VECTORS[:1].astype(np.float32)
+    nothing: Any = faiss.SearchParameters(sel=faiss.IDSelectorRange(0, 0))  # type: ignore[call-arg]
+    assert (standin.search(query, 5, params=nothing)[1] >= 0).all()
+    with pytest.raises(RuntimeError, match="getMaxKSelection"):
+        standin.search(query, 2049)
+    with pytest.raises(RuntimeError, match="not implemented"):
+        standin.remove_ids(None)
+    standin._busy.acquire()
+    with pytest.raises(RuntimeError, match="second thread"):
+        standin.search(query, 5)
+
+
+def test_a_shard_calls_its_index_on_the_device_thread_only(device: Device) -> None:
+    shard = standin_shard(device, "flat", VECTORS)
+    for _ in range(3):
+        assert 7 in shard.search(VECTORS[7].astype(np.float32), 5, 1, None)
+    assert shard.index.calls == {device.call(threading.get_ident)}
+    with pytest.raises(ValueError, match="does not filter"):
+        shard.search(VECTORS[7].astype(np.float32), 5, 1, np.ones(500, np.bool_))
+
+
+def test_a_released_shard_lets_its_memory_go_on_the_device_thread(device: Device) -> None:
+    freed: list[int] = []
+
+    class Held:
+        def __del__(self) -> None:
+            freed.append(threading.get_ident())
+
+    shard = standin_shard(device, "flat", VECTORS)
+    shard.index = Held()
+    shard.release()
+    assert freed == [device.call(threading.get_ident)]
+
+
+@pytest.mark.skipif(hasattr(faiss, "StandardGpuResources"), reason="this FAISS has GPU support")
+def test_without_gpu_support_it_says_what_to_install(device: Device, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
+        open_on_gpu(device, "flat", VECTORS, 0.99)
+    with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
+        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, device=device)
