@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from service.retrieval import Found, Query, Scope
 from service.state import DEFAULT_BUNDLE, load_embedder, load_retrieval
 
-WORDS: Final = "canvas shopping bag"
+WORDS: Final = "bike print tote bag"
 
 
 def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:

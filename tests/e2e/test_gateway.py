@@ -74,9 +74,13 @@ def test_by_base64_photo_equals_the_upload(client: httpx.Client) -> None:
 
 
 def test_by_words(client: httpx.Client) -> None:
-    for product in HELD_OUT[:8]:
-        found = hits(client.post("/v1/search", json={"text": product.title, "k": 3}))
-        assert product.product_id in {hit["product_id"] for hit in found}
+    answers = [hits(client.post("/v1/search", json={"text": product.title, "k": 5})) for product in HELD_OUT]
+    asked = list(zip(HELD_OUT, answers, strict=True))
+    # Others sell the same under the same words, so a title is not always the first to be found by it.
+    own = [product.product_id in {hit["product_id"] for hit in answer} for product, answer in asked]
+    same_kind = [answer[0]["category"] == product.category for product, answer in asked]
+    assert sum(own) >= 0.9 * len(HELD_OUT)
+    assert sum(same_kind) >= 0.95 * len(HELD_OUT)
 
 
 def test_by_photo_and_words(client: httpx.Client) -> None:

@@ -27,7 +27,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=12, help="samples a pixel, before denoising")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="photos taken side by side")
     parser.add_argument("--texts", action="store_true", help="write products.jsonl only, render nothing")
-    parser.add_argument("--contact-sheet", type=Path, metavar="PATH", help="also lay the photos out on one picture")
+    parser.add_argument(
+        "--contact-sheet",
+        type=Path,
+        metavar="PATH",
+        help="also lay the photos out on one picture: all that --only chooses, else one a style",
+    )
     parser.add_argument("--columns", type=int, default=10, help="photos in a row of the contact sheet")
     args = parser.parse_args()
     listings = listings_of(STYLES)
@@ -41,7 +46,8 @@ def main() -> None:
     if not args.grey:
         write(listings, args.out / "products.jsonl")
     if args.contact_sheet:
-        contact_sheet([folder / f"{x.product_id}.jpg" for x in chosen], args.contact_sheet, args.columns)
+        shown = chosen if args.only else list({x.style.style_id: x for x in chosen}.values())
+        contact_sheet([folder / f"{x.product_id}.jpg" for x in shown], args.contact_sheet, args.columns)
 
 
 def contact_sheet(paths: list[Path], out: Path, columns: int, cell: int = 124) -> None:

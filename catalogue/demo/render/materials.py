@@ -209,3 +209,99 @@ def lampshade(name: str, colour: str, glow: float) -> Material:
     nodes.set("Emission Strength", glow)
     add_weave(nodes, 1.6, "Object")
     return nodes.material
+
+
+def cast(name: str, light: str, dark: str, rough: float, size: float) -> Material:
+    """Cast or hot-dipped metal: cloudy colour and a skin with pores; ``size`` in object units."""
+    nodes = Nodes(name, light, rough, metal=1.0)
+    clouds = nodes.add("TexNoise", Scale=1.0, Detail=5.0, Roughness=0.6)
+    pores = nodes.add("TexNoise", Scale=2.5, Detail=2.0)
+    vector = nodes.coords((1 / size,) * 3)
+    nodes.link(vector, clouds.inputs["Vector"])
+    nodes.link(vector, pores.inputs["Vector"])
+    nodes.ramp(clouds.outputs["Fac"], [(0.35, dark), (0.65, light)], "Base Color")
+    nodes.vary(clouds.outputs["Fac"], rough * 1.3, rough * 0.7)
+    nodes.bump(pores.outputs["Fac"], 0.12, 0.04 * size)
+    return nodes.material
+
+
+def jar_glass(name: str, tint: str = "f8fbfa", edge: str = "a3b3ac") -> Material:
+    """Glass too thin to bend light: a tinted see-through film that mirrors at grazing angles; cheap to render."""
+    nodes = Nodes(name, "ffffff", 0.02, metal=1.0)
+    facing = nodes.add("LayerWeight", Blend=0.5)
+    clear = nodes.add("BsdfTransparent")
+    blend = nodes.add("MixShader")
+    ramp = nodes.tree.nodes.new("ShaderNodeValToRGB")
+    for element, position, colour in zip(ramp.color_ramp.elements, (0.45, 1.0), (tint, edge), strict=True):
+        element.position, element.color = position, (*rgb(colour), 1.0)
+    power = nodes.add("Math")
+    power.operation = "POWER"
+    power.inputs[1].default_value = 3.5
+    mirror = nodes.add("MapRange", To_Min=0.03, To_Max=0.75)
+    front = nodes.add("Math")  # mirrors inside the wall are left out: they cost samples and add little
+    front.operation = "MULTIPLY_ADD"
+    front.inputs[1].default_value, front.inputs[2].default_value = -1.0, 1.0
+    only = nodes.add("Math")
+    only.operation = "MULTIPLY"
+    nodes.link(facing.outputs["Facing"], ramp.inputs["Fac"])
+    nodes.link(facing.outputs["Facing"], power.inputs[0])
+    nodes.link(power.outputs[0], mirror.inputs["Value"])
+    nodes.link(nodes.add("NewGeometry").outputs["Backfacing"], front.inputs[0])
+    nodes.link(mirror.outputs["Result"], only.inputs[0])
+    nodes.link(front.outputs[0], only.inputs[1])
+    nodes.link(ramp.outputs["Color"], clear.inputs["Color"])
+    for source, socket in ((only.outputs[0], 0), (clear.outputs[0], 1), (nodes.shader.outputs[0], 2)):
+        nodes.link(source, blend.inputs[socket])
+    nodes.link(blend.outputs[0], nodes.tree.nodes["Material Output"].inputs["Surface"])
+    return nodes.material
+
+
+def resin(name: str, colour: str, cloud: float) -> Material:
+    """Tinted epoxy seen through from outside; ``cloud`` 0 is water-clear, 1 is opaque."""
+    nodes = Nodes(name, colour, 0.06 + 0.3 * cloud)
+    nodes.set("Transmission Weight", 1 - cloud)
+    nodes.set("IOR", 1.45)
+    nodes.set("Coat Weight", 0.5)
+    # Light falls straight through, so that what is cast in is not left in the dark.
+    mix_through(nodes, nodes.add("LightPath").outputs["Is Shadow Ray"], colour)
+    return nodes.material
+
+
+def thin_glass(name: str) -> Material:
+    """A blown bulb or jar, one wall thick: mirrors at its edges, bends nothing."""
+    nodes = Nodes(name, "000000", 0.07)
+    facing = nodes.add("LayerWeight", Blend=0.25)
+    through = nodes.add("MapRange", To_Min=0.95, To_Max=0.35)
+    nodes.link(facing.outputs["Facing"], through.inputs["Value"])
+    mix_through(nodes, through.outputs["Result"], "ffffff")
+    return nodes.material
+
+
+def mix_through(nodes: Nodes, factor: Any, colour: str) -> None:
+    """Let a part of the light pass unbent in a colour."""
+    clear = nodes.add("BsdfTransparent", Color=(*rgb(colour), 1.0))
+    mix = nodes.add("MixShader")
+    nodes.link(factor, mix.inputs[0])
+    nodes.link(nodes.shader.outputs[0], mix.inputs[1])
+    nodes.link(clear.outputs[0], mix.inputs[2])
+    nodes.link(mix.outputs[0], nodes.tree.nodes["Material Output"].inputs["Surface"])
+
+
+def cardboard(name: str, colour: str, flute: float, directions: str) -> Material:
+    """Corrugated board: flat brown paper under which the flutes just show, side by side along ``directions``."""
+    nodes = Nodes(name, colour, 0.88)
+    nodes.set("Specular IOR Level", 0.2)
+    total = None
+    for direction in directions:
+        wave = nodes.add("TexWave", Scale=0.32)
+        wave.bands_direction = direction
+        nodes.link(nodes.coords((1 / flute,) * 3), wave.inputs["Vector"])
+        if total is None:
+            total = wave.outputs["Fac"]
+            continue
+        both = nodes.add("Math")
+        nodes.link(total, both.inputs[0])
+        nodes.link(wave.outputs["Fac"], both.inputs[1])
+        total = both.outputs[0]
+    nodes.bump(total, 0.12, 0.12 * flute)
+    return nodes.material

@@ -222,3 +222,23 @@ def cut(thing: Object, tool: Object) -> Object:
     tool.hide_render = True
     tool["tool"] = True
     return thing
+
+
+def loft(
+    name: str,
+    rows: Sequence[Sequence[Vec]],
+    material: Material,
+    closed: bool = False,
+    smooth: float = 35.0,
+) -> Object:
+    """Skin rings of equally many points; the last joins the first (``closed``) or both are capped."""
+    ring, count = len(rows[0]), len(rows)
+    faces: list[Sequence[int]] = []
+    for i in range(count if closed else count - 1):
+        below, above = i * ring, (i + 1) % count * ring
+        for k in range(ring):
+            j = (k + 1) % ring
+            faces.append((below + k, below + j, above + j, above + k))
+    if not closed:
+        faces += [tuple(reversed(range(ring))), tuple(range((count - 1) * ring, count * ring))]
+    return add_mesh(name, [p for row in rows for p in row], faces, material, smooth)

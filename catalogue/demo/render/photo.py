@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from . import props, scene
 from .model import KINDS, Kind, Listing, Object
-from .shapes import electronics, fasteners, home, machine, tableware, tools
+from .shapes import electronics, fasteners, home, machine, tableware, textiles, tools
 from .suppliers import SUPPLIERS, Supplier
 
-DEPARTMENTS = (electronics, fasteners, home, machine, tableware, tools)  # importing them registers kinds
+DEPARTMENTS = (electronics, fasteners, home, machine, tableware, textiles, tools)  # importing them registers kinds
 SIZE, SAMPLES = 320, 12
 
 
@@ -124,8 +124,10 @@ def develop(image: Image.Image, supplier: Supplier, rng: random.Random, path: Pa
     pixels = np.asarray(image, dtype=np.float32)
     if supplier.whiten:
         edge = np.concatenate([pixels[:8].reshape(-1, 3), pixels[:, :8].reshape(-1, 3), pixels[:, -8:].reshape(-1, 3)])
-        gain = 253.0 / np.percentile(edge, 30, axis=0)
-        pixels = pixels * np.minimum(gain, 1.3)
+        white = np.percentile(edge, 30, axis=0)
+        # The paper goes to white and what is as bright as it; darker tones keep their distance from it.
+        lift = np.clip((pixels - 0.55 * white) / (0.4 * white), 0, 1)
+        pixels = pixels * (1 + lift * (np.minimum(253.0 / white, 1.6) - 1))
     warmth = supplier.warmth + rng.uniform(-0.015, 0.015)
     pixels = pixels * np.array([1 + warmth, 1.0, 1 - warmth], dtype=np.float32)
     grain = np.random.default_rng(rng.randrange(1 << 30)).normal(0, 0.8 + 1.6 * supplier.careless, pixels.shape)
@@ -133,7 +135,7 @@ def develop(image: Image.Image, supplier: Supplier, rng: random.Random, path: Pa
     if supplier.watermark:
         image = watermark(image, supplier, rng)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, quality=88, optimize=True)
+    image.save(path, quality=84, optimize=True)
 
 
 def watermark(image: Image.Image, supplier: Supplier, rng: random.Random) -> Image.Image:

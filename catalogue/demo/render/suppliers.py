@@ -37,7 +37,7 @@ SUPPLIERS: dict[str, Supplier] = {
         (70, 100),
         (0.74, 0.86),
         {"pair": 0.12},
-        exposure=-0.1,
+        exposure=-0.3,
         whiten=True,
     ),
     "nordhaus": Supplier(
@@ -149,7 +149,7 @@ def listings_of(styles: tuple[Style, ...]) -> list[Listing]:
     for style in styles:
         names = sorted(SUPPLIERS)
         seeded(style.style_id, "suppliers").shuffle(names)
-        for name in names[: seeded(style.style_id, "offers").choice((3, 4, 4, 5))]:
+        for name in names[: seeded(style.style_id, "offers").choice((3, 3, 3, 4, 4, 5))]:
             number = seeded(style.style_id, name, "number")
             product_id = f"{name}-{number.randrange(10000):04d}"
             while product_id in taken:

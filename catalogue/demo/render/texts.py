@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import capwords
 
 from .model import Listing, seeded
 from .styles import SHORT, TRANSLATIONS, VOCABULARY
 from .suppliers import SUPPLIERS, price_of
 
-MENTIONS_LOOK = 0.45  # how often a text says what the photo shows
-SAYS_USE_TWICE = 0.7  # how often praise gives way to what this very variant is for
+MENTIONS_LOOK = 0.75  # how often a text says what the photo shows
+USUAL_WORD = 4  # how much more often the first name, use or praise is taken than another
+SAYS_USE_TWICE = 0.85  # how often praise gives way to what this very variant is for
 
 
 @dataclass
@@ -33,7 +35,9 @@ class Draft:
         if special and what == "praise" and self.rng.random() < SAYS_USE_TWICE:
             what = "uses"
         words = special if special and what == "uses" else getattr(VOCABULARY[style.kind], what)[self.lang]
-        word = str(self.rng.choice([w for w in words if w not in self.said] or list(words)))
+        fresh = [word for word in words if word not in self.said] or list(words)
+        usual = [USUAL_WORD if word == words[0] else 1 for word in fresh]
+        word = str(self.rng.choices(fresh, usual)[0])
         self.said.append(word)
         return word
 
@@ -57,7 +61,9 @@ class Draft:
 
     def other(self, code: str) -> str:
         """A fact's value that the code does not say already."""
-        rest = [v for _, v in self.facts(4) if v not in code and v.replace(" ", "") not in code]
+        said = set(re.findall(r"[\d.]+", code))
+        rest = [value for _, value in self.facts(4) if value not in code]
+        rest = [value for value in rest if not (numbers := set(re.findall(r"[\d.]+", value))) or not numbers <= said]
         return rest[0] if rest else ""
 
     def look(self) -> str:
@@ -113,8 +119,8 @@ def nordhaus(d: Draft) -> Text:
 def bluepeak(d: Draft) -> Text:
     """Every keyword at once."""
     lead = d.rng.choice(("2026 New", "Hot Sale", "Factory Direct", "High Quality", "Wholesale"))
-    title = words(lead, d.one("names").title(), d.look().title(), d.code(), d.one("names").title())
-    title = words(title, d.one("uses").replace(" and ", " ").title())
+    title = words(lead, capwords(d.one("names")), capwords(d.look()), d.code(), capwords(d.one("names")))
+    title = words(title, capwords(d.one("uses").replace(" and ", " ")))
     text = d.rng.choice(("Dear friend, welcome to our shop!", "Feature:", "100% brand new."))
     for number, (key, value) in enumerate(d.facts(4), 1):
         text += f" {number}. {first(key)}: {value}."
@@ -200,8 +206,8 @@ VOICES: dict[str, Callable[[Draft], Text]] = {
     "mistral": mistral,
     "pennyworth": pennyworth,
 }
-FOREIGN = {"nordhaus": ("de", 0.55), "tallerrio": ("es", 0.55)}
-DECLARES = {"gridline": 1.0, "nordhaus": 0.8, "bluepeak": 0.7, "kestrel": 0.6}  # others: a third
+FOREIGN = {"nordhaus": ("de", 0.35), "tallerrio": ("es", 0.35)}
+DECLARES = {"gridline": 1.0, "nordhaus": 0.9, "bluepeak": 0.8, "kestrel": 0.8}  # others: 0.6
 
 
 def row(listing: Listing) -> dict[str, object]:
@@ -210,7 +216,7 @@ def row(listing: Listing) -> dict[str, object]:
     lang, chance = FOREIGN.get(listing.supplier, ("en", 0.0))
     draft = Draft(listing, lang if rng.random() < chance else "en", rng)
     title, description = VOICES[listing.supplier](draft)
-    declared = DECLARES.get(listing.supplier, 0.34)
+    declared = DECLARES.get(listing.supplier, 0.6)
     attributes = {k: v for k, v in listing.style.facts.items() if rng.random() < declared}
     return {
         "product_id": listing.product_id,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..model import Style, Translations, Vocabulary
-from . import electronics, fasteners, home, machine, tableware, tools
+from . import electronics, fasteners, home, machine, tableware, textiles, tools
 
-DEPARTMENTS = (tableware, home, tools, fasteners, machine, electronics)
+DEPARTMENTS = (tableware, home, textiles, tools, fasteners, machine, electronics)
 
 STYLES: tuple[Style, ...] = tuple(style for department in DEPARTMENTS for style in department.STYLES)
 VOCABULARY: dict[str, Vocabulary] = {kind: v for department in DEPARTMENTS for kind, v in department.VOCABULARY.items()}

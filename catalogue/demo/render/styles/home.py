@@ -1,18 +1,18 @@
-"""Lamps, chairs, bags."""
+"""Lamps, chairs, stools, side tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..model import Style, Translations, Vocabulary
+from ..model import Style, Translations, Vocabulary, Words
 
 VOCABULARY: dict[str, Vocabulary] = {
     "table lamp": Vocabulary(
         "Home & Kitchen > Lighting > Table Lamps",
         {
-            "en": ("table lamp", "bedside lamp", "desk lamp with fabric shade", "accent light"),
-            "de": ("Tischlampe", "Nachttischleuchte", "Tischleuchte mit Stoffschirm"),
-            "es": ("lámpara de mesa", "lámpara de mesilla", "lámpara con pantalla de tela"),
+            "en": ("table lamp", "lamp with linen shade", "desk lamp with fabric shade", "accent light"),
+            "de": ("Tischlampe", "Dekoleuchte", "Tischleuchte mit Stoffschirm"),
+            "es": ("lámpara de mesa", "lámpara de sobremesa", "lámpara con pantalla de tela"),
         },
         {
             "en": ("for the bedroom or sideboard", "gives a warm, even light", "for living rooms and hotels"),
@@ -43,22 +43,40 @@ VOCABULARY: dict[str, Vocabulary] = {
             "es": ("asiento anatómico", "se entrega montada"),
         },
     ),
-    "tote bag": Vocabulary(
-        "Bags > Shopping Bags > Tote Bags",
+    "stool": Vocabulary(
+        "Furniture > Seating > Stools",
         {
-            "en": ("tote bag", "canvas shopper", "cotton carrier bag", "shoulder bag with print"),
-            "de": ("Stofftasche", "Baumwollbeutel", "Einkaufstasche bedruckt"),
-            "es": ("bolsa de tela", "tote de algodón", "bolsa de la compra"),
+            "en": ("stool", "backless stool", "round stool", "stool with footrest"),
+            "de": ("Hocker", "runder Sitzhocker", "Hocker mit Fußstütze"),
+            "es": ("taburete", "taburete redondo", "taburete con reposapiés"),
         },
         {
-            "en": ("for shopping, books and the beach", "folds into any pocket", "for market days"),
-            "de": ("für Einkauf und Strand", "für den Wochenmarkt"),
-            "es": ("para la compra y la playa", "para libros y mercado"),
+            "en": ("for home and café", "takes little room", "an extra place to sit"),
+            "de": ("für Zuhause und Café", "braucht wenig Platz"),
+            "es": ("para casa y cafetería", "ocupa poco sitio"),
         },
         {
-            "en": ("reinforced seams", "water-based screen print", "carries 12 kg"),
-            "de": ("verstärkte Nähte", "Siebdruck"),
-            "es": ("costuras reforzadas", "serigrafía"),
+            "en": ("stands firm on uneven floors", "assembled in ten minutes", "feet with felt glides"),
+            "de": ("steht fest", "mit Filzgleitern"),
+            "es": ("estable y firme", "con fieltros en las patas"),
+        },
+    ),
+    "side table": Vocabulary(
+        "Furniture > Tables > Side Tables",
+        {
+            "en": ("side table", "end table", "occasional table", "small table for the living room"),
+            "de": ("Beistelltisch", "Ablagetisch", "kleiner Wohnzimmertisch"),
+            "es": ("mesa auxiliar", "mesita de apoyo", "mesita de salón"),
+        },
+        {
+            "en": ("for living room and bedroom", "keeps a cup within reach", "easy to carry to the next room"),
+            "de": ("für Wohn- und Schlafzimmer", "leicht umzustellen"),
+            "es": ("para salón y dormitorio", "fácil de mover"),
+        },
+        {
+            "en": ("wipe-clean lacquered top", "packed flat, tool included", "rounded edges"),
+            "de": ("pflegeleicht lackiert", "Werkzeug liegt bei"),
+            "es": ("tablero lacado fácil de limpiar", "incluye herramienta"),
         },
     ),
 }
@@ -71,14 +89,14 @@ TRANSLATIONS: Translations = {
         "seat height": "Sitzhöhe",
         "finish": "Oberfläche",
         "load": "Traglast",
-        "weight": "Gewicht",
-        "handles": "Henkel",
         "linen": "Leinen",
         "solid oak": "Eiche massiv",
         "oiled": "geölt",
-        "cotton canvas": "Baumwollcanvas",
-        "220 gsm": "220 g/m²",
-        "long": "lang",
+        "black stained": "schwarz gebeizt",
+        "seat diameter": "Sitzdurchmesser",
+        "assembly": "Montage",
+        "screwed legs": "Beine zum Anschrauben",
+        "table top": "Tischplatte",
     },
     "es": {
         "shade": "pantalla",
@@ -86,69 +104,186 @@ TRANSLATIONS: Translations = {
         "seat height": "altura del asiento",
         "finish": "acabado",
         "load": "carga",
-        "weight": "gramaje",
-        "handles": "asas",
         "linen": "lino",
         "solid oak": "roble macizo",
         "oiled": "aceitado",
-        "cotton canvas": "lona de algodón",
-        "220 gsm": "220 g/m²",
-        "long": "largas",
+        "black stained": "teñido en negro",
+        "seat diameter": "diámetro del asiento",
+        "assembly": "montaje",
+        "screwed legs": "patas atornilladas",
+        "table top": "tablero",
     },
 }
 
-SHORT: dict[str, str] = {"solid oak": "OAK", "cotton canvas": "CVS"}
+SHORT: dict[str, str] = {"solid oak": "OAK", "black stained": "BLK STAIN"}
+
+# design: what its builder draws from, what the texts call it
+LAMPS: dict[str, tuple[dict[str, Any], Words]] = {
+    "drum": (
+        {"taper": 0.94, "foot": "rod"},
+        {"en": ("drum shade",), "de": ("Zylinderschirm",), "es": ("pantalla cilíndrica",)},
+    ),
+    "empire": (
+        {"taper": 0.5, "foot": "ball"},
+        {"en": ("turned foot",), "de": ("gedrechselter Fuß",), "es": ("pie torneado",)},
+    ),
+    "drum-ball": (
+        {"taper": 0.94, "foot": "ball", "colour": "3f6a6c"},
+        {"en": ("teal shade",), "de": ("petrolfarbener Schirm",), "es": ("pantalla azul petróleo",)},
+    ),
+    "empire-rod": (
+        {"taper": 0.5, "foot": "rod"},
+        {"en": ("brass stem",), "de": ("Messingstab",), "es": ("pie de latón",)},
+    ),
+}
+LAMP_USES: dict[int, Words] = {
+    420: {
+        "en": ("lights a sideboard or console", "for the living room corner", "tall enough to read by on the sofa"),
+        "de": ("für Sideboard und Konsole", "als Leselicht am Sofa"),
+        "es": ("para aparador o consola", "para leer en el sofá"),
+    },
+    300: {
+        "en": ("for the bedside", "a soft night light for children", "fits a narrow window sill"),
+        "de": ("für den Nachttisch", "als Nachtlicht fürs Kinderzimmer"),
+        "es": ("para la mesilla de noche", "como luz nocturna infantil"),
+    },
+}
 
 
-def _lamp(style_id: str, shape: dict[str, Any], look: dict[str, tuple[str, ...]]) -> Style:
+def _lamp(design: str, height: int) -> Style:
+    shape, look = LAMPS[design]
+    socket, power, price = {420: ("E27", "40 W", 39.0), 300: ("E14", "25 W", 26.0)}[height]
     return Style(
-        style_id,
+        f"table-lamp-{design}" if height == 420 else f"table-lamp-{design}-{height}",
         "table lamp",
-        {"height": 420.0, "shade_radius": 140.0, "colour": "e6dcc8", **shape},
-        {"height": "420 mm", "shade": "linen", "socket": "E27", "power": "40 W"},
-        39.0,
-        codes=("E27", "420 mm"),
+        {"height": float(height), "shade_radius": height / 3, "colour": "d4c6ab", **shape},
+        {"height": f"{height} mm", "shade": "linen", "socket": socket, "power": power},
+        price,
+        codes=(socket, f"{height} mm"),
         look=look,
+        uses=LAMP_USES[height],
     )
 
 
-def _chair(style_id: str, back: str, look: dict[str, tuple[str, ...]]) -> Style:
+BACKS: dict[str, tuple[str, Words]] = {
+    "slat": ("slats", {"en": ("slatted back",), "de": ("Querstreben",), "es": ("listones",)}),
+    "spindle": ("spindles", {"en": ("spindle back",), "de": ("Sprossen",), "es": ("barrotes",)}),
+    "panel": ("panel", {"en": ("panel back",), "de": ("Brettlehne",), "es": ("respaldo de tablero",)}),
+}
+FINISHES: dict[str, tuple[tuple[str, str], str, Words]] = {
+    "oak": (
+        ("bd9464", "9a7145"),
+        "oiled",
+        {
+            "en": ("for a light Scandinavian room", "goes with a pale oak table", "can be sanded and oiled anew"),
+            "de": ("passt zu hellen Eichentischen", "lässt sich nachölen"),
+            "es": ("para ambientes nórdicos y claros", "se puede volver a aceitar"),
+        },
+    ),
+    "black": (
+        ("2b2827", "1b1918"),
+        "black stained",
+        {
+            "en": ("for a dark bistro", "a contrast at a white table", "hides scuffs in daily use"),
+            "de": ("fürs dunkle Bistro", "Kontrast am weißen Tisch"),
+            "es": ("para bistrós oscuros", "contrasta con una mesa blanca"),
+        },
+    ),
+}
+
+
+def _chair(finish: str, back: str) -> Style:
+    built, look = BACKS[back]
+    wood, treated, uses = FINISHES[finish]
     return Style(
-        style_id,
+        f"chair-{finish}-{back}",
         "dining chair",
-        {"back": back, "wood": ("bd9464", "9a7145")},
-        {"material": "solid oak", "seat height": "450 mm", "finish": "oiled", "load": "120 kg"},
-        89.0,
+        {"back": built, "wood": wood, "shine": 0.5 if finish == "oak" else 0.05},
+        {"material": "solid oak", "finish": treated, "seat height": "450 mm", "load": "120 kg"},
+        89.0 if finish == "oak" else 95.0,
         codes=("450 mm",),
         look=look,
+        uses=uses,
     )
 
 
-def _tote(style_id: str, motif: str, look: dict[str, tuple[str, ...]]) -> Style:
+STOOLS: dict[str, tuple[float, Words]] = {
+    "wood": (34.0, {"en": ("three-legged",), "de": ("drei Holzbeine",), "es": ("tres patas de madera",)}),
+    "metal": (42.0, {"en": ("metal-legged",), "de": ("schwarzes Metallgestell",), "es": ("patas de metal negro",)}),
+    "padded": (59.0, {"en": ("upholstered",), "de": ("gepolstert",), "es": ("tapizado",)}),
+}
+STOOL_USES: dict[int, Words] = {
+    450: {
+        "en": ("pulls up to a dining table", "for tying shoes in the hall", "doubles as a bedside perch"),
+        "de": ("für den Esstisch", "zum Schuheanziehen im Flur"),
+        "es": ("para la mesa de comedor", "para calzarse en el recibidor"),
+    },
+    650: {
+        "en": ("for the kitchen island", "for worktops 90 cm high", "for breakfast at the counter"),
+        "de": ("für die Kücheninsel", "für 90 cm hohe Theken"),
+        "es": ("para la isla de cocina", "para barras de 90 cm de alto"),
+    },
+}
+
+
+def _stool(seat: str, height: int) -> Style:
+    price, look = STOOLS[seat]
     return Style(
-        style_id,
-        "tote bag",
-        {"width": 380.0, "height": 420.0, "motif": motif, "ground": "#e4d8bf", "ink": "#2f4a3f"},
-        {"material": "cotton canvas", "size": "38 x 42 cm", "weight": "220 gsm", "handles": "long"},
-        9.5,
-        codes=("38 x 42 cm", "38x42"),
+        f"stool-{seat}-{height}",
+        "stool",
+        {"seat": seat, "height": float(height)},
+        {
+            "seat height": f"{height} mm",
+            "load": "110 kg",
+            "seat diameter": "Ø 33 cm",
+            "assembly": "screwed legs",
+        },
+        price + (height - 450) * 0.06,
+        codes=(f"{height} mm", f"H {height} mm"),
         look=look,
+        uses=STOOL_USES[height],
+    )
+
+
+TABLES: dict[str, tuple[float, Words]] = {
+    "tripod": (59.0, {"en": ("tripod", "round"), "de": ("Dreifuß", "rund"), "es": ("trípode", "redonda")}),
+    "shelf": (54.0, {"en": ("two-tier",), "de": ("mit Ablageboden",), "es": ("con balda",)}),
+    "hairpin": (49.0, {"en": ("hairpin",), "de": ("Haarnadelbeine",), "es": ("patas de horquilla",)}),
+}
+TABLE_USES: dict[int, Words] = {
+    40: {
+        "en": ("fits between bed and wall", "for a lamp and one book", "as a plant stand"),
+        "de": ("passt zwischen Bett und Wand", "als Blumenständer"),
+        "es": ("cabe entre cama y pared", "como soporte para plantas"),
+    },
+    55: {
+        "en": ("takes a tray with tea for four", "as a small coffee table", "for board games by the sofa"),
+        "de": ("für das Teetablett", "als kleiner Couchtisch"),
+        "es": ("para la bandeja del café", "como mesa de centro pequeña"),
+    },
+}
+
+
+def _table(stand: str, top: int) -> Style:
+    price, look = TABLES[stand]
+    height = {40: 45, 55: 50}[top]
+    return Style(
+        f"side-table-{stand}-{top}",
+        "side table",
+        {"stand": stand, "top": top * 10.0, "height": height * 10.0},
+        {"table top": f"{top} cm", "height": f"{height} cm", "load": {40: "15 kg", 55: "25 kg"}[top]},
+        price + (top - 40) * 1.2,
+        codes=(f"{top} cm", f"{top} cm / H {height} cm"),
+        look=look,
+        uses=TABLE_USES[top],
     )
 
 
 STYLES: tuple[Style, ...] = (
-    _lamp(
-        "table-lamp-drum",
-        {"taper": 0.94, "foot": "rod"},
-        {"en": ("drum shade",), "de": ("Zylinderschirm",), "es": ("pantalla cilíndrica",)},
-    ),
-    _lamp(
-        "table-lamp-empire",
-        {"taper": 0.5, "foot": "ball"},
-        {"en": ("turned foot",), "de": ("gedrechselter Fuß",), "es": ("pie torneado",)},
-    ),
-    _chair("chair-oak-slat", "slats", {"en": ("slatted back",), "de": ("Querstreben",), "es": ("listones",)}),
-    _chair("chair-oak-spindle", "spindles", {"en": ("spindle back",), "de": ("Sprossen",), "es": ("barrotes",)}),
-    _tote("tote-bag-leaf", "leaf", {"en": ("leaf",), "de": ("Blatt",), "es": ("hoja",)}),
-    _tote("tote-bag-waves", "waves", {"en": ("waves",), "de": ("Wellen",), "es": ("olas",)}),
+    *(_lamp(design, 420) for design in LAMPS),
+    *(_lamp(design, 300) for design in ("drum", "empire")),
+    *(_chair("oak", back) for back in BACKS),
+    *(_chair("black", back) for back in ("slat", "spindle")),
+    *(_stool(seat, height) for seat in STOOLS for height in (450, 650)),
+    *(_table(stand, top) for stand in TABLES for top in (40, 55)),
 )
