@@ -8,7 +8,8 @@ Nobody real is in it, and it says so wherever it goes: user ids begin with `simu
 - **What they want.** A session wants one style, drawn by Zipf's law from the styles; one time in seven it goes on to
   another. Some users come far more often than others.
 - **What they ask.** A session opens with words (the leaf category with declared attributes, or a title cut short) or
-  on a product page. Every later request is, where something was clicked, "spot alike" on that product.
+  on a product page. As long as it wants the same, a later request is "spot alike" on the product it clicked last, or
+  words where it clicked none.
 - **What they are shown.** Twelve listings by the relation to what is wanted (same style, same leaf category, same top
   category, other), the listing's own popularity, and noise: an honest but mediocre ranking.
 - **What they click.** The position-based model (Richardson et al., WWW 2007; Craswell et al., WSDM 2008):
@@ -60,6 +61,8 @@ SCHEMA: Final = pa.schema(
 )
 """One row an event. An impression, and the click, cart and purchase it led to, share request and product."""
 
+PER_DOLLAR: Final = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79, "CNY": 7.1}
+"""What shoppers reckon with."""
 SHOWN: Final = 12
 BATCH: Final = 4_000  # sessions simulated at once: bounds memory at some tens of megabytes
 STEPS: Final = 6  # requests a session, at most
@@ -124,27 +127,23 @@ class Shop:
         return SAME_TOP if other.category_levels[:1] == top else OTHER
 
     def _relative_price(self) -> Floats:
-        """Log price against the mean of the style, 0 where it is unknown. Currencies are levelled by supplier."""
-        known = np.array([product.price or np.nan for product in self.products])
-        logs = np.log(known)
-        suppliers = np.unique([product.supplier_id for product in self.products], return_inverse=True)[1]
-        for groups in (suppliers, self.style_of):
-            for group in range(groups.max() + 1):
-                members = (groups == group) & np.isfinite(logs)
-                logs[members] -= logs[members].mean() if members.any() else 0.0
+        """Log price against the mean of the style, in one currency; 0 where it is unknown."""
+        rates = [PER_DOLLAR.get(product.currency or "", np.nan) for product in self.products]
+        logs = np.log(np.array([product.price or np.nan for product in self.products]) / rates)
+        for style in range(self.style_of.max() + 1):
+            members = (self.style_of == style) & np.isfinite(logs)
+            logs[members] -= logs[members].mean() if members.any() else 0.0
         levelled: Floats = np.clip(np.nan_to_num(logs), -1, 1)
         return levelled
 
     def _words_for(self, style: int) -> list[str]:
         """What somebody who wants this style would type."""
         listings = [self.products[int(i)] for i in np.flatnonzero(self.style_of == style)]
-        leaf = (listings[0].category_levels or ("",))[-1].lower().removesuffix("s")
+        leaf = (listings[0].category_levels or ("",))[-1].lower()
         values = {value.lower() for listing in listings for value in list(listing.attributes.values())[:2]}
         queries = {f"{leaf} {value}".strip() for value in values} | {leaf}
-        return sorted(
-            queries
-            | {" ".join(listing.title.lower().split()[:5]).strip(",.|-\N{EN DASH} ") for listing in listings} - {""}
-        )
+        titles = {" ".join(listing.title.lower().split()[:5]).strip(",.|-\N{EN DASH} ") for listing in listings}
+        return sorted((queries | titles) - {""}) or [str(listings[0].style_id)]
 
 
 def simulate(products: Sequence[Product], behaviour: Behaviour) -> Iterator[pa.RecordBatch]:
@@ -256,11 +255,14 @@ class _Sessions:
         names = list(self.behaviour.arms)
         return pa.table(
             {
-                "event_id": [f"{r}-{c}-{ACTIONS[action]}" for r, c in zip(request, column + 1, strict=True)],
+                "event_id": [
+                    f"{self.behaviour.seed}-r{r}-{c}-{ACTIONS[action]}"
+                    for r, c in zip(request, column + 1, strict=True)
+                ],
                 "time": pa.array(self.clock[session] + delay).cast(pa.timestamp("ms", tz="UTC")),
                 "user_id": [f"simulated-{user}" for user in self.user[session]],
-                "session_id": [f"s{value}" for value in number],
-                "request_id": [f"r{value}" for value in request],
+                "session_id": [f"{self.behaviour.seed}-s{value}" for value in number],
+                "request_id": [f"{self.behaviour.seed}-r{value}" for value in request],
                 "arm": [names[arm] for arm in self.arm[session]],
                 "query": [words[i] for i in row],
                 "trigger_id": [self.shop.ids[t] if t >= 0 else None for t in trigger[row]],

@@ -49,7 +49,8 @@ was trained for this task.
   weights, and of MiniLM's features of random groups of words from its own vocabulary, scaled to equal variance.
 - The photo's weight and the thresholds were chosen on {figures.tuning_listings} listings of the demo catalogue, which
   was rendered and written for this project. The figures below are from its other styles
-  ({figures.held_out_listings} listings, searched among all), which nothing was chosen on.
+  ({figures.held_out_listings} listings, searched among all), which nothing in this bundle was chosen on; how hard the
+  demo itself should be was set while looking at such figures.
 - How the last map is pooled, and what the projections are taken from, was chosen by comparing on the tuning listings
   and on real product photos of fashion and electronics. Nothing was fitted on those; they are not part of this project.
 

@@ -1,10 +1,12 @@
 """The demo shop as it comes along."""
 
+import re
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from catalogue import Product, demo
-from catalogue.demo.render.styles import STYLES, VOCABULARY
+from catalogue.demo.render.styles import SHORT, STYLES, VOCABULARY
 from catalogue.demo.render.suppliers import SUPPLIERS, listings_of
 from catalogue.demo.render.texts import write
 from catalogue.readers import CatalogueRow, read_catalogue
@@ -69,3 +71,46 @@ def test_every_style_is_told_in_every_language_its_kind_is() -> None:
     for style in STYLES:
         for words in (style.look, style.uses):
             assert not words or set(words) == set(VOCABULARY[style.kind].names), style.style_id
+
+
+def test_some_styles_differ_in_the_words_alone_and_some_in_the_photo_alone() -> None:
+    in_words = in_photo = 0
+    for one, other in combinations(STYLES, 2):
+        if one.kind == other.kind:
+            same_words = (one.facts, one.look, one.uses) == (other.facts, other.look, other.uses)
+            in_words += one.shape == other.shape and one.facts != other.facts
+            in_photo += one.shape != other.shape and same_words
+            assert one.shape != other.shape or not same_words, f"{one.style_id} is {other.style_id}"
+    print(f"pairs that differ in words alone: {in_words}, in the photo alone: {in_photo}")
+    assert in_words >= 10
+    assert in_photo >= 10
+
+
+def test_what_a_text_says_of_the_look_is_the_look_of_its_style() -> None:
+    """No listing names a look of another style of its kind."""
+    styles = {style.style_id: style for style in STYLES}
+    for product in PRODUCTS:
+        own = styles[str(product.style_id)]
+        words = f"{product.title}. {product.description}".lower()
+        other_looks = {
+            look for style in STYLES if style.kind == own.kind for some in style.look.values() for look in some
+        }
+        own_words = {look for some in own.look.values() for look in some}
+        own_words |= {phrase for some in VOCABULARY[own.kind].names.values() for phrase in some}
+        for look in other_looks - own_words:
+            said = re.search(rf"(?<![\w-]){re.escape(look.lower())}(?![\w-])", words)
+            covered = any(look.lower() in phrase.lower() for phrase in own_words)
+            assert not said or covered, f"{product.product_id} of {own.style_id} says {look}"
+
+
+def test_numbers_of_a_title_are_those_of_its_style() -> None:
+    styles = {style.style_id: style for style in STYLES}
+    for product in PRODUCTS:
+        style = styles[str(product.style_id)]
+        known = " ".join(
+            [*style.facts.values(), *style.codes, *(w for some in style.uses.values() for w in some), "2026"]
+        )
+        known += " ".join(w for some in VOCABULARY[style.kind].names.values() for w in some)
+        known += " ".join([*SHORT.values(), *(w for some in style.look.values() for w in some)])
+        numbers = set(re.findall(r"\d+", product.title)) - set(re.findall(r"\d+", known))
+        assert not numbers, f"{product.product_id} of {style.style_id} says {numbers}: {product.title}"

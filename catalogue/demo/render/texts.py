@@ -47,7 +47,7 @@ class Draft:
         chosen = known[:2] + self.rng.sample(known[2:], min(count, len(known)) - min(2, len(known)))
         self.rng.shuffle(chosen)
         out = []
-        for key, value in chosen[:count] if count >= 2 else chosen[:1]:
+        for key, value in chosen[:count]:
             out.append((self.translate(key), imperial(value) if inches else self.translate(value)))
         return out
 
@@ -62,13 +62,18 @@ class Draft:
     def other(self, code: str) -> str:
         """A fact's value that the code does not say already."""
         said = set(re.findall(r"[\d.]+", code))
-        rest = [value for _, value in self.facts(4) if value not in code]
+        rest = [value for _, value in self.facts(4) if value not in code and not self.has_said(value)]
         rest = [value for value in rest if not (numbers := set(re.findall(r"[\d.]+", value))) or not numbers <= said]
         return rest[0] if rest else ""
 
+    def has_said(self, word: str) -> bool:
+        """Whether a name chosen before says it already: a lamp with linen shade, linen."""
+        said = {part for phrase in self.said for part in phrase.lower().split() if len(part) > 3} - {"with", "from"}
+        return not said.isdisjoint(word.lower().split())
+
     def look(self) -> str:
         """A word on the looks, from some writers only."""
-        words = self.listing.style.look.get(self.lang, ())
+        words = [word for word in self.listing.style.look.get(self.lang, ()) if not self.has_said(word)]
         return str(self.rng.choice(list(words))) if words and self.rng.random() < MENTIONS_LOOK else ""
 
 
@@ -179,7 +184,10 @@ def pennyworth(d: Draft) -> Text:
     """Lower case, in a hurry, with a slip of the finger now and then."""
     inches = d.rng.random() < 0.4
     title = words(
-        d.one("names"), d.code().lower(), d.look(), d.rng.choice(("job lot", "new old stock", "surplus", "boxed", ""))
+        d.one("names"),
+        d.code().lower().replace("ω", "Ω"),
+        d.look(),
+        d.rng.choice(("job lot", "new old stock", "surplus", "boxed", "")),
     )
     facts = ", ".join(v for _, v in d.facts(3, inches))
     opener = d.rng.choice(("clearing the warehouse", "overstock", "ex shop stock"))

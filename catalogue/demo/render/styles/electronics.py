@@ -275,6 +275,8 @@ USES: dict[str, Words] = {
 
 TRANSLATIONS: Translations = {
     "de": {
+        "2-pin": "2-polig",
+        "3-pin": "3-polig",
         "capacitance": "Kapazität",
         "voltage": "Spannung",
         "temperature": "Temperatur",
@@ -301,9 +303,10 @@ TRANSLATIONS: Translations = {
         "colour temperature": "Farbtemperatur",
         "diameter": "Durchmesser",
         "lead pitch": "Anschlussraster",
-        "dielectric": "Dielektrikum",
     },
     "es": {
+        "2-pin": "2 polos",
+        "3-pin": "3 polos",
         "capacitance": "capacidad",
         "voltage": "tensión",
         "temperature": "temperatura",
@@ -330,7 +333,6 @@ TRANSLATIONS: Translations = {
         "colour temperature": "temperatura de color",
         "diameter": "diámetro",
         "lead pitch": "separación de terminales",
-        "dielectric": "dieléctrico",
     },
 }
 
@@ -578,7 +580,7 @@ def _terminal(housing: str, ways: int, pitch: float) -> Style:
 
 
 DIPS: dict[str, tuple[str, str, Words]] = {
-    "ochre": ("a9651f", "#3a220c", {"en": ("ochre", "brown disc"), "de": ("ockerfarben",), "es": ("ocre",)}),
+    "ochre": ("a9651f", "#3a220c", {"en": ("ochre", "brown"), "de": ("ockerfarben",), "es": ("ocre",)}),
     "blue": ("2f6fb0", "#e8eef4", {"en": ("blue", "blue-coated"), "de": ("blau",), "es": ("azul",)}),
 }
 

@@ -72,7 +72,7 @@ VOCABULARY: dict[str, Vocabulary] = {
             "es": ("para maquinaria", "para montaje general"),
         },
         {
-            "en": ("rust-proof", "punched clean, no burrs", "resealable bag"),
+            "en": ("rust-proof", "clean, no burrs", "resealable bag"),
             "de": ("rostfrei", "gratarm gestanzt"),
             "es": ("inoxidable", "sin rebabas"),
         },
@@ -170,10 +170,10 @@ SIZE_USES: dict[str, Words] = {
     "M10": {
         "en": (
             "for scaffolding, boat trailers and anchors",
-            "for wall anchors, seat belts and scaffolding",
+            "for wall anchors, gantries and scaffolding",
             "for ground anchors and boat trailers",
         ),
-        "de": ("für Gerüste und Bootsanhänger", "für Maueranker und Sicherheitsgurte"),
+        "de": ("für Gerüste und Bootsanhänger", "für Maueranker und Krane"),
         "es": ("para andamios y anclajes", "para remolques de barco"),
     },
 }

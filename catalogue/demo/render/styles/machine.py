@@ -63,7 +63,7 @@ VOCABULARY: dict[str, Vocabulary] = {
         "Hardware > Springs > Extension Springs",
         {
             "en": ("extension spring", "tension spring", "pull spring", "coil tension spring"),
-            "de": ("Zugfeder", "Zugfeder mit Ösen", "Spiralzugfeder"),
+            "de": ("Zugfeder", "Zugfeder aus Draht", "Spiralzugfeder"),
             "es": ("muelle de tracción", "resorte de tensión", "muelle de tiro"),
         },
         {
@@ -255,13 +255,6 @@ SHORT: dict[str, str] = {
 }
 
 
-GEAR_LOOKS: dict[str, Words] = {
-    "solid": {"en": ("solid web",), "de": ("Vollscheibe",), "es": ("macizo",)},
-    "light": {"en": ("with holes",), "de": ("mit Bohrungen",), "es": ("aligerado",)},
-    "spoked": {"en": ("spoked", "five spokes"), "de": ("mit Speichen",), "es": ("con radios",)},
-}
-
-
 def _gear(module: float, design: str, width: float, bore: float, hub: float, price: float) -> Style:
     m = f"{module:g}"
     return Style(
@@ -286,7 +279,6 @@ def _gear(module: float, design: str, width: float, bore: float, hub: float, pri
         },
         price,
         codes=(f"module {m}, 30 teeth", f"M{m} 30T", f"mod {m} z30"),
-        look=GEAR_LOOKS[design],
         uses=USES[f"module {m}"],
     )
 
@@ -427,8 +419,8 @@ def _fitting(design: str, large: bool, price: float) -> Style:
 
 
 STYLES: tuple[Style, ...] = (
-    *(_gear(2.0, design, 14.0, 12.0, 8.0, 14.5) for design in GEAR_LOOKS),
-    *(_gear(1.5, design, 12.0, 10.0, 6.5, 10.9) for design in GEAR_LOOKS),
+    *(_gear(2.0, design, 14.0, 12.0, 8.0, 14.5) for design in ("solid", "light", "spoked")),
+    *(_gear(1.5, design, 12.0, 10.0, 6.5, 10.9) for design in ("solid", "light", "spoked")),
     *(_bearing("6001", form, 12, 28, 8, 3.1) for form in BEARING_LOOKS),
     *(_bearing("6201", form, 12, 32, 10, 3.6) for form in BEARING_LOOKS),
     *(_bearing("6202", form, 15, 35, 11, 4.2) for form in BEARING_LOOKS),

@@ -193,8 +193,8 @@ USES: dict[str, Words] = {
         "es": ("para pasta, guisos y patatas", "sopa para una familia de cuatro"),
     },
     "jar 500": {
-        "en": ("for spices, nuts and loose tea", "holds half a pound of coffee", "for jam, herbs and small treats"),
-        "de": ("für Gewürze, Nüsse und Tee", "fasst ein halbes Pfund Kaffee"),
+        "en": ("for spices, nuts and loose tea", "holds a small bag of coffee", "for jam, herbs and small treats"),
+        "de": ("für Gewürze, Nüsse und Tee", "fasst eine kleine Tüte Kaffee"),
         "es": ("para especias, frutos secos y té", "para mermelada y hierbas"),
     },
     "jar 1000": {
@@ -264,9 +264,6 @@ LOOKS: dict[str, Words] = {
     "reactive": {"en": ("reactive blue", "blue-grey"), "de": ("graublau",), "es": ("azul grisáceo",)},
     "bluerim": {"en": ("blue rim", "blue striped"), "de": ("mit blauem Rand",), "es": ("borde azul",)},
     "speckled": {"en": ("speckled",), "de": ("gesprenkelt",), "es": ("moteado",)},
-    "bulb": {"en": ("round terracotta", "bulb"), "de": ("bauchig",), "es": ("panzudo",)},
-    "neck": {"en": ("green bottle neck", "narrow neck"), "de": ("Flaschenform grün",), "es": ("cuello estrecho",)},
-    "fluted": {"en": ("fluted", "ribbed white"), "de": ("gerillt",), "es": ("acanalado",)},
     "rod": {"en": ("steel rod handle", "long steel handle"), "de": ("Stahlstiel",), "es": ("mango de acero",)},
     "bakelite": {"en": ("black handle",), "de": ("schwarzer Stiel",), "es": ("mango negro",)},
     "loops": {"en": ("two handles", "glass lid"), "de": ("zwei Griffe",), "es": ("dos asas",)},
@@ -344,7 +341,6 @@ def _vase(design: str, cm: int) -> Style:
         {"height": f"{cm} cm", "material": "ceramic", "net weight": weight, "care": "hand wash"},
         price,
         codes=(f"{cm} cm", f"{cm}cm"),
-        look=LOOKS[design],
         uses=USES[f"vase {cm}"],
     )
 
