@@ -34,6 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalogue.demo import CATALOGUE, is_held_out
+from catalogue.demo.render.suppliers import RATES
 from catalogue.errors import CatalogueInvalid
 from catalogue.files import sync_directory
 from catalogue.product import Product
@@ -61,8 +62,6 @@ SCHEMA: Final = pa.schema(
 )
 """One row an event. An impression, and the click, cart and purchase it led to, share request and product."""
 
-PER_DOLLAR: Final = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79, "CNY": 7.1}
-"""What shoppers reckon with."""
 SHOWN: Final = 12
 BATCH: Final = 4_000  # sessions simulated at once: bounds memory at some tens of megabytes
 STEPS: Final = 6  # requests a session, at most
@@ -128,7 +127,7 @@ class Shop:
 
     def _relative_price(self) -> Floats:
         """Log price against the mean of the style, in one currency; 0 where it is unknown."""
-        rates = [PER_DOLLAR.get(product.currency or "", np.nan) for product in self.products]
+        rates = [RATES.get(product.currency or "", np.nan) for product in self.products]
         logs = np.log(np.array([product.price or np.nan for product in self.products]) / rates)
         for style in range(self.style_of.max() + 1):
             members = (self.style_of == style) & np.isfinite(logs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import bmesh
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -32,6 +33,16 @@ def add_mesh(
     mesh.materials.append(material)
     thing = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(thing)
+    return thing
+
+
+def outward(thing: Object) -> Object:
+    """Turn all faces outwards, whichever way the outline ran."""
+    work = bmesh.new()
+    work.from_mesh(thing.data)
+    bmesh.ops.recalc_face_normals(work, faces=work.faces)
+    work.to_mesh(thing.data)
+    work.free()
     return thing
 
 

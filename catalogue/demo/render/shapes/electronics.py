@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import bmesh
 from PIL import Image
 
 from .. import materials, mesh
@@ -119,17 +118,7 @@ def extruded(name: str, outline: list[mesh.Point], x0: float, x1: float, skin: M
     faces: list[tuple[int, ...]] = [(i, (i + 1) % n, n + (i + 1) % n, n + i) for i in range(n)]
     faces += [tuple(reversed(range(n))), tuple(range(n, 2 * n))]
     thing = mesh.add_mesh(name, vertices, faces, skin, smooth=30)
-    return outward(thing)
-
-
-def outward(thing: Object) -> Object:
-    """Turn all faces outwards, whichever way the outline ran."""
-    work = bmesh.new()
-    work.from_mesh(thing.data)
-    bmesh.ops.recalc_face_normals(work, faces=work.faces)
-    work.to_mesh(thing.data)
-    work.free()
-    return thing
+    return mesh.outward(thing)
 
 
 def label(size: tuple[float, float], at: mesh.Vec, picture: Image.Image, rough: float) -> Object:
@@ -216,7 +205,7 @@ def leg(x: float, side: int, last: bool, plastic: bool, skin: Material) -> list[
         (-0.24, 0.35),
         (-0.24, 2.7),
     ]
-    tip = outward(mesh.prism("tip", taper, 0.0, 0.25, skin))
+    tip = mesh.outward(mesh.prism("tip", taper, 0.0, 0.25, skin))
     tip.rotation_euler = (math.pi / 2, 0, math.pi if side > 0 else 0.0)
     broad.location = (x, 0, 0)
     tip.location = (x, side * (knee + 0.08), 0)
@@ -254,7 +243,7 @@ def frame(r: float, high: float, lead: float, tin: Material) -> list[Object]:
     post = [(0.34, z0), (0.72, z0), (0.68, z1), (0.36, z1 - 0.12 * high)]
     parts = []
     for name, outline in (("anvil", anvil), ("post", post)):
-        plate = outward(mesh.prism(name, [(x * r, z) for x, z in outline], -0.25, 0.25, tin))
+        plate = mesh.outward(mesh.prism(name, [(x * r, z) for x, z in outline], -0.25, 0.25, tin))
         plate.rotation_euler = (math.pi / 2, 0, 0)
         parts.append(plate)
     cup = [(0.0, z1 - 0.02), (0.24 * r, z1), (0.32 * r, z1 + 0.28), (0.28 * r, z1 + 0.28), (0.12 * r, z1 + 0.04)]

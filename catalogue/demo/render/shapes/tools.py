@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import bmesh
 import bpy
 import numpy as np
 
@@ -48,13 +47,7 @@ def _skin(name: str, rings: Sequence[Sequence[mesh.Vec]], material: Material, sm
         for k in range(n):
             a, b = i * n + k, i * n + (k + 1) % n
             faces.append((a, b, b + n, a + n))
-    thing = mesh.add_mesh(name, [p for ring in rings for p in ring], faces, material, smooth)
-    work = bmesh.new()
-    work.from_mesh(thing.data)
-    bmesh.ops.recalc_face_normals(work, faces=work.faces)
-    work.to_mesh(thing.data)
-    work.free()
-    return thing
+    return mesh.outward(mesh.add_mesh(name, [p for ring in rings for p in ring], faces, material, smooth))
 
 
 def _steel(name: str, colour: str, rough: float) -> Material:
