@@ -13,13 +13,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -29,7 +31,7 @@ from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
-from index.products import IndexedProduct, ProductTable, id_hash, to_table
+from index.products import ProductTable
 from index.search import ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
 
@@ -38,7 +40,7 @@ SCHEMA_VERSION: Final = 2
 PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
-_CANARY_ROWS: Final = 65_536
+_CHUNK_ROWS: Final = 65_536
 _CANARY_SLACK: Final = 0.02
 """Processors sum in different orders, and an approximate search may take another turn for it."""
 
@@ -244,32 +246,36 @@ def verify(path: Path) -> Manifest:
 def write_snapshot(
     root: Path,
     name: str,
-    items: Sequence[IndexedProduct],
-    vectors: Mapping[FieldName, NDArray[np.float32]],
+    products: pa.Table,
+    vectors: Mapping[FieldName, NDArray[Any]],
     *,
     model: str,
     fingerprint: str,
     variant: str,
     choice: Choice = Choice(),  # noqa: B008  # frozen
+    journal_position: int = 0,
 ) -> Path:
     """Write `<root>/<name>` whole or not at all; returns its path.
 
-    `vectors` holds unit rows float32 [n, dim] per field, in the order of `items`; `fusion` is required. `choice` says
-    which index, or lets size and recall decide. Raises InvalidInput when a snapshot of that name is there or for a
-    choice that does not fit the products, ValueError for vectors that are not one for each item.
+    `products` has the schema of `index.products`; `vectors` holds unit rows float32 or float16 [n, dim] per field, in
+    the same order; `fusion` is required. `choice` says which index, or lets size and recall decide. The journal's
+    entries after `journal_position` will be replayed over it. Raises InvalidInput when a snapshot of that name is
+    there or for a choice that does not fit the products, ValueError for vectors that are not one for each product.
     """
     target = snapshot_path(root, name)
     if target.exists():
         raise InvalidInput(f"A snapshot named {name} is there already: {target}. Choose another --name.")
-    _check_vectors(items, vectors)
-    shards = max(1, -(-len(items) // PRODUCTS_PER_SHARD))
-    plan = make_plan(len(items), vectors["fusion"].shape[1], shards, choice)
+    _check_vectors(products, vectors)
+    count = products.num_rows
+    shards = max(1, -(-count // PRODUCTS_PER_SHARD))
+    plan = make_plan(count, vectors["fusion"].shape[1], shards, choice)
     root.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
     try:
-        order = np.argsort([id_hash(item.product.product_id) % shards for item in items], kind="stable")
-        sizes = np.bincount([id_hash(item.product.product_id) % shards for item in items], minlength=shards)
-        pq.write_table(to_table([items[row] for row in order]), work / "products.parquet", compression="zstd")
+        shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
+        order = np.argsort(shard_of, kind="stable")
+        sizes = np.bincount(shard_of, minlength=shards)
+        pq.write_table(products.take(pa.array(order)), work / "products.parquet", compression="zstd")
         (work / "vectors").mkdir()
         tuning: dict[FieldName, Tuning] = {}
         for field, rows in vectors.items():
@@ -278,7 +284,7 @@ def write_snapshot(
                 tuning[field] = tune(index, index.flat, plan)
                 index = index.with_effort(tuning[field].value)
             if field == "fusion":
-                _write_canary(work, vectors["fusion"][order], index)
+                _write_canary(work, index)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             name=name,
@@ -288,12 +294,13 @@ def write_snapshot(
             variant=variant,
             dim=vectors["fusion"].shape[1],
             fields=tuple(vectors),
-            products=len(items),
+            products=count,
             shards=shards,
             index_type=plan.index_type,
             index_parameters=dict(plan.parameters),
             tuning=tuning,
             recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
+            journal_position=journal_position,
             files=_file_entries(work),
         )
         write_atomic(work / "manifest.json", manifest.model_dump_json(indent=2).encode())
@@ -332,18 +339,20 @@ def newest_valid(root: Path, *, fingerprint: str) -> tuple[Snapshot | None, list
     return None, refused
 
 
-def _check_vectors(items: Sequence[IndexedProduct], vectors: Mapping[FieldName, NDArray[np.float32]]) -> None:
+def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]) -> None:
     """A vector too many or a product id twice would give somebody else's product with a good score."""
-    if len({item.product.product_id for item in items}) != len(items):
+    if pc.count_distinct(products["product_id"]).as_py() != products.num_rows:
         raise ValueError("a product id is there twice")
     if "fusion" not in vectors:
         raise ValueError("vectors of fusion are required")
-    shape = (len(items), vectors["fusion"].shape[1])
+    shape = (products.num_rows, vectors["fusion"].shape[1])
     for field, rows in vectors.items():
         if rows.shape != shape:
             raise ValueError(f"vectors of {field} are {rows.shape}, not {shape}")
-        if not np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-3):
-            raise ValueError(f"vectors of {field} are not all of length 1")
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            lengths = np.linalg.norm(rows[start : start + _CHUNK_ROWS].astype(np.float32), axis=1)
+            if not np.allclose(lengths, 1.0, atol=1e-3):
+                raise ValueError(f"vectors of {field} are not all of length 1")
 
 
 def _map_vectors(path: Path, field: FieldName, shape: tuple[int, int]) -> NDArray[np.float16]:
@@ -364,12 +373,10 @@ def _open_field(
     return open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors)
 
 
-def _write_field(
-    work: Path, field: FieldName, rows: NDArray[np.float32], plan: Plan, sizes: NDArray[np.intp]
-) -> VectorIndex:
+def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, sizes: NDArray[np.intp]) -> VectorIndex:
     """The shards hold what is stored, not what was rounded away: else they rank near-duplicates differently."""
     file = work / "vectors" / f"{field}.npy"
-    np.save(file, rows.astype(np.float16), allow_pickle=False)
+    np.save(file, rows.astype(np.float16, copy=False), allow_pickle=False)
     stored: NDArray[np.float16] = np.lib.format.open_memmap(file, mode="r")
     files = [work / shard_file(field, shard) for shard in range(len(sizes))]
     if plan.index_type != "flat":
@@ -378,18 +385,18 @@ def _write_field(
     return open_index(files, plan.index_type, plan.parameters, 1, stored)
 
 
-def _write_canary(work: Path, rows: NDArray[np.float32], index: VectorIndex) -> None:
+def _write_canary(work: Path, index: VectorIndex) -> None:
     """Queries between two products each, and the scores of their answers by brute force over the stored vectors.
 
     Scores, not rows: products with equal vectors may change places.
     """
-    stored = rows.astype(np.float16)
-    picked = np.linspace(0, len(rows) - 1, min(CANARY_QUERIES, len(rows)), dtype=np.int64)
-    queries = rows[picked] * 0.75 + rows[picked[::-1]] * 0.25
+    stored: NDArray[np.float16] = np.lib.format.open_memmap(work / "vectors" / "fusion.npy", mode="r")
+    picked = np.linspace(0, len(stored) - 1, min(CANARY_QUERIES, len(stored)), dtype=np.int64)
+    queries = stored[picked].astype(np.float32) * 0.75 + stored[picked[::-1]].astype(np.float32) * 0.25
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
-    scores = np.full((len(queries), min(CANARY_K, len(rows))), -np.inf, np.float32)
-    for start in range(0, len(rows), _CANARY_ROWS):
-        part = queries @ stored[start : start + _CANARY_ROWS].astype(np.float32).T
+    scores = np.full((len(queries), min(CANARY_K, len(stored))), -np.inf, np.float32)
+    for start in range(0, len(stored), _CHUNK_ROWS):
+        part = queries @ stored[start : start + _CHUNK_ROWS].astype(np.float32).T
         scores = -np.sort(-np.hstack([scores, part]), axis=1)[:, : scores.shape[1]]
     np.savez(work / "canary.npz", queries=queries, scores=scores, recall=_canary_recall(index, queries, scores))
 

@@ -29,6 +29,7 @@ from catalogue.photos import PhotoStore, load_photo
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
 from index.plan import Choice, check_choice
+from index.products import to_table
 from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
 
@@ -270,7 +271,7 @@ def _build(
     snapshot = write_snapshot(
         data / "snapshots",
         name,
-        work.items,
+        to_table(work.items),
         {"fusion": np.stack([vectors[key] for key in work.keys])},
         model=embedder.name,
         fingerprint=embedder.fingerprint,

@@ -48,13 +48,22 @@ def build(
     products: Sequence[IndexedProduct] | None = None,
     vectors: Mapping[FieldName, NDArray[np.float32]] | None = None,
     choice: Choice = Choice(),  # noqa: B008
+    journal_position: int = 0,
 ) -> Path:
     """Write a snapshot of `count` products; the vector of product n is row n of `unit_rows`, seeded by its field."""
     products = items(count) if products is None else products
     if vectors is None:
         vectors = {field: unit_rows(len(products), seed=seed) for seed, field in enumerate(fields)}
     return write_snapshot(
-        root, name, products, vectors, model="stand-in", fingerprint=fingerprint, variant="cpu-fp32", choice=choice
+        root,
+        name,
+        to_table(products),
+        vectors,
+        model="stand-in",
+        fingerprint=fingerprint,
+        variant="cpu-fp32",
+        choice=choice,
+        journal_position=journal_position,
     )
 
 
