@@ -21,7 +21,7 @@ from catalogue.readers import CatalogueRow, read_catalogue
 from catalogue.threads import ThreadBudget
 from models import Encoders, Prepared, ProductInput
 from service.build import build
-from service.state import DEFAULT_BUNDLE
+from service.models import DEFAULT_BUNDLE
 
 COPIES = 6
 BATCHES = (1, 4, 8, 16, 32)

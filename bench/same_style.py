@@ -9,7 +9,7 @@ from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
 from catalogue.settings import Settings
 from service.retrieval import Retrieval
-from service.state import load_embedder, load_retrieval
+from service.swapping import answering
 
 DATA = Path("data/demo")
 
@@ -17,8 +17,12 @@ DATA = Path("data/demo")
 def main() -> None:
     """Print precision, recall and how often the first one shown is right."""
     products = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
-    settings = Settings(data=DATA)
-    asyncio.run(_measure(load_retrieval(settings, load_embedder(settings)), products))
+    asyncio.run(_ask(products))
+
+
+async def _ask(products: list[Product]) -> None:
+    async with answering(Settings(data=DATA)) as retrieval:
+        await _measure(retrieval, products)
 
 
 async def _measure(retrieval: Retrieval, products: list[Product]) -> None:
@@ -33,7 +37,6 @@ async def _measure(retrieval: Retrieval, products: list[Product]) -> None:
             styles[product.product_id] == query.style_id and product.supplier_id != query.supplier_id
             for product in products
         )
-    await retrieval.close()
     Console().print(
         f"{len(queries)} products: {right} of {shown} shown are right ({right / shown:.2f}), "
         f"{right} of {wanted} to be found are shown ({right / wanted:.2f}), "

@@ -6,15 +6,20 @@ SamestyleError
 │   ├── UnsupportedMedia    bytes of a kind that is not read here
 │   └── UndecodableImage    a photo that cannot be decoded
 ├── NotFound                an id, target or alias nobody knows
+├── Conflict                the state of the service does not allow it now
+│   └── NotEnoughMemory     there is no room for what should be loaded
 ├── NotReady                the service cannot answer yet
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
-│   └── DeltaFull           more changes since the snapshot than are kept in memory
+│   ├── DeltaFull           more changes since the snapshot than are kept in memory
+│   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
 ├── DeadlineExceeded        the answer would have come too late
 ├── CatalogueInvalid        a catalogue file that cannot be read at all
+├── AliasesInvalid          aliases that must not be followed or replaced
 ├── BundleInvalid           a model bundle that must not be served
 ├── SnapshotInvalid         an index snapshot that must not be served
 │   └── FingerprintMismatch vectors of another model's space
+├── AliasesInvalid          aliases that must not be followed or replaced
 ├── JournalInvalid          a journal that must not be written or replayed
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
@@ -48,6 +53,14 @@ class NotFound(SamestyleError):
     """An id, target or alias nobody knows."""
 
 
+class Conflict(SamestyleError):
+    """The state of the service does not allow it now."""
+
+
+class NotEnoughMemory(Conflict):
+    """There is no room for what should be loaded."""
+
+
 class NotReady(SamestyleError):
     """The service cannot answer yet."""
 
@@ -58,6 +71,10 @@ class JournalUnavailable(NotReady):
 
 class DeltaFull(NotReady):
     """More changes since the snapshot than are kept in memory."""
+
+
+class SwapFailed(NotReady):
+    """A snapshot could not be exchanged for another; the old one goes on."""
 
 
 class Overloaded(SamestyleError):
@@ -77,6 +94,10 @@ class DeadlineExceeded(SamestyleError):
 
 class CatalogueInvalid(SamestyleError):
     """A catalogue file that cannot be read at all (a bad row is reported, not raised)."""
+
+
+class AliasesInvalid(SamestyleError):
+    """Aliases that must not be followed or replaced: the file is damaged, or a newer version's."""
 
 
 class BundleInvalid(SamestyleError):

@@ -25,12 +25,11 @@ Location = Annotated[Text, Field(max_length=2_000)]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^[^{_INVISIBLE}]+$")]
 
 
-class Product(BaseModel):
-    """One listing of one supplier, as in the catalogue; a title or a photo is required."""
+class Details(BaseModel):
+    """What a listing says about its product."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    product_id: ProductId = Field(description="1 to 128 visible characters")
     title: Text = Field(default="", max_length=2_000)
     description: Text = Field(default="", max_length=100_000)
     category: Text = Field(default="", max_length=1_000, description="levels joined by ' > '")
@@ -39,10 +38,16 @@ class Product(BaseModel):
     currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
     in_stock: bool | None = None
     attributes: dict[AttributeName, AttributeValue] = Field(default_factory=dict, max_length=200)
+    url: Text | None = Field(default=None, max_length=2_000)
+
+
+class Product(Details):
+    """One listing of one supplier, as in the catalogue; a title or a photo is required."""
+
+    product_id: ProductId = Field(description="1 to 128 visible characters")
     images: tuple[Location, ...] = Field(
         default=(), max_length=50, description="paths or URLs; the first is the main one"
     )
-    url: Text | None = Field(default=None, max_length=2_000)
     style_id: Text | None = Field(default=None, max_length=128, description="ground truth, for evaluation only")
 
     @model_validator(mode="after")

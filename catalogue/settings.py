@@ -32,6 +32,23 @@ class EncoderSettings(BaseModel):
     max_queue: int = Field(default=128, ge=1, description="most queries waiting; one more is answered 429")
 
 
+class IndexSettings(BaseModel):
+    """Snapshots and how they are exchanged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    watch_s: float = Field(default=1.0, gt=0, description="seconds between two looks at aliases.json")
+    verify_bytes_per_s: float = Field(
+        default=200_000_000, gt=0, description="how fast a running gateway reads a snapshot to verify it"
+    )
+    memory_bytes: int | None = Field(
+        default=None, ge=0, description="memory the gateway may use; default: all there is, or the container's limit"
+    )
+    auto_snapshot: bool = Field(
+        default=False, description="cut a snapshot and serve it when more than 2 % or 50,000 products changed"
+    )
+
+
 class Settings(BaseSettings):
     """The frozen settings of one process."""
 
@@ -50,8 +67,19 @@ class Settings(BaseSettings):
     cores: int | None = Field(default=None, ge=1, description="cores to use; default: all this process may run on")
     deadline_s: float = Field(default=5.0, gt=0, description="longest time a search may take before 504")
     cursor_secret: SecretStr | None = Field(default=None, description="signs cursors; default: new at each start")
+    journal: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host/db, shared by several gateways; "
+        "default: journal.sqlite3 in the data directory",
+    )
     cache: CacheSettings = CacheSettings()
     encoder: EncoderSettings = EncoderSettings()
+    index: IndexSettings = IndexSettings()
+
+    @property
+    def journal_address(self) -> Path | str:
+        """Where the journal is, as `Journal.open` takes it."""
+        return self.journal.get_secret_value() if self.journal else self.data / "journal.sqlite3"
 
     @property
     def threads(self) -> ThreadBudget:

@@ -1,11 +1,13 @@
 """Snapshots of embedded products and the search over them."""
 
+from index.checksums import verify
 from index.delta import Delta, DeltaView
 from index.filters import Filters
 from index.journal import Change, Entry, Journal
+from index.live import LiveIndex, LiveView
 from index.products import IndexedProduct, ProductTable
 from index.search import Neighbours, VectorIndex
-from index.snapshot import Manifest, Snapshot, newest_valid, verify, write_snapshot
+from index.snapshot import Manifest, Snapshot, write_snapshot
 
 __all__ = [
     "Change",
@@ -15,12 +17,13 @@ __all__ = [
     "Filters",
     "IndexedProduct",
     "Journal",
+    "LiveIndex",
+    "LiveView",
     "Manifest",
     "Neighbours",
     "ProductTable",
     "Snapshot",
     "VectorIndex",
-    "newest_valid",
     "verify",
     "write_snapshot",
 ]

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFound
 from index.journal import Entry
 from index.products import IndexedProduct
-from index.search import FlatIndex, Neighbours, VectorIndex
+from index.search import Findable, FlatIndex, VectorIndex
 
-MAX_ROWS: Final = 50_000
+MAX_ROWS: Final = 100_000
+"""Twice as many as make a new snapshot due, so that one can be cut while changes go on."""
 _FEWEST_ROWS: Final = 1_024
 
 _Vectors = Mapping[str, NDArray[np.float16]]
@@ -206,18 +207,7 @@ class DeltaView:
         findable = self.alive
         if len(self._absent[name]):
             findable = findable & _all_but(self.rows, self._absent[name])
-        return _DeltaIndex(self._rows.vectors[name][: self.rows], findable)
-
-
-class _DeltaIndex:
-    """See `VectorIndex`."""
-
-    def __init__(self, vectors: NDArray[np.float16], findable: NDArray[np.bool_]) -> None:
-        self._flat = FlatIndex(vectors)
-        self._findable = findable
-
-    def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
-        return self._flat.search(query, k, self._findable if allowed is None else self._findable & allowed)
+        return Findable(FlatIndex(self._rows.vectors[name][: self.rows]), findable)
 
 
 class _Numbers:

@@ -31,6 +31,7 @@ from catalogue.errors import (
     DeadlineExceeded,
     InvalidInput,
     JournalInvalid,
+    JournalLocked,
     JournalTrimmed,
     JournalUnavailable,
     TooLarge,
@@ -39,6 +40,7 @@ from catalogue.product import Product, ProductId
 from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
 from index.journal_store import (
     ProcessLock,
+    attach_sqlite,
     entries,
     mapped_errors,
     open_postgresql,
@@ -51,6 +53,7 @@ from index.products import IndexedProduct
 MAX_READ_BYTES: Final = 4 * MAX_BYTES
 """Most bytes of one `read_after`; a single entry is always read."""
 _TRIM_ROWS: Final = 1_000
+_TRIM_PAUSE_S: Final = 0.02
 _ROW_BYTES: Final = 256
 """What a row takes beside its document and vectors, roughly and at most."""
 _SHA256: Final = re.compile("[0-9a-f]{64}")
@@ -130,13 +133,15 @@ class Journal:
     something else.
     """
 
-    def __init__(self, engine: Engine, *, lock: ProcessLock | None, deadline_s: float) -> None:
+    def __init__(self, engine: Engine, *, lock: ProcessLock | None, deadline_s: float, attached: bool = False) -> None:
         self._engine = engine
         self._lock = lock
         self._deadline_s = deadline_s
         self._closed = False
         self._writing = threading.Lock()
-        self._appends: GroupCommit[_Row] = GroupCommit(self._commit, deadline_s=deadline_s)
+        self._appends: GroupCommit[_Row] | None = None
+        if not attached:
+            self._appends = GroupCommit(self._commit, deadline_s=deadline_s)
 
     @classmethod
     def open(cls, where: Path | str, *, deadline_s: float = 10.0) -> "Journal":
@@ -158,9 +163,21 @@ class Journal:
             lock.release()
             raise
 
+    @classmethod
+    def attach(cls, where: Path | str, *, deadline_s: float = 10.0) -> "Journal":
+        """Open a journal that is there, whichever process has it: to read and to trim, not to append.
+
+        `deadline_s` is the longest a step of it waits for another process. Raises JournalUnavailable where there is
+        none, and what `open` raises but for JournalLocked.
+        """
+        if isinstance(where, str):
+            return cls(open_postgresql(where, wait_s=deadline_s), lock=None, deadline_s=deadline_s, attached=True)
+        return cls(attach_sqlite(where, wait_s=deadline_s), lock=None, deadline_s=deadline_s, attached=True)
+
     def close(self) -> None:
         """Finish what is under way and let go of the database."""
-        self._appends.close()
+        if self._appends is not None:
+            self._appends.close()
         self._closed = True
         self._engine.dispose()
         if self._lock is not None:
@@ -188,7 +205,12 @@ class Journal:
             ) from None
 
     def submit(self, changes: Sequence[Change]) -> Future[list[int]]:
-        """`append` without waiting: the positions come when the changes are durable, or the reason they are not."""
+        """`append` without waiting: the positions come when the changes are durable, or the reason they are not.
+
+        Raises JournalLocked where this journal is only attached.
+        """
+        if self._appends is None:
+            raise JournalLocked("This journal is attached, to read and to trim; changes go to the process that has it.")
         if not changes:
             return _done([])
         rows = [_to_row(change) for change in changes]
@@ -251,21 +273,29 @@ class Journal:
         with self._connection() as connection:
             return int(connection.execute(select(state.c.head)).scalar_one())
 
+    def bounds(self) -> tuple[int, int]:
+        """The last position trimmed and the last one given out: what lies between can be read."""
+        with self._connection() as connection:
+            head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
+        return int(trimmed), int(head)
+
     def trim(self, position: int) -> None:
         """Forget the entries up to and including `position`, which every kept snapshot holds already.
 
-        Reading on after `position` stays possible; positions are never given out again.
+        Reading on after `position` stays possible; positions are never given out again. Between two steps other
+        processes get their turn.
         """
         with self._transaction() as connection:
             _check_reach(position, self._take_positions(connection, 0), trimmed=0)
             connection.execute(update(state).where(state.c.trimmed < position).values(trimmed=position))
         while self._trim_some(position):
-            pass
+            time.sleep(_TRIM_PAUSE_S)  # who waits for SQLite's lock polls for it, and would never meet a shorter gap
 
     def _trim_some(self, position: int) -> bool:
         """Delete a few of the oldest entries, so that no append waits long; whether there may be more."""
         oldest = select(entries.c.position).where(entries.c.position <= position)
         with self._transaction() as connection:
+            self._take_positions(connection, 0)  # SQLite refuses to write what was read before another's commit
             some = connection.scalars(oldest.order_by(entries.c.position).limit(_TRIM_ROWS)).all()
             if some:
                 connection.execute(delete(vectors).where(vectors.c.position <= some[-1]))

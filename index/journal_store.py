@@ -133,6 +133,28 @@ class ProcessLock:
 
 def open_sqlite(path: Path, *, wait_s: float) -> Engine:
     """A SQLite file in WAL mode whose commits reach the disk, made where there is none; hold its lock first."""
+    engine = _sqlite_engine(path, wait_s)
+    with _disposed_on_error(engine), mapped_errors():
+        with engine.begin() as connection:
+            _create(connection)
+        sync_directory(path.parent)
+    return engine
+
+
+def attach_sqlite(path: Path, *, wait_s: float) -> Engine:
+    """The file of `open_sqlite`, whoever holds its lock; raises JournalUnavailable where there is no journal yet."""
+    engine = _sqlite_engine(path, wait_s)
+    with _disposed_on_error(engine), mapped_errors():
+        if not path.is_file():  # SQLite would make one
+            raise JournalUnavailable(f"There is no journal {path} yet; the gateway makes it when it starts.")
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(state.name):
+                raise JournalUnavailable(f"The journal {path} is not complete yet. Try again when the gateway is up.")
+            _check_schema(connection)
+    return engine
+
+
+def _sqlite_engine(path: Path, wait_s: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait_s},
@@ -141,10 +163,6 @@ def open_sqlite(path: Path, *, wait_s: float) -> Engine:
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
-    with _disposed_on_error(engine), mapped_errors():
-        with engine.begin() as connection:
-            _create(connection)
-        sync_directory(path.parent)
     return engine
 
 
@@ -194,6 +212,10 @@ def _create(connection: Connection) -> None:
     if not inspect(connection).has_table(state.name):
         _TABLES.create_all(connection)
         connection.execute(insert(state).values(id=1, schema_version=SCHEMA_VERSION, head=0, trimmed=0))
+    _check_schema(connection)
+
+
+def _check_schema(connection: Connection) -> None:
     version = connection.scalar(select(state.c.schema_version))
     if version is None or version > SCHEMA_VERSION:
         raise JournalInvalid(

@@ -69,6 +69,17 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
     return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
+def read_table(path: Path) -> pa.Table:
+    """`products.parquet` as a table with `SCHEMA`, whichever version wrote it."""
+    table = pq.read_table(path, memory_map=True)
+    for name, of_document in _LATER.items():
+        if name not in table.column_names:
+            documents = map(orjson.loads, table.column("document").to_pylist())
+            values = pa.array([of_document(document) for document in documents], SCHEMA.field(name).type)
+            table = table.append_column(name, values)
+    return table.select(SCHEMA.names).cast(SCHEMA)
+
+
 class ProductTable:
     """Some products by row, id and condition; immutable, safe for any number of threads."""
 
@@ -85,13 +96,7 @@ class ProductTable:
     @classmethod
     def read(cls, path: Path) -> "ProductTable":
         """Read `products.parquet`."""
-        table = pq.read_table(path, memory_map=True)
-        for name, of_document in _LATER.items():
-            if name not in table.column_names:
-                documents = map(orjson.loads, table.column("document").to_pylist())
-                values = pa.array([of_document(document) for document in documents], SCHEMA.field(name).type)
-                table = table.append_column(name, values)
-        return cls(table.select(SCHEMA.names).cast(SCHEMA))
+        return cls(read_table(path))
 
     def __len__(self) -> int:
         return int(self._table.num_rows)

@@ -148,6 +148,18 @@ class ShardedIndex:
         return all(shard.exact for shard in self.shards)
 
 
+@dataclass(frozen=True, slots=True)
+class Findable:
+    """An index of which only some rows, bool [rows], can be found: the others have no vector."""
+
+    index: VectorIndex
+    rows: NDArray[np.bool_]
+
+    def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+        """See `VectorIndex.search`."""
+        return self.index.search(query, k, self.rows if allowed is None else self.rows & allowed)
+
+
 def _cuts_a_tie(found: Neighbours, k: int) -> bool:
     """Whether a row beyond the k-th may be as good as it and yet unseen."""
     return len(found.rows) > k and found.scores[-1] >= found.scores[k - 1] - _SAME

@@ -1,6 +1,6 @@
 """Snapshots: an immutable directory with everything a gateway needs to answer.
 
-    manifest.json               what it is, every file's bytes and SHA-256
+    manifest.json               what it is, every file's bytes and SHA-256, and its own (`index.seal`)
     products.parquet            the products, one row each, shard by shard
     vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
     shards/<field>-000.faiss    what is searched, unless it is the vectors themselves (index type flat)
@@ -32,11 +32,16 @@ from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
 from index.products import ProductTable
-from index.search import ShardedIndex, VectorIndex
+from index.seal import has_seal, is_intact, sealed
+from index.search import Findable, ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
 
-SCHEMA_VERSION: Final = 2
-"""2: index types beside flat, and flat without files of its own. Older snapshots are read; newer ones are refused."""
+SCHEMA_VERSION: Final = 3
+"""2: index types beside flat, and flat without files of its own. 3: a sealed manifest.
+
+Older snapshots are read; newer ones are refused.
+"""
+_SEALED_SINCE: Final = 3
 PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
@@ -99,7 +104,9 @@ class Snapshot:
         self._indexes: dict[str, VectorIndex] = {}
         for field in manifest.fields:
             self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
-            self._indexes[field] = _open_field(path, manifest, field, self._vectors[field], device)
+            index = _open_field(path, manifest, field, self._vectors[field], device)
+            present = _present(self._vectors[field]) if field != "fusion" else None
+            self._indexes[field] = index if present is None else Findable(index, present)
 
     @classmethod
     def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
@@ -132,13 +139,18 @@ class Snapshot:
             raise InvalidInput(f"This snapshot cannot be searched by target {field!r}; it has {has}.")
         return self._indexes[field]
 
+    def stored(self, field: str) -> NDArray[np.float16]:
+        """All vectors of a field as they are mapped, float16 [rows, dim]."""
+        return self._vectors[field]
+
     def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim], unit within float16."""
         return self._vectors[field][rows].astype(np.float32)
 
     def release(self) -> None:
         """Give a GPU's memory back, where there is any; nothing can be searched afterwards."""
-        for index in self._indexes.values():
+        for found in self._indexes.values():
+            index = found.index if isinstance(found, Findable) else found
             for shard in index.shards if isinstance(index, ShardedIndex) else ():
                 if isinstance(shard, GpuShard):
                     shard.release()
@@ -150,7 +162,7 @@ class Snapshot:
 
     def _check_canary(self) -> None:
         with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
-            queries, expected = canary["queries"], canary["scores"]
+            queries, expected = canary["queries"], canary["scores"].clip(-1, 1)
             found_when_built = float(canary["recall"]) if "recall" in canary else 1.0
         if len(queries) != min(CANARY_QUERIES, len(self.products)):
             raise ValueError(f"the canary has {len(queries)} queries")
@@ -187,6 +199,8 @@ def read_manifest(path: Path) -> Manifest:
         schema = _Schema.model_validate_json(text).schema_version
         if schema > SCHEMA_VERSION:
             raise _invalid(path, f"has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle")
+        if (schema >= _SEALED_SINCE or has_seal(text)) and not is_intact(text):
+            raise _invalid(path, "manifest.json is corrupt: it is not what its seal says")
         manifest = Manifest.model_validate_json(text)
     except OSError as error:
         raise _invalid(path, f"has no readable manifest.json ({error.strerror})") from None
@@ -227,20 +241,6 @@ def check_files(path: Path, manifest: Manifest) -> None:
             raise _invalid(path, f"names the file {name}, outside its directory")
         if size != entry.bytes:
             raise _invalid(path, f"{name} is missing" if size < 0 else f"{name} has {size} bytes, not {entry.bytes}")
-
-
-def verify(path: Path) -> Manifest:
-    """Check every byte of a snapshot against its manifest; raises SnapshotInvalid."""
-    manifest = read_manifest(path)
-    check_files(path, manifest)
-    for name, entry in manifest.files.items():
-        try:
-            digest = sha256_file(path / name)
-        except OSError as error:
-            raise _invalid(path, f"{name} cannot be read ({error.strerror})") from None
-        if digest != entry.sha256:
-            raise _invalid(path, f"{name} is corrupt: its SHA-256 differs from the manifest's")
-    return manifest
 
 
 def write_snapshot(
@@ -303,7 +303,7 @@ def write_snapshot(
             journal_position=journal_position,
             files=_file_entries(work),
         )
-        write_atomic(work / "manifest.json", manifest.model_dump_json(indent=2).encode())
+        write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
         sync_tree(work)
         work.chmod(0o755)
         work.rename(target)
@@ -328,17 +328,6 @@ def list_snapshots(root: Path) -> tuple[list[Manifest], list[SnapshotInvalid]]:
     return sorted(manifests, key=lambda manifest: manifest.created_at, reverse=True), refused
 
 
-def newest_valid(root: Path, *, fingerprint: str) -> tuple[Snapshot | None, list[SnapshotInvalid]]:
-    """The newest snapshot below `root` that may be served, and why newer ones may not."""
-    manifests, refused = list_snapshots(root)
-    for manifest in manifests:
-        try:
-            return Snapshot.open(root / manifest.name, fingerprint=fingerprint), refused
-        except SnapshotInvalid as error:
-            refused.append(error)
-    return None, refused
-
-
 def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]) -> None:
     """A vector too many or a product id twice would give somebody else's product with a good score."""
     if pc.count_distinct(products["product_id"]).as_py() != products.num_rows:
@@ -351,7 +340,8 @@ def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]
             raise ValueError(f"vectors of {field} are {rows.shape}, not {shape}")
         for start in range(0, len(rows), _CHUNK_ROWS):
             lengths = np.linalg.norm(rows[start : start + _CHUNK_ROWS].astype(np.float32), axis=1)
-            if not np.allclose(lengths, 1.0, atol=1e-3):
+            absent = lengths == 0 if field != "fusion" else False  # a product has every field it has something for
+            if not np.all(absent | np.isclose(lengths, 1.0, atol=1e-3)):
                 raise ValueError(f"vectors of {field} are not all of length 1")
 
 
@@ -360,6 +350,15 @@ def _map_vectors(path: Path, field: FieldName, shape: tuple[int, int]) -> NDArra
     if vectors.shape != shape or vectors.dtype != np.float16 or not vectors.flags.c_contiguous:
         raise ValueError(f"vectors of {field} are {vectors.dtype} {vectors.shape}, not float16 {shape}, row by row")
     return vectors
+
+
+def _present(vectors: NDArray[np.float16]) -> NDArray[np.bool_] | None:
+    """Which rows have a vector, bool [rows]; None where all have."""
+    starts = range(0, len(vectors), _CHUNK_ROWS)
+    present = np.concatenate(
+        [np.ones(0, np.bool_), *(vectors[start : start + _CHUNK_ROWS].any(axis=1) for start in starts)]
+    )
+    return None if present.all() else present
 
 
 def _open_field(
@@ -394,10 +393,11 @@ def _write_canary(work: Path, index: VectorIndex) -> None:
     picked = np.linspace(0, len(stored) - 1, min(CANARY_QUERIES, len(stored)), dtype=np.int64)
     queries = stored[picked].astype(np.float32) * 0.75 + stored[picked[::-1]].astype(np.float32) * 0.25
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
-    scores = np.full((len(queries), min(CANARY_K, len(stored))), -np.inf, np.float32)
+    scores: NDArray[np.float32] = np.full((len(queries), min(CANARY_K, len(stored))), -np.inf, np.float32)
     for start in range(0, len(stored), _CHUNK_ROWS):
         part = queries @ stored[start : start + _CHUNK_ROWS].astype(np.float32).T
         scores = -np.sort(-np.hstack([scores, part]), axis=1)[:, : scores.shape[1]]
+    scores = scores.clip(-1, 1)  # as searches do: rounding makes some vectors longer than 1
     np.savez(work / "canary.npz", queries=queries, scores=scores, recall=_canary_recall(index, queries, scores))
 
 

@@ -1,6 +1,7 @@
 """The ASGI application."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -10,23 +11,31 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from service import problems
+from service.cutting import AutoSnapshot
 from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
 from service.problems import Problem
-from service.retrieval import Retrieval
-from service.routes import ops, products
+from service.routes import admin, ops, products, writes
 from service.routes import search as search_routes
-from service.schemas import SearchRequest
+from service.schemas import BulkLine, ProductWrite, SearchRequest
+from service.serving import Serving
+from service.swapping import Swaps
+from service.writing import Writer
 
 
-def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAPI:
-    """The gateway around what `load` returns; it is called once, at start, and closed at the end."""
+def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastAPI:
+    """The gateway around what serves already; both are closed when it ends."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.retrieval = load()
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        auto = AutoSnapshot(serving, swaps) if serving.settings.index.auto_snapshot else None
+        swaps.start(asyncio.get_running_loop())
+        if auto is not None:
+            auto.start()
         yield
-        retrieval, app.state.retrieval = app.state.retrieval, None
-        await retrieval.close()
+        if auto is not None:
+            await asyncio.to_thread(auto.close)
+        await asyncio.to_thread(swaps.close)
+        await serving.close()
 
     app = FastAPIOffline(  # its /docs loads nothing from elsewhere
         redoc_url=None,
@@ -35,9 +44,11 @@ def create_app(load: Callable[[], Retrieval], *, cursor_secret: bytes) -> FastAP
         summary="The same product from other suppliers, and similar ones, by product, photo, words or both.",
         lifespan=lifespan,
     )
-    app.state.retrieval = None
+    app.state.serving = serving
+    app.state.swaps = swaps
+    app.state.writer = Writer(serving)
     app.state.cursor_secret = cursor_secret
-    for module in (search_routes, products, ops):
+    for module in (search_routes, writes, products, admin, ops):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=ops.WEB), name="web")
     problems.install(app)
@@ -59,8 +70,10 @@ def _describe_problems(app: FastAPI) -> None:
         document = original()
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        search = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= {**problem.pop("$defs"), "Problem": problem, **search.pop("$defs"), "SearchRequest": search}
+        schemas |= {**problem.pop("$defs"), "Problem": problem}
+        for model in (SearchRequest, ProductWrite, BulkLine):  # parsed by hand, so unknown to FastAPI
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
         for path in document["paths"].values():
             for operation in path.values():
                 answer = operation["responses"].get("422", {}).get("content", {})

@@ -28,6 +28,7 @@ from catalogue.files import write_atomic
 from catalogue.photos import PhotoStore, load_photo
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
+from index.checksums import remember
 from index.plan import Choice, check_choice
 from index.products import to_table
 from index.snapshot import read_manifest, snapshot_path
@@ -221,9 +222,10 @@ def build(
     *,
     decode_threads: int,
     choice: Choice = DEFAULT_CHOICE,
+    journal_position: int = 0,
     progress: Progress = lambda rows: None,
 ) -> BuildReport:
-    """Build `<data>/snapshots/<name>` from a catalogue.
+    """Build `<data>/snapshots/<name>` from a catalogue that holds the journal's changes up to `journal_position`.
 
     A row that cannot be used is reported and left out; a photo that cannot be used is left out of its row where the
     row has a title. `choice` says which index is built, or lets size and recall decide. Raises CatalogueInvalid when
@@ -232,7 +234,7 @@ def build(
     started = time.perf_counter()
     check(catalogue, data, name, choice)
     with _only_one(data / "builds", name):
-        return _build(catalogue, data, name, embedder, decode_threads, choice, progress, started)
+        return _build(catalogue, data, name, embedder, decode_threads, choice, journal_position, progress, started)
 
 
 @contextmanager
@@ -254,6 +256,7 @@ def _build(
     embedder: Embedder,
     decode_threads: int,
     choice: Choice,
+    journal_position: int,
     progress: Progress,
     started: float,
 ) -> BuildReport:
@@ -277,7 +280,9 @@ def _build(
         fingerprint=embedder.fingerprint,
         variant=embedder.variant,
         choice=choice,
+        journal_position=journal_position,
     )
+    remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
     vectors.discard()
     manifest = read_manifest(snapshot)
     errors = sum(problem.severity == "error" for problem in problems)

@@ -26,8 +26,8 @@ _PREFIX: Final = "samestyle:1:"
 class EmbeddingCache(Protocol):
     """Vectors by key; both calls always return, and never raise for a cache that is gone."""
 
-    async def get(self, key: str) -> NDArray[np.float32] | None:
-        """The vector kept under `key`, float32 [dim], or None."""
+    async def get(self, key: str, dim: int) -> NDArray[np.float32] | None:
+        """The vector kept under `key`, float32 [dim], or None; nothing of another size is a vector."""
         ...
 
     async def put(self, key: str, vector: NDArray[np.float32]) -> None:
@@ -57,7 +57,7 @@ class MemoryCache:
     def __init__(self, max_bytes: int) -> None:
         self._vectors: LRUCache[str, NDArray[np.float32]] = LRUCache(max_bytes, getsizeof=lambda v: v.nbytes + 200)
 
-    async def get(self, key: str) -> NDArray[np.float32] | None:
+    async def get(self, key: str, dim: int) -> NDArray[np.float32] | None:
         """See `EmbeddingCache.get`."""
         return self._vectors.get(key)
 
@@ -73,7 +73,7 @@ class MemoryCache:
 class RedisCache:
     """Vectors in Redis or Valkey as raw float32, checked when read."""
 
-    def __init__(self, url: str, *, timeout_s: float, ttl_s: int, dim: int) -> None:
+    def __init__(self, url: str, *, timeout_s: float, ttl_s: int) -> None:
         try:
             self._redis = redis.Redis.from_url(
                 url,
@@ -88,16 +88,15 @@ class RedisCache:
                 "with special characters in the password percent-encoded."
             ) from None
         self._ttl_s = ttl_s
-        self._bytes = dim * 4
 
-    async def get(self, key: str) -> NDArray[np.float32] | None:
+    async def get(self, key: str, dim: int) -> NDArray[np.float32] | None:
         """See `EmbeddingCache.get`; a value that is no unit vector of this space counts as absent."""
         try:
             value = await self._redis.get(key)
         except (RedisError, OSError, TimeoutError):
             metrics.REDIS_ERRORS.inc()
             return None
-        if not isinstance(value, bytes) or len(value) != self._bytes:
+        if not isinstance(value, bytes) or len(value) != 4 * dim:
             return None
         vector = np.frombuffer(value, np.float32)
         return vector if abs(float(vector @ vector) - 1) < 1e-3 else None
@@ -121,12 +120,12 @@ class LayeredCache:
         self._near = near
         self._far = far
 
-    async def get(self, key: str) -> NDArray[np.float32] | None:
+    async def get(self, key: str, dim: int) -> NDArray[np.float32] | None:
         """See `EmbeddingCache.get`."""
-        vector = await self._near.get(key)
+        vector = await self._near.get(key, dim)
         outcome = "memory" if vector is not None else "miss"
         if vector is None and self._far is not None:
-            vector = await self._far.get(key)
+            vector = await self._far.get(key, dim)
             if vector is not None:
                 outcome = "redis"
                 await self._near.put(key, vector)
@@ -146,10 +145,10 @@ class LayeredCache:
             await self._far.close()
 
 
-def make_cache(settings: CacheSettings, dim: int) -> EmbeddingCache:
+def make_cache(settings: CacheSettings) -> EmbeddingCache:
     """The cache the settings ask for."""
     far = None
     if settings.redis_url is not None:
         url = settings.redis_url.get_secret_value()
-        far = RedisCache(url, timeout_s=settings.redis_timeout_s, ttl_s=settings.ttl_s, dim=dim)
+        far = RedisCache(url, timeout_s=settings.redis_timeout_s, ttl_s=settings.ttl_s)
     return LayeredCache(MemoryCache(settings.memory_bytes), far)

@@ -9,8 +9,9 @@ from catalogue import demo
 from catalogue.settings import Settings
 from index.snapshot import read_manifest
 from models.bundle import Bundle
+from service.models import DEFAULT_BUNDLE
 from service.retrieval import Found, Query, Scope
-from service.state import DEFAULT_BUNDLE, load_embedder, load_retrieval
+from service.swapping import answering
 
 WORDS: Final = "bike print tote bag"
 
@@ -28,11 +29,8 @@ def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:
 
 async def ask(settings: Settings) -> list[tuple[str, list[Found]]]:
     """Two real answers: by words, and the same product from more suppliers for the best of those."""
-    retrieval = load_retrieval(settings, load_embedder(settings))
-    try:
+    async with answering(settings) as retrieval:
         by_words = await retrieval.search(Query(text=WORDS), Scope(k=3))
         best = by_words[0].item.product
         same = await retrieval.same_style(best.product_id, k=5)
-    finally:
-        await retrieval.close()
     return [(f'Words: "{WORDS}"', by_words), (f"From more suppliers: {best.product_id}, {best.title}", same)]

@@ -30,7 +30,7 @@ class EncoderQueue:
     """
 
     def __init__(self, embedder: Embedder, *, max_batch: int, max_queue: int, decode_pool: Executor) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._max_batch = max_batch
         self._jobs: queue.Queue[_Job | None] = queue.Queue(max_queue)
         self._pool = decode_pool
@@ -47,7 +47,11 @@ class EncoderQueue:
             raise _overloaded()
         loop = asyncio.get_running_loop()
         with metrics.stage("decode"):
-            prepared = await loop.run_in_executor(self._pool, self._embedder.prepare, item)
+            prepared = await loop.run_in_executor(self._pool, self.embedder.prepare, item)
+        return await asyncio.wrap_future(self.submit(prepared))
+
+    def submit(self, prepared: Prepared) -> Future[NDArray[np.float32]]:
+        """The vector of a prepared input, in time; raises Overloaded when the queue is full."""
         job = _Job(prepared)
         if self._closed:
             raise NotReady("The service is shutting down; ask another instance.")
@@ -55,7 +59,7 @@ class EncoderQueue:
             self._jobs.put_nowait(job)
         except queue.Full:
             raise _overloaded() from None
-        return await asyncio.wrap_future(job.done)
+        return job.done
 
     def close(self) -> None:
         """Finish what is queued and stop."""
@@ -91,7 +95,7 @@ class EncoderQueue:
         metrics.BATCH.observe(len(jobs))
         try:
             with metrics.stage("encode"):
-                vectors = self._embedder.encode([job.item for job in jobs])
+                vectors = self.embedder.encode([job.item for job in jobs])
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the callers, not to this thread
             for job in jobs:
                 job.done.set_exception(error)

@@ -22,7 +22,23 @@ BATCH: Final = Histogram("samestyle_encoder_batch_size", "Queries encoded togeth
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
 CACHE: Final = Counter("samestyle_cache_lookups_total", "Embedding cache lookups, by outcome.", ["outcome"])
 REDIS_ERRORS: Final = Counter("samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.")
-PRODUCTS: Final = Gauge("samestyle_index_products", "Products in the live snapshot.")
+PRODUCTS: Final = Gauge("samestyle_index_products", "Products that are live.")
+CHANGES: Final = Gauge("samestyle_delta_products", "Products that changed since the live snapshot was cut.")
+SNAPSHOT_DUE: Final = Gauge(
+    "samestyle_snapshot_due", "1 when over 2 % of the products, or 50,000, changed since the live snapshot was cut."
+)
+JOURNAL_POSITION: Final = Gauge("samestyle_journal_position", "The last journal entry that searches see.")
+JOURNAL_LAG: Final = Gauge("samestyle_journal_lag_entries", "Journal entries that searches do not see yet.")
+FEED_FAILURES: Final = Counter("samestyle_journal_failures_total", "Times the journal could not be read or applied.")
+WRITES: Final = Counter(
+    "samestyle_writes_total", "Changes of products, by operation and outcome.", ["operation", "outcome"]
+)
+SWAPS: Final = Counter("samestyle_swaps_total", "Swaps of a snapshot, by outcome.", ["outcome"])
+SWAP_SECONDS: Final = Histogram(
+    "samestyle_swap_seconds", "Time of a swap up to the flip.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
+)
+REFUSED: Final = Gauge("samestyle_aliases_refused", "Aliases whose desired snapshot is not the one that serves.")
+SNAPSHOT_CREATED: Final = Gauge("samestyle_snapshot_created_seconds", "When the live snapshot was cut, in Unix time.")
 SNAPSHOT: Final = Info("samestyle_snapshot", "The live snapshot and its model.")
 
 

@@ -14,13 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from catalogue.errors import (
+    AliasesInvalid,
+    BundleInvalid,
+    ConfigurationError,
+    Conflict,
     DeadlineExceeded,
     FingerprintMismatch,
     InvalidInput,
+    JournalInvalid,
+    NotEnoughMemory,
     NotFound,
     NotReady,
     Overloaded,
     SamestyleError,
+    SnapshotInvalid,
+    SwapFailed,
     TooLarge,
     UndecodableImage,
     UnsupportedMedia,
@@ -32,17 +40,29 @@ log = structlog.get_logger(__name__)
 _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     InvalidInput: (400, "invalid-input"),
     NotFound: (404, "not-found"),
+    Conflict: (409, "conflict"),
+    NotEnoughMemory: (409, "not-enough-memory"),
+    SnapshotInvalid: (409, "snapshot-invalid"),
+    BundleInvalid: (409, "bundle-invalid"),
     FingerprintMismatch: (412, "fingerprint-mismatch"),
     TooLarge: (413, "too-large"),
     UnsupportedMedia: (415, "unsupported-media"),
     UndecodableImage: (422, "undecodable-image"),
     Overloaded: (429, "overloaded"),
     NotReady: (503, "not-ready"),
+    SwapFailed: (503, "swap-failed"),
+    JournalInvalid: (503, "journal-invalid"),
+    AliasesInvalid: (503, "aliases-invalid"),
+    ConfigurationError: (503, "not-ready"),
     DeadlineExceeded: (504, "deadline-exceeded"),
 }
 _TITLES: Final = {
     "invalid-input": "The request cannot be used as it is",
     "not-found": "Not found",
+    "conflict": "Not now",
+    "not-enough-memory": "Not enough memory",
+    "snapshot-invalid": "The snapshot must not be served",
+    "bundle-invalid": "The model must not be served",
     "fingerprint-mismatch": "Vectors of another model",
     "too-slow": "The request came too slowly",
     "too-large": "Too large",
@@ -50,6 +70,9 @@ _TITLES: Final = {
     "undecodable-image": "The image cannot be decoded",
     "overloaded": "Overloaded",
     "not-ready": "Not ready",
+    "swap-failed": "The swap failed",
+    "aliases-invalid": "The aliases cannot be used",
+    "journal-invalid": "The journal cannot be used",
     "deadline-exceeded": "Deadline exceeded",
     "internal": "Internal error",
 }
@@ -106,6 +129,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for its OpenAPI description."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)}
+
+
+def first_reason(error: RequestValidationError) -> str:
+    """The first thing that is wrong with a body, in a line."""
+    item = _field_error(error.errors()[0])
+    return f"{item.field}: {item.reason}"
 
 
 def install(app: FastAPI) -> None:

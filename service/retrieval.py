@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,9 +16,8 @@ from catalogue.photos import PhotoStore
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
 from catalogue.variants import contradict
-from index import Filters, IndexedProduct, Neighbours, Snapshot, VectorIndex
-from index.facets import Facets, count
-from index.parts import page as page_of
+from index import Filters, IndexedProduct, LiveIndex, LiveView, Neighbours
+from index.facets import Facets
 from index.products import Sort
 from index.search import set_faiss_threads
 from models import Embedder, ProductInput
@@ -28,6 +28,8 @@ from service.encoding import EncoderQueue
 NEGATIVE_WEIGHT: Final = 0.5
 """What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
 _SMALLEST_QUERY: Final = 1e-3
+_RECENT: Final = 32
+_RECENT_BYTES: Final = 500_000
 
 Vector = NDArray[np.float32]
 Result = TypeVar("Result")
@@ -47,14 +49,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where it is looked for, and how much of it is answered; `keep` judges a row and its score."""
+    """Where it is looked for, and how much of it is answered; `keep` judges a product and its score."""
 
     k: int = 10
     target: str = "fusion"
     filters: Filters = field(default_factory=Filters)
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
-    keep: Callable[[int, float], bool] | None = None
+    keep: Callable[[Product, float], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,13 @@ class Found:
 
 
 class Pools:
-    """The threads searches share: photos are read and decoded in one pool, the index is scanned in the other."""
+    """The threads requests share: photos are read and decoded in one pool, the index is scanned in the other.
 
-    def __init__(self, budget: ThreadBudget) -> None:
+    Whatever a request waits for, it waits no longer than `deadline_s`.
+    """
+
+    def __init__(self, budget: ThreadBudget, deadline_s: float) -> None:
+        self.deadline_s = deadline_s
         self.decode = ThreadPoolExecutor(budget.decode, thread_name_prefix="decode")
         self.search = ThreadPoolExecutor(
             budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
@@ -79,6 +85,24 @@ class Pools:
         """Wait for what is under way."""
         self.decode.shutdown()
         self.search.shutdown()
+
+    async def off_loop(self, work: Callable[[], Result]) -> Result:
+        """Run something slow on a decoding thread; raises DeadlineExceeded."""
+        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.decode, work))
+
+    async def in_search(self, work: Callable[[], Result]) -> Result:
+        """Look something up on a searching thread; raises DeadlineExceeded."""
+        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
+
+    async def in_time(self, work: Awaitable[Result]) -> Result:
+        """The result of `work`; raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The answer was not ready within {self.deadline_s:g} s. Try again, or ask for less."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +122,34 @@ class _Term:
 
 
 class Retrieval:
-    """Queries over one loaded model and one loaded snapshot of its space."""
+    """Queries over one loaded model and one live index of its space; `recent` are the last ones, to warm another up."""
 
     def __init__(
         self,
-        snapshot: Snapshot,
-        embedder: Embedder,
+        live: LiveIndex,
+        encoder: EncoderQueue,
         photos: PhotoStore,
         *,
-        encoder: EncoderQueue,
         cache: EmbeddingCache,
         pools: Pools,
-        deadline_s: float,
     ) -> None:
-        self.snapshot = snapshot
-        self.embedder = embedder
-        self.photos = photos
+        self.live = live
+        self.embedder: Embedder = encoder.embedder
+        self.recent: deque[tuple[Query, Scope]] = deque(maxlen=_RECENT)
+        self._photos = photos
         self._encoder = encoder
         self._cache = cache
         self._pools = pools
-        self._deadline_s = deadline_s
+
+    @property
+    def view(self) -> LiveView:
+        """The catalogue as it is now."""
+        return self.live.view
+
+    @property
+    def snapshot_name(self) -> str:
+        """The snapshot that is served."""
+        return self.live.snapshot.manifest.name
 
     async def search(self, query: Query, scope: Scope) -> list[Found]:
         """Neighbours of a query, best first; its own product is never among them.
@@ -125,7 +157,7 @@ class Retrieval:
         Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, NotFound for an unknown product,
         Overloaded, and DeadlineExceeded.
         """
-        return await self._within_deadline(self._search(query, scope))
+        return await self._pools.in_time(self._search(query, scope))
 
     async def same_style(self, product_id: str, k: int, *, other_suppliers: bool = True) -> list[Found]:
         """The same product, by default from other suppliers only.
@@ -136,41 +168,36 @@ class Retrieval:
         without_own = other_suppliers and own.supplier_id
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
         floor = self._same_style_from()
-        scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda row, score: self._is_same(own, row, score))
+        scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda other, score: self._is_same(own, other, score))
         return await self.search(Query(product_id=product_id), scope)
 
     async def similar(self, product_id: str, k: int) -> list[Found]:
         """Products that are alike but not the same: another variant, or below the same-style threshold."""
         own = self.product(product_id).product
         floor = self._threshold("similar", without=-math.inf)
-        scope = Scope(k=k, min_score=floor, keep=lambda row, score: not self._is_same(own, row, score))
+        scope = Scope(k=k, min_score=floor, keep=lambda other, score: not self._is_same(own, other, score))
         return await self.search(Query(product_id=product_id), scope)
 
     def product(self, product_id: str) -> IndexedProduct:
-        """A product of the snapshot; raises NotFound."""
-        return self.snapshot.products.get(self.snapshot.products.row_of(product_id))
+        """A product as it is now; raises NotFound."""
+        view = self.view
+        return view.get(view.row_of(product_id))
 
     async def browse(self, filters: Filters, sort: Sort, start: int, limit: int, facets: Sequence[str]) -> Page:
         """`limit` products from the `start`-th on."""
 
         def page() -> Page:
-            products = self.snapshot.products
-            mask = products.mask(filters)
-            parts = [(products, mask)]
-            items = [parts[part][0].get(row) for part, row in page_of(parts, sort, start, limit)]
-            return Page(items, int(mask.sum()), count(parts, facets))
+            view = self.view
+            return Page(*view.page(view.select(filters), sort, start, limit, facets))
 
-        loop = asyncio.get_running_loop()
-        return await self._within_deadline(loop.run_in_executor(self._pools.search, page))
+        return await self._pools.in_search(page)
 
     async def facets(self, filters: Filters, facets: Sequence[str]) -> Facets:
         """Counts over all products that pass the filters."""
         if not facets:
             return {}
-        products = self.snapshot.products
-        loop = asyncio.get_running_loop()
-        counting = loop.run_in_executor(self._pools.search, lambda: count([(products, products.mask(filters))], facets))
-        return await self._within_deadline(counting)
+        view = self.view
+        return await self._pools.in_search(lambda: view.facets(view.select(filters), facets))
 
     def photo_digest(self, product_id: str) -> str:
         """The hex SHA-256 of a product's main photo; raises NotFound."""
@@ -182,31 +209,13 @@ class Retrieval:
     async def photo(self, product_id: str, transform: Callable[[bytes], bytes]) -> bytes:
         """The main photo of a product after `transform`, off the event loop; raises NotFound."""
         digest = self.photo_digest(product_id)
-        return await self.off_loop(lambda: transform(self.photos.get(digest)))
-
-    async def close(self) -> None:
-        """Finish what is under way and let go of threads and connections."""
-        await asyncio.to_thread(self._encoder.close)
-        self._pools.close()
-        await self._cache.close()
-
-    async def off_loop(self, work: Callable[[], Result]) -> Result:
-        """Run something slow on a decoding thread, within the deadline."""
-        loop = asyncio.get_running_loop()
-        return await self._within_deadline(loop.run_in_executor(self._pools.decode, work))
-
-    async def _within_deadline(self, work: Awaitable[Result]) -> Result:
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await work
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"The answer was not ready within {self._deadline_s:g} s. Try again, or ask for less."
-            ) from None
+        return await self._pools.off_loop(lambda: transform(self._photos.get(digest)))
 
     async def _search(self, query: Query, scope: Scope) -> list[Found]:
-        index = self.snapshot.index(scope.target)  # before anything is paid for
-        terms = await self._terms(query)
+        view = self.view
+        view.snapshot.index(scope.target)  # refused before anything is paid for
+        self._remember(query, scope)
+        terms = await self._terms(query, view)
         total = sum((term.weight * term.vector for term in terms), np.zeros(self.embedder.dim, np.float32))
         length = float(np.linalg.norm(total))
         if length < _SMALLEST_QUERY:
@@ -214,108 +223,111 @@ class Retrieval:
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
 
         def look_up() -> list[Found]:
-            chosen = self._look_up(index, total / length, scope, excluded)
+            chosen = self._look_up(view, total / length, scope, excluded)
             with metrics.stage("catalogue"):
-                return self._explained(chosen, scope.target, [(t.name, t.weight / length, t.vector) for t in terms])
+                parts = [(term.name, term.weight / length, term.vector) for term in terms]
+                return self._explained(view, chosen, scope.target, parts)
 
         return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
 
+    def _remember(self, query: Query, scope: Scope) -> None:
+        if query.image is None or len(query.image) <= _RECENT_BYTES:
+            self.recent.append((query, Scope(k=scope.k, target=scope.target, filters=scope.filters)))
+
     def _look_up(
-        self, index: VectorIndex, query: Vector, scope: Scope, excluded: frozenset[str]
+        self, view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str]
     ) -> list[tuple[int, float]]:
         """Rows and scores; fetches more as long as exclusions and `keep` leave fewer than `k`."""
         with metrics.stage("search"):
-            allowed = None if scope.filters.is_open else self.snapshot.products.mask(scope.filters)
+            among = view.select(scope.filters)
             fetch = scope.k + len(excluded)
             while True:
-                found = index.search(query, fetch, allowed)
-                chosen = self._choose(found, scope, excluded)
+                found = view.search(scope.target, query, fetch, among)
+                chosen = self._choose(view, found, scope, excluded)
                 exhausted = len(found.rows) < fetch
                 below = scope.min_score is not None and not exhausted and found.scores[-1] < scope.min_score
                 if len(chosen) == scope.k or exhausted or below:
                     return chosen
                 fetch *= 4
 
-    def _choose(self, found: Neighbours, scope: Scope, excluded: frozenset[str]) -> list[tuple[int, float]]:
+    def _choose(
+        self, view: LiveView, found: Neighbours, scope: Scope, excluded: frozenset[str]
+    ) -> list[tuple[int, float]]:
         chosen: list[tuple[int, float]] = []
         for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
             below = scope.min_score is not None and score < scope.min_score
             if below or len(chosen) == scope.k:
                 break
-            if excluded and self.snapshot.products.id_of(row) in excluded:
+            if excluded and view.id_of(row) in excluded:
                 continue
-            if scope.keep is None or scope.keep(row, score):
+            if scope.keep is None or scope.keep(view.get(row).product, score):
                 chosen.append((row, score))
         return chosen
 
     def _explained(
-        self, chosen: list[tuple[int, float]], target: str, terms: list[tuple[str, float, Vector]]
+        self, view: LiveView, chosen: list[tuple[int, float]], target: str, terms: list[tuple[str, float, Vector]]
     ) -> list[Found]:
-        vectors = self.snapshot.vectors(target, np.array([row for row, _ in chosen], np.int64))
+        vectors = view.vectors(target, np.array([row for row, _ in chosen], np.int64))
         parts = {name: (vectors @ vector) * weight for name, weight, vector in terms}
         return [
-            Found(self.snapshot.products.get(row), score, {name: float(part[at]) for name, part in parts.items()})
+            Found(view.get(row), score, {name: float(part[at]) for name, part in parts.items()})
             for at, (row, score) in enumerate(chosen)
         ]
 
-    async def _terms(self, query: Query) -> list[_Term]:
+    async def _terms(self, query: Query, view: LiveView) -> list[_Term]:
         """The terms with a weight, embedded side by side."""
         weights = {name: weight for name, weight in query.weights.items() if weight}
         share = -NEGATIVE_WEIGHT / max(1, len(query.negatives))
         vectors = await asyncio.gather(
-            *(self._positive(name, query) for name in weights), *(self._negative(text) for text in query.negatives)
+            *(self._positive(name, query, view) for name in weights),
+            *(self._negative(text, view) for text in query.negatives),
         )
         weights |= {f"negative {number}": share for number in range(1, len(query.negatives) + 1)}
         return [_Term(*term) for term in zip(weights.keys(), weights.values(), vectors, strict=True)]
 
-    async def _positive(self, name: str, query: Query) -> Vector:
+    async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
         if query.product_id is None:
             return await self._embed(_only(name, ProductInput(query.image, query.text, query.crop)))
-        row = self.snapshot.products.row_of(query.product_id)
+        row = view.row_of(query.product_id)
         if name == "fused" and not query.text:
-            return self._stored(row)
-        return await self._embed(_only(name, await self._as_input(row, query.text)))
+            return _stored(view, row)
+        return await self._embed(_only(name, await self._as_input(view.get(row), query.text)))
 
-    async def _as_input(self, row: int, words: str | None) -> ProductInput:
-        """A product of the snapshot as an encoder takes it.
+    async def _as_input(self, item: IndexedProduct, words: str | None) -> ProductInput:
+        """A product of the catalogue as an encoder takes it.
 
         Words that come with it take the place of its own text: "this mug, but white" must not also say it is red.
         Only a product without a photo keeps its text, with the words before it.
         """
-        item = self.snapshot.products.get(row)
         text = self.embedder.product_text(item.product)
         photo = None
         if item.photo is not None:
             loop = asyncio.get_running_loop()
-            photo = await loop.run_in_executor(self._pools.decode, self.photos.get, item.photo)
+            photo = await loop.run_in_executor(self._pools.decode, self._photos.get, item.photo)
         if words:
             text = words if photo is not None else f"{words}, {text}"
         return ProductInput(photo, text or None)
 
-    async def _negative(self, negative: str) -> Vector:
+    async def _negative(self, negative: str, view: LiveView) -> Vector:
         """A product id where there is such a product, else words."""
         try:
-            return self._stored(self.snapshot.products.row_of(negative))
+            return _stored(view, view.row_of(negative))
         except NotFound:
             return await self._embed(ProductInput(text=negative))
-
-    def _stored(self, row: int) -> Vector:
-        vector: Vector = self.snapshot.vectors("fusion", np.array([row]))[0]
-        return vector / np.linalg.norm(vector)
 
     async def _embed(self, item: ProductInput) -> Vector:
         key = cache_key(self.embedder, item)
         with metrics.stage("cache"):
-            known = await self._cache.get(key)
+            known = await self._cache.get(key, self.embedder.dim)
         if known is not None:
             return known
         vector = await self._encoder.embed(item)
         await self._cache.put(key, vector)
         return vector
 
-    def _is_same(self, own: Product, row: int, score: float) -> bool:
-        return score >= self._same_style_from() and not contradict(own, self.snapshot.products.get(row).product)
+    def _is_same(self, own: Product, other: Product, score: float) -> bool:
+        return score >= self._same_style_from() and not contradict(own, other)
 
     def _same_style_from(self) -> float:
         """Without a calibrated threshold nothing is called the same."""
@@ -326,6 +338,12 @@ class Retrieval:
         thresholds = self.embedder.thresholds.get("m-m")
         calibrated = getattr(thresholds, kind, None)
         return calibrated.score if calibrated is not None else without
+
+
+def _stored(view: LiveView, row: int) -> Vector:
+    """The fusion vector of a product, of length 1 again after its rounding."""
+    vector: Vector = view.vectors("fusion", np.array([row]))[0]
+    return vector / np.linalg.norm(vector)
 
 
 def _only(name: str, item: ProductInput) -> ProductInput:

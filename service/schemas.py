@@ -5,14 +5,25 @@ import binascii
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from catalogue.errors import InvalidInput
+from catalogue.product import Details, Product
 from catalogue.strict import Strict
 from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
 from index.filters import Price, Value
 from index.products import Sort
+from service.writing import Delete, Upsert, Write
 
 MAX_TEXT: Final = 10_000
 MAX_K: Final = 1_000
@@ -94,6 +105,7 @@ class SearchRequest(Strict):
     facets: FacetNames = ()
     min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
+    alias: str = Field(default="live", max_length=64, description="which index answers")
     explain: bool = Field(default=False, description="add what each term contributed to each score")
 
     @model_validator(mode="after")
@@ -219,6 +231,47 @@ class ProductAnswer(BaseModel):
         """The product as answered; ground truth and paths of the catalogue stay inside."""
         fields = item.product.model_dump(exclude={"style_id", "images"})
         return cls(**fields, image_url=image_url(item))
+
+
+class ProductWrite(Strict, Details):
+    """A product as it should be; what is left out is empty, but for the photo."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"title": "White mug, 330 ml", "supplier_id": "acme", "price": 4.5, "currency": "EUR"}]
+        }
+    )
+
+    image: Base64Bytes | None = Field(
+        default=None, description="the photo; left out, the one there is stays, and null takes it away"
+    )
+
+    def upsert(self, product_id: str) -> Upsert:
+        """The change this asks for; raises InvalidInput for an id that cannot be one."""
+        details = self.model_dump(exclude={"image", "product_id", "delete"})
+        try:  # whether it has a title or a photo is known when it is written
+            product = Product(product_id=product_id, images=("image",), **details)
+        except ValidationError:
+            raise InvalidInput("A product id has 1 to 128 visible characters.") from None
+        return Upsert(product, self.image, keeps_photo="image" not in self.model_fields_set)
+
+
+class BulkLine(ProductWrite):
+    """One line of a bulk: a product as it should be, or the end of one."""
+
+    product_id: str = Field(max_length=128)
+    delete: bool = Field(default=False, description="take the product away")
+
+    def write(self) -> Write:
+        """The change this asks for; raises InvalidInput."""
+        return Delete(self.product_id) if self.delete else self.upsert(self.product_id)
+
+
+class WriteAnswer(BaseModel):
+    """A change that is durable and visible."""
+
+    product_id: str
+    position: int = Field(description="in the journal")
 
 
 class BrowseAnswer(BaseModel):

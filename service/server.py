@@ -14,7 +14,7 @@ import uvicorn
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
-from service.state import cursor_secret, load_embedder, load_retrieval
+from service.swapping import open_serving
 
 DRAIN_S: Final = 10
 BACKLOG: Final = 512
@@ -30,18 +30,18 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     listener = bind(settings.host, settings.port)
-    embedder = load_embedder(settings)
-    retrieval = load_retrieval(settings, embedder)
+    serving, swaps = open_serving(settings)
     log = structlog.get_logger(__name__)
-    log.info(
-        "serving",
-        url=f"http://{settings.host}:{settings.port}",
-        snapshot=retrieval.snapshot.manifest.name,
-        products=len(retrieval.snapshot.products),
-        model=embedder.name,
-        licence=embedder.licence,
-    )
-    app = create_app(lambda: retrieval, cursor_secret=cursor_secret(settings))
+    with serving.lease() as retrieval:
+        log.info(
+            "serving",
+            url=f"http://{settings.host}:{settings.port}",
+            snapshot=retrieval.snapshot_name,
+            products=len(retrieval.view),
+            model=retrieval.embedder.name,
+            licence=retrieval.embedder.licence,
+        )
+    app = create_app(serving, swaps, cursor_secret=_cursor_secret(settings))
     config = uvicorn.Config(
         app,
         http="h11",  # it bounds the headers at 64 KB; httptools does not
@@ -69,6 +69,13 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen(BACKLOG)
     return listener
+
+
+def _cursor_secret(settings: Settings) -> bytes:
+    """What signs cursors: as set, or new for this process."""
+    if settings.cursor_secret is not None:
+        return settings.cursor_secret.get_secret_value().encode()
+    return os.urandom(32)
 
 
 def _is_loopback(host: str) -> bool:

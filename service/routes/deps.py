@@ -1,19 +1,43 @@
 """What routes ask for."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from catalogue.errors import NotReady
 from service.retrieval import Retrieval
+from service.serving import Serving
+from service.swapping import Swaps
+from service.writing import Writer
 
 
-def get_retrieval(request: Request) -> Retrieval:
-    """What answers now; raises NotReady until a snapshot is loaded."""
-    retrieval = request.app.state.retrieval
-    if not isinstance(retrieval, Retrieval):
-        raise NotReady("The service is starting or shutting down. Ask again, or ask another instance.")
-    return retrieval
+async def get_serving(request: Request) -> Serving:
+    """What the gateway serves."""
+    serving: Serving = request.app.state.serving
+    return serving
+
+
+CurrentServing = Annotated[Serving, Depends(get_serving)]
+
+
+async def get_retrieval(serving: CurrentServing) -> AsyncIterator[Retrieval]:
+    """What is live now, kept in place until the request is answered; raises NotReady until something is."""
+    with serving.lease() as retrieval:
+        yield retrieval
+
+
+async def get_swaps(request: Request) -> Swaps:
+    """What exchanges it."""
+    swaps: Swaps = request.app.state.swaps
+    return swaps
+
+
+async def get_writer(request: Request) -> Writer:
+    """What changes it."""
+    writer: Writer = request.app.state.writer
+    return writer
 
 
 CurrentRetrieval = Annotated[Retrieval, Depends(get_retrieval)]
+CurrentSwaps = Annotated[Swaps, Depends(get_swaps)]
+CurrentWriter = Annotated[Writer, Depends(get_writer)]

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from service.problems import responses
-from service.routes.deps import get_retrieval
+from service.routes.deps import CurrentServing, CurrentSwaps
+from service.swapping import observe
 
 router = APIRouter(tags=["ops"])
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -22,6 +23,7 @@ class Health(BaseModel):
     model: str | None = None
     snapshot: str | None = None
     products: int | None = None
+    reasons: list[str] | None = None
 
 
 @router.get("/livez", response_model_exclude_none=True)
@@ -30,19 +32,28 @@ async def livez() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", responses=responses(503))
-async def readyz(request: Request) -> Health:
-    """200 when searches are answered, 503 with the reason before that."""
-    retrieval = get_retrieval(request)
-    manifest = retrieval.snapshot.manifest
-    return Health(
-        status="ready", model=retrieval.embedder.name, snapshot=manifest.name, products=len(retrieval.snapshot.products)
-    )
+@router.get("/readyz", response_model_exclude_none=True, responses=responses(503))
+async def readyz(serving: CurrentServing, swaps: CurrentSwaps) -> Health:
+    """200 when searches are answered, 503 with the reason before that.
+
+    `degraded` says that they are not answered from what they should be: from an older snapshot, or without the last
+    changes.
+    """
+    with serving.lease() as retrieval:
+        reasons = swaps.complaints()
+        return Health(
+            status="degraded" if reasons else "ready",
+            reasons=reasons or None,
+            model=retrieval.embedder.name,
+            snapshot=retrieval.snapshot_name,
+            products=len(retrieval.view),
+        )
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics() -> Response:
+async def metrics(serving: CurrentServing, swaps: CurrentSwaps) -> Response:
     """Prometheus metrics."""
+    observe(serving, swaps)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -29,7 +29,7 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts of what passes."""
     filters = query.filters()
-    snapshot = retrieval.snapshot.manifest.name
+    snapshot = retrieval.snapshot_name
     page_of = f"{snapshot}\n{query.sort}\n{filters}"
     start = _offset(request, query.cursor, page_of)
     page = await retrieval.browse(filters, query.sort, start, query.limit, query.facets)

@@ -6,29 +6,22 @@ from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from catalogue.errors import InvalidInput, UnsupportedMedia
+from catalogue.errors import InvalidInput
 from index.facets import Facets
+from service.bodies import expect, from_fields, from_json, json_body
 from service.ids import uuid7
 from service.problems import responses
 from service.retrieval import Found, Query, Retrieval, Scope
-from service.routes.deps import CurrentRetrieval
+from service.routes.deps import CurrentServing
 from service.schemas import Hit, SearchAnswer, SearchRequest, facet_values, image_url
+from service.serving import LIVE, Serving
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000
-MAX_JSON_VALUES: Final = 200_000
-_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id"})
+_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias"})
 _ERRORS: Final = responses(400, 404, 408, 413, 415, 422, 429, 503, 504)
-
-
-def _json_body() -> dict[str, Any]:
-    """The body's OpenAPI description; it is parsed by hand, on a thread."""
-    schema = {"$ref": "#/components/schemas/SearchRequest"}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def _upload_body() -> dict[str, Any]:
@@ -40,20 +33,20 @@ def _upload_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
-@router.post("/search", responses=_ERRORS, openapi_extra={"requestBody": _json_body()})
-async def search(request: Request, retrieval: CurrentRetrieval) -> SearchAnswer:
+@router.post("/search", responses=_ERRORS, openapi_extra=json_body(SearchRequest))
+async def search(request: Request, serving: CurrentServing) -> SearchAnswer:
     """Find products by product id, photo (base64), words, or words with either."""
-    _expect(request, "application/json")
+    expect(request, "application/json")
     body = await request.body()
-    return await _search(await retrieval.off_loop(lambda: _parse(body)), retrieval)
+    return await _search(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)), serving)
 
 
 @router.post("/search/upload", responses=_ERRORS, openapi_extra={"requestBody": _upload_body()})
-async def search_upload(request: Request, retrieval: CurrentRetrieval) -> SearchAnswer:
+async def search_upload(request: Request, serving: CurrentServing) -> SearchAnswer:
     """Find products by an uploaded photo, with or without words."""
-    _expect(request, "multipart/form-data")
+    expect(request, "multipart/form-data")
     fields = await _read_form(request)
-    return await _search(await retrieval.off_loop(lambda: _validate(fields)), retrieval)
+    return await _search(await serving.pools.off_loop(lambda: from_fields(SearchRequest, fields)), serving)
 
 
 async def _read_form(request: Request) -> dict[str, Any]:
@@ -70,33 +63,6 @@ async def _read_form(request: Request) -> dict[str, Any]:
     return fields
 
 
-def _expect(request: Request, media_type: str) -> None:
-    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent != media_type:
-        raise UnsupportedMedia(f"This route takes {media_type}, not {sent[:100] or 'a body of no declared type'}.")
-
-
-def _parse(body: bytes) -> SearchRequest:
-    """A search from JSON. A body of a million small values takes seconds to take apart, so it is refused first."""
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
-        raise InvalidInput(f"The body holds over {MAX_JSON_VALUES:,} values; a search has a few thousand at most.")
-    try:
-        return SearchRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise _refusal(error) from None
-
-
-def _validate(fields: dict[str, Any]) -> SearchRequest:
-    try:
-        return SearchRequest.model_validate(fields)
-    except ValidationError as error:
-        raise _refusal(error) from None
-
-
-def _refusal(error: ValidationError) -> RequestValidationError:
-    return RequestValidationError(error.errors(include_url=False, include_input=False, include_context=False))
-
-
 def _json(name: str, value: str) -> Any:
     try:
         return orjson.loads(value.encode("utf-8", "replace"))
@@ -104,7 +70,7 @@ def _json(name: str, value: str) -> Any:
         raise InvalidInput(f"The form field {name[:100]!r} must hold JSON, for instance k=10.") from None
 
 
-async def _search(request: SearchRequest, retrieval: Retrieval) -> SearchAnswer:
+async def _search(request: SearchRequest, serving: Serving) -> SearchAnswer:
     started = time.perf_counter()
     query = Query(
         product_id=request.product_id,
@@ -121,10 +87,11 @@ async def _search(request: SearchRequest, retrieval: Retrieval) -> SearchAnswer:
         exclude=frozenset(request.exclude),
         min_score=request.min_score,
     )
-    found, facets = await asyncio.gather(
-        retrieval.search(query, scope), retrieval.facets(request.filters, request.facets)
-    )
-    return answer(found, retrieval, started, explain=request.explain, facets=facets)
+    with serving.lease(request.alias) as retrieval:
+        found, facets = await asyncio.gather(
+            retrieval.search(query, scope), retrieval.facets(request.filters, request.facets)
+        )
+        return answer(found, retrieval, started, alias=request.alias, explain=request.explain, facets=facets)
 
 
 def answer(
@@ -132,6 +99,7 @@ def answer(
     retrieval: Retrieval,
     started: float,
     *,
+    alias: str = LIVE,
     explain: bool = False,
     facets: Facets | None = None,
 ) -> SearchAnswer:
@@ -139,8 +107,8 @@ def answer(
     return SearchAnswer(
         request_id=str(uuid7()),
         model=retrieval.embedder.name,
-        snapshot=retrieval.snapshot.manifest.name,
-        alias="live",
+        snapshot=retrieval.snapshot_name,
+        alias=alias,
         took_ms=round((time.perf_counter() - started) * 1000, 2),
         hits=[_hit(item, explain=explain) for item in found],
         facets=facet_values(facets or {}),

@@ -1,6 +1,7 @@
 """Small products, vectors and snapshots for the tests of the index."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue import Product
+from catalogue.files import sha256_file
 from index import IndexedProduct, ProductTable, Snapshot, write_snapshot
 from index.plan import Choice
 from index.products import to_table
+from index.seal import sealed
 from index.snapshot import FieldName
 
 FINGERPRINT = "f" * 64
@@ -46,7 +49,7 @@ def build(
     fields: Sequence[FieldName] = ("fusion",),
     fingerprint: str = FINGERPRINT,
     products: Sequence[IndexedProduct] | None = None,
-    vectors: Mapping[FieldName, NDArray[np.float32]] | None = None,
+    vectors: Mapping[FieldName, NDArray[Any]] | None = None,
     choice: Choice = Choice(),  # noqa: B008
     journal_position: int = 0,
 ) -> Path:
@@ -65,6 +68,20 @@ def build(
         choice=choice,
         journal_position=journal_position,
     )
+
+
+def edit_manifest(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest and seal it again, as whoever wrote it that way would have."""
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    del manifest["seal"]
+    change(manifest)
+    (path / "manifest.json").write_bytes(sealed(json.dumps(manifest, indent=2).encode()))
+
+
+def accept(path: Path, name: str) -> None:
+    """Make the manifest agree with a file somebody changed."""
+    entry = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
+    edit_manifest(path, lambda manifest: manifest["files"].update({name: entry}))
 
 
 def reopen(path: Path) -> Snapshot:

@@ -1,5 +1,4 @@
 import io
-import json
 import os
 import pickle
 import shutil
@@ -15,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
-from catalogue.files import sha256_file
-from index import Snapshot, newest_valid, verify
+from index import Snapshot, verify
 from index import snapshot as module
 from index.snapshot import list_snapshots, read_manifest, snapshot_path
-from tests.index.builders import DIM, FINGERPRINT, build, item, items, reopen, unit_rows
+from tests.index.builders import DIM, FINGERPRINT, accept, build, edit_manifest, item, items, reopen, unit_rows
 
 FILES = ("products.parquet", "canary.npz", "vectors/fusion.npy")
 
@@ -27,18 +25,6 @@ FILES = ("products.parquet", "canary.npz", "vectors/fusion.npy")
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     return build(tmp_path)
-
-
-def edit_manifest(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    change(manifest)
-    (path / "manifest.json").write_text(json.dumps(manifest))
-
-
-def accept(path: Path, name: str) -> None:
-    """Make the manifest agree with a file somebody changed."""
-    entry = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
-    edit_manifest(path, lambda manifest: manifest["files"].update({name: entry}))
 
 
 def refused_by_open(path: Path, match: str = "snapshot snap: ") -> None:
@@ -374,8 +360,8 @@ def test_a_manifest_that_says_something_else_is_refused(built: Path, change: dic
 
 @pytest.mark.parametrize("change", [{}, {"index_type": "hologram"}, {"files": "elsewhere"}])
 def test_a_newer_schema_asks_for_an_upgrade(built: Path, change: dict[str, Any]) -> None:
-    edit_manifest(built, lambda manifest: manifest.update({"schema_version": 3} | change))
-    refused_by_open(built, "has schema 3, this version reads up to 2; upgrade samestyle")
+    edit_manifest(built, lambda manifest: manifest.update({"schema_version": 4} | change))
+    refused_by_open(built, "has schema 4, this version reads up to 3; upgrade samestyle")
     refused_by_verify(built, "upgrade samestyle")
 
 
@@ -414,48 +400,40 @@ def test_a_linked_snapshot_directory_is_served(built: Path, tmp_path: Path) -> N
     verify(built)
 
 
-# Which one is served.
+# Which ones there are.
 
 
-def newest_name(root: Path) -> tuple[str | None, list[str]]:
-    snapshot, refused = newest_valid(root, fingerprint=FINGERPRINT)
-    return snapshot.manifest.name if snapshot else None, [str(error) for error in refused]
+def names(root: Path) -> list[str]:
+    return [manifest.name for manifest in list_snapshots(root)[0]]
 
 
-def test_the_newest_is_served(tmp_path: Path) -> None:
+def test_the_newest_comes_first(tmp_path: Path) -> None:
     for name in ("b", "c", "a"):
         build(tmp_path, name)
-    assert newest_name(tmp_path) == ("a", [])
-    assert [manifest.name for manifest in list_snapshots(tmp_path)[0]] == ["a", "c", "b"]
+    assert names(tmp_path) == ["a", "c", "b"]
 
 
-def test_where_there_is_none_none_is_served(tmp_path: Path) -> None:
-    assert newest_name(tmp_path / "nowhere") == (None, [])
-    assert newest_name(tmp_path) == (None, [])
+def test_where_there_is_none_none_is_listed(tmp_path: Path) -> None:
+    assert list_snapshots(tmp_path / "nowhere") == ([], [])
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / ".unfinished.x").mkdir()
-    assert newest_name(tmp_path) == (None, [])
+    assert list_snapshots(tmp_path) == ([], [])
 
 
-def test_a_broken_one_gives_way_to_the_one_before_with_the_reason(tmp_path: Path) -> None:
-    for snapshot in ("good", "other", "broken", "garbage"):
-        build(tmp_path, snapshot, fingerprint="0" * 64 if snapshot == "other" else FINGERPRINT)
-    (tmp_path / "broken" / FILES[0]).unlink()
+def test_what_cannot_be_read_is_listed_with_the_reason(tmp_path: Path) -> None:
+    build(tmp_path, "good")
+    build(tmp_path, "garbage")
     (tmp_path / "garbage" / "manifest.json").write_bytes(b"garbage")
-    name, refused = newest_name(tmp_path)
-    assert name == "good"
-    assert [reason.split(":")[0].split(" holds")[0] for reason in refused] == [
-        "snapshot garbage",
-        "snapshot broken",
-        "snapshot other",
-    ]
+    manifests, refused = list_snapshots(tmp_path)
+    assert [manifest.name for manifest in manifests] == ["good"]
+    assert [str(error).split(":")[0] for error in refused] == ["snapshot garbage"]
 
 
 def test_times_of_other_zones_are_compared(tmp_path: Path) -> None:
     for name, created in (("east", "2024-05-01T12:00:00+05:00"), ("west", "2024-05-01T08:00:00Z")):
         build(tmp_path, name)
         edit_manifest(tmp_path / name, lambda manifest, created=created: manifest.update(created_at=created))  # type: ignore[misc]
-    assert newest_name(tmp_path)[0] == "west"
+    assert names(tmp_path) == ["west", "east"]
 
 
 def test_duplicate_ids_are_refused(tmp_path: Path) -> None:

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
-from catalogue.files import sha256_file
 from index import Snapshot, plan, verify
 from index import snapshot as module
 from index.plan import Choice
 from index.search import ShardedIndex, set_faiss_threads
 from index.snapshot import read_manifest, shard_file
 from index.workers import shared_workers
-from tests.index.builders import FINGERPRINT, build, items, reopen, unit_rows
+from tests.index.builders import FINGERPRINT, accept, build, edit_manifest, items, reopen, unit_rows
 
 ROWS, DIM = 1_200, 16
 TYPES = {
@@ -45,13 +44,6 @@ def write(root: Path, kind: str, **more: int) -> Path:
     return build(root, products=items(ROWS), vectors={"fusion": VECTORS}, choice=choice)
 
 
-def accept(path: Path, name: str) -> None:
-    """Make the manifest agree with a file somebody changed."""
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    manifest["files"][name] = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
-    (path / "manifest.json").write_text(json.dumps(manifest))
-
-
 def damaged(path: Path) -> Path:
     accept(path, shard_file("fusion", 0))
     return path
@@ -66,7 +58,7 @@ def test_it_comes_back_as_it_was_built(
     path = write(tmp_path, kind)
     snapshot = reopen(path)
     manifest = verify(path)
-    assert (manifest.schema_version, manifest.index_type, manifest.index_parameters) == (2, kind, TYPES[kind])
+    assert (manifest.schema_version, manifest.index_type, manifest.index_parameters) == (3, kind, TYPES[kind])
     assert manifest.shards == -(-ROWS // per_shard)
     tuning = manifest.tuning["fusion"]
     assert tuning.target == 0.95
@@ -198,8 +190,7 @@ def test_the_graph_of_other_products_is_noticed(tmp_path: Path) -> None:
 )
 def test_a_manifest_of_another_index_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = write(tmp_path, "hnsw")
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    (path / "manifest.json").write_text(json.dumps(manifest | change))
+    edit_manifest(path, lambda manifest: manifest.update(change))
     with pytest.raises(SnapshotInvalid):
         reopen(path)
 
@@ -207,9 +198,6 @@ def test_a_manifest_of_another_index_is_refused(tmp_path: Path, change: dict[str
 def test_a_snapshot_of_the_first_schema_is_read(tmp_path: Path) -> None:
     """It had flat shards in float32, a canary without recall, and nothing to say about its index."""
     path = build(tmp_path)
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    del manifest["index_parameters"], manifest["tuning"]
-    (path / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 1}))
     stored = np.load(path / "vectors" / "fusion.npy")
     flat = faiss.IndexFlatIP(stored.shape[1])
     flat.add(stored.astype(np.float32))
@@ -220,6 +208,9 @@ def test_a_snapshot_of_the_first_schema_is_read(tmp_path: Path) -> None:
     np.savez(path / "canary.npz", queries=queries, scores=scores)
     accept(path, "canary.npz")
     accept(path, shard_file("fusion", 0))
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    del manifest["index_parameters"], manifest["tuning"], manifest["seal"]
+    (path / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 1}, indent=2))
     verify(path)
     snapshot = Snapshot.open(path, fingerprint=FINGERPRINT)
     assert snapshot.manifest.index_type == "flat"

@@ -2,7 +2,9 @@
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from catalogue.settings import Settings
-from index import newest_valid
-from models import StandInEncoders
+from catalogue.errors import BundleInvalid
+from catalogue.settings import IndexSettings, Settings
+from models import Embedder, StandInEncoders
 from service.app import create_app
 from service.build import build
-from service.retrieval import Retrieval
-from service.state import make_retrieval
+from service.swapping import open_serving
 
 SUPPLIERS = ("acme", "kestrel", "orion")
 KINDS = ("mug", "bolt", "chair", "lamp")
@@ -76,16 +77,44 @@ def shop(tmp_path_factory: pytest.TempPathFactory, embedder: StandInEncoders) ->
     return Settings(data=folder / "data")
 
 
-def load(settings: Settings, embedder: StandInEncoders) -> Retrieval:
-    """The newest snapshot, ready to be searched."""
-    snapshot, refused = newest_valid(settings.data / "snapshots", fingerprint=embedder.fingerprint)
-    assert snapshot is not None, refused
-    return make_retrieval(settings, embedder, snapshot)
+class StandIns:
+    """Models by fingerprint, as bundles are found; see `ModelSource`."""
+
+    def __init__(self, *embedders: Embedder) -> None:
+        self._embedders = {embedder.fingerprint: embedder for embedder in embedders}
+
+    def needs(self, fingerprint: str) -> int:
+        self.load(fingerprint)
+        return 1_000
+
+    def load(self, fingerprint: str) -> Embedder:
+        if fingerprint not in self._embedders:
+            raise BundleInvalid(f"No bundle has the fingerprint {fingerprint[:12]}.")
+        return self._embedders[fingerprint]
+
+
+@contextmanager
+def client_of(settings: Settings, *embedders: Embedder) -> Iterator[TestClient]:
+    """A client of a running application; a fault would be an answer 500, not an exception."""
+    serving, swaps = open_serving(settings, StandIns(*embedders))
+    with TestClient(create_app(serving, swaps, cursor_secret=b"test"), raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
-def api(shop: Settings, embedder: StandInEncoders) -> Iterator[TestClient]:
-    """A client of the running application; a fault would be an answer 500, not an exception."""
-    app = create_app(lambda: load(shop, embedder), cursor_secret=b"test")
-    with TestClient(app, raise_server_exceptions=False) as client:
+def api(shop: Settings, embedder: StandInEncoders, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of the running application, for tests that change nothing."""
+    with client_of(copy_of(shop, tmp_path_factory.mktemp("api")), embedder) as client:
         yield client
+
+
+@pytest.fixture
+def own_shop(tmp_path: Path, shop: Settings) -> Settings:
+    """The shop in a data directory of the test's own, to be changed."""
+    return copy_of(shop, tmp_path)
+
+
+def copy_of(shop: Settings, folder: Path) -> Settings:
+    """The same shop in another data directory, watched closely."""
+    shutil.copytree(shop.data, folder / "data", ignore=shutil.ignore_patterns("journal*"))
+    return Settings(data=folder / "data", index=IndexSettings(watch_s=0.05))

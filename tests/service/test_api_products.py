@@ -13,9 +13,8 @@ from PIL import Image
 
 from catalogue.settings import Settings
 from models import StandInEncoders
-from service.app import create_app
 from service.build import build
-from tests.service.conftest import STYLES, load, photo
+from tests.service.conftest import STYLES, client_of, photo
 
 
 def get(api: TestClient, path: str, **params: Any) -> dict[str, Any]:
@@ -155,7 +154,7 @@ def test_an_id_with_slashes_has_all_its_routes(tmp_path: Path) -> None:
     (tmp_path / "shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     embedder = StandInEncoders()
     build(tmp_path / "shop.jsonl", tmp_path / "data", "s", embedder, decode_threads=1)
-    with TestClient(create_app(lambda: load(Settings(data=tmp_path / "data"), embedder), cursor_secret=b"x")) as client:
+    with client_of(Settings(data=tmp_path / "data"), embedder) as client:
         for row in rows:
             url = f"/v1/products/{quote(str(row['product_id']), safe='')}"
             assert get(client, url)["product_id"] == row["product_id"]

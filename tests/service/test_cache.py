@@ -22,8 +22,8 @@ def unit(seed: int) -> NDArray[np.float32]:
     return vector / np.linalg.norm(vector)
 
 
-def redis_cache(valkey: Valkey, dim: int = DIM) -> RedisCache:
-    return RedisCache(valkey.url, timeout_s=0.5, ttl_s=60, dim=dim)
+def redis_cache(valkey: Valkey) -> RedisCache:
+    return RedisCache(valkey.url, timeout_s=0.5, ttl_s=60)
 
 
 class TestKey:
@@ -66,7 +66,7 @@ class TestMemory:
             cache = MemoryCache(10 * (DIM * 4 + 200))
             for number in range(20):
                 await cache.put(str(number), unit(number))
-            return [await cache.get(str(number)) is not None for number in range(20)]
+            return [await cache.get(str(number), DIM) is not None for number in range(20)]
 
         assert asyncio.run(run()) == [False] * 10 + [True] * 10
 
@@ -74,7 +74,7 @@ class TestMemory:
         async def run() -> object:
             cache = MemoryCache(0)
             await cache.put("a", unit(1))
-            return await cache.get("a")
+            return await cache.get("a", DIM)
 
         assert asyncio.run(run()) is None
 
@@ -84,7 +84,7 @@ class TestRedis:
         async def run() -> tuple[object, object]:
             cache = redis_cache(valkey)
             await cache.put("a", unit(1))
-            found = await cache.get("a"), await cache.get("b")
+            found = await cache.get("a", DIM), await cache.get("b", DIM)
             await cache.close()
             return found
 
@@ -99,7 +99,7 @@ class TestRedis:
         async def run() -> object:
             cache = redis_cache(valkey)
             await cache._redis.set("a", bad)
-            found = await cache.get("a")
+            found = await cache.get("a", DIM)
             await cache.close()
             return found
 
@@ -107,12 +107,12 @@ class TestRedis:
 
     def test_a_server_that_hangs_costs_no_more_than_the_time_out(self, valkey: Valkey) -> None:
         async def run() -> float:
-            cache: EmbeddingCache = RedisCache(valkey.url, timeout_s=0.02, ttl_s=60, dim=DIM)
+            cache: EmbeddingCache = RedisCache(valkey.url, timeout_s=0.02, ttl_s=60)
             await cache.put("a", unit(1))
             valkey.pause()
             started = time.perf_counter()
             try:
-                assert await cache.get("a") is None
+                assert await cache.get("a", DIM) is None
                 return time.perf_counter() - started
             finally:
                 valkey.resume()
@@ -123,14 +123,14 @@ class TestRedis:
     def test_a_server_that_is_gone_and_back(self, valkey: Valkey) -> None:
         async def run() -> None:
             settings = CacheSettings(memory_bytes=0, redis_url=SecretStr(valkey.url), redis_timeout_s=0.5)
-            cache = make_cache(settings, DIM)
+            cache = make_cache(settings)
             await cache.put("a", unit(1))
             valkey.kill()
             await cache.put("b", unit(2))
-            assert await cache.get("a") is None
+            assert await cache.get("a", DIM) is None
             valkey.start()
             await cache.put("c", unit(3))
-            found = await cache.get("c")
+            found = await cache.get("c", DIM)
             assert found is not None
             await cache.close()
 
@@ -140,7 +140,7 @@ class TestRedis:
 def test_a_url_that_is_none_does_not_show_its_password() -> None:
     settings = CacheSettings(redis_url=SecretStr("redis://:hunter/2@host"))
     with pytest.raises(ConfigurationError, match="REDIS_URL") as failure:
-        make_cache(settings, DIM)
+        make_cache(settings)
     assert failure.value.__suppress_context__
     assert "hunter" not in str(failure.value)
 
@@ -148,11 +148,11 @@ def test_a_url_that_is_none_does_not_show_its_password() -> None:
 def test_what_the_far_cache_knew_is_kept_near(valkey: Valkey) -> None:
     async def run() -> None:
         settings = CacheSettings(redis_url=SecretStr(valkey.url), redis_timeout_s=0.5)
-        first, second = make_cache(settings, DIM), make_cache(settings, DIM)
+        first, second = make_cache(settings), make_cache(settings)
         await first.put("a", unit(1))
-        assert await second.get("a") is not None
+        assert await second.get("a", DIM) is not None
         valkey.kill()
-        assert await second.get("a") is not None
+        assert await second.get("a", DIM) is not None
         valkey.start()
         await first.close()
         await second.close()

@@ -16,8 +16,9 @@ from catalogue.settings import Settings
 from models import Prepared, StandInEncoders
 from models.embedder import Vectors
 from service.build import build
-from service.retrieval import Query, Retrieval, Scope
-from tests.service.conftest import load
+from service.retrieval import Query, Retrieval, Scope, _stored
+from service.swapping import answering
+from tests.service.conftest import StandIns
 
 Result = TypeVar("Result")
 
@@ -51,11 +52,8 @@ class Blurred(StandInEncoders):
 
 def with_retrieval(shop: Settings, embedder: StandInEncoders, work: Callable[[Retrieval], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        retrieval = load(shop, embedder)
-        try:
+        async with answering(shop, StandIns(embedder)) as retrieval:
             return await work(retrieval)
-        finally:
-            await retrieval.close()
 
     return asyncio.run(run())
 
@@ -94,10 +92,10 @@ def test_words_take_the_place_of_a_products_own(shop: Settings) -> None:
     embedder = StandInEncoders()
 
     async def ask(retrieval: Retrieval) -> None:
-        item = await retrieval._as_input(retrieval.snapshot.products.row_of("acme-03"), "white")
+        item = await retrieval._as_input(retrieval.product("acme-03"), "white")
         assert item.text == "white"
         assert item.image is not None
-        bare = await retrieval._as_input(retrieval.snapshot.products.row_of("acme-11"), "white")
+        bare = await retrieval._as_input(retrieval.product("acme-11"), "white")
         assert bare.image is None
         assert bare.text is not None
         assert bare.text.startswith("white, lamp design11")
@@ -108,7 +106,7 @@ def test_words_take_the_place_of_a_products_own(shop: Settings) -> None:
 def test_the_vector_of_a_stored_product_is_unit(shop: Settings) -> None:
     async def ask(retrieval: Retrieval) -> None:
         for row in range(36):
-            assert np.linalg.norm(retrieval._stored(row)) == pytest.approx(1, abs=1e-6)
+            assert np.linalg.norm(_stored(retrieval.view, row)) == pytest.approx(1, abs=1e-6)
 
     with_retrieval(shop, StandInEncoders(), ask)
 

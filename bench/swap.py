@@ -1,0 +1,208 @@
+"""Hot swap, start and writes of a gateway with many products: `python -m bench.swap [--products N] [--work DIR]`.
+
+A made-up catalogue (`bench.planted`) is built once and kept in the work directory. Requests are `similar` tabs of
+random products, so the index and the product table are asked and no encoder is.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.load import Answer, Connection, closed_loop, open_loop
+from bench.planted import plant
+from index.seal import sealed
+from index.snapshot import read_manifest, write_snapshot
+from models.bundle import Bundle
+from service.models import DEFAULT_BUNDLE
+
+PORT: Final = 18_433
+NAMES: Final = ("swap-a", "swap-b")
+SWAPS: Final = 10
+CALM_S: Final = 20.0
+WRITES: Final = 500
+WRITERS: Final = 64
+
+console = Console(width=110)
+
+
+def main(
+    products: Annotated[int, typer.Option(help="How many products.")] = 1_000_000,
+    work: Annotated[Path, typer.Option(help="Where catalogues are kept between runs.")] = Path("/tmp/samestyle-bench"),
+) -> None:
+    """Print the tables of docs/benchmarks.md."""
+    data = work / f"swap-{products}"
+    prepare(data, products)
+    console.print(f"{time.strftime('%F')}: {products:,} products, load average {os.getloadavg()[0]:.1f} at the start")
+    with serving(data) as (pid, ready_s):
+        console.print(f"ready {ready_s:.2f} s after the start")
+        asyncio.run(_measure(pid, products))
+
+
+def prepare(data: Path, products: int) -> None:
+    """Two snapshots of the same products for the default model, once."""
+    root = data / "snapshots"
+    if not (root / NAMES[0]).exists():
+        planted = plant(products)
+        bundle = Bundle.load(DEFAULT_BUNDLE)
+        write_snapshot(
+            root,
+            NAMES[0],
+            planted.products,
+            {"fusion": planted.vectors},
+            model=bundle.config.name,
+            fingerprint=bundle.fingerprint,
+            variant="made up",
+        )
+    if not (root / NAMES[1]).exists():
+        copy = shutil.copytree(root / NAMES[0], root / f".{NAMES[1]}")
+        manifest = read_manifest(root / NAMES[0]).model_copy(update={"name": NAMES[1]})
+        (copy / "manifest.json").write_bytes(sealed(manifest.model_dump_json(indent=2).encode()))
+        copy.rename(root / NAMES[1])
+    for journal in data.glob("journal*"):
+        journal.unlink()
+    (data / "aliases.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[tuple[int, float]]:
+    """A gateway on that data directory: its process, and the seconds until it was ready."""
+    samestyle = str(Path(sys.executable).parent / "samestyle")
+    started = time.perf_counter()
+    server = subprocess.Popen([samestyle, "serve", "--data", str(data), "--port", str(PORT)], stderr=subprocess.DEVNULL)
+    try:
+        asyncio.run(_until_ready())
+        yield server.pid, time.perf_counter() - started
+    finally:
+        server.terminate()
+        server.wait()
+
+
+async def _until_ready() -> None:
+    for _ in range(60_000):
+        if (await Connection(PORT).request("GET", "/readyz"))[0] == 200:
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError("not ready within ten minutes")
+
+
+async def _measure(pid: int, products: int) -> None:
+    ids = await _some_ids(products)
+    paths = (f"/v1/products/{random.choice(ids)}/similar?k=10" for _ in itertools.count())
+    await closed_loop(PORT, paths, clients=4, seconds=5)  # warm
+    capacity = await closed_loop(PORT, paths, clients=4, seconds=10)
+    console.print(f"capacity {capacity:.0f} requests/s; the load is half of it")
+    await _swap_under_load(pid, paths, capacity / 2)
+    await _write(ids)
+
+
+async def _some_ids(products: int) -> list[str]:
+    """Ids all over the catalogue."""
+    connection, ids = Connection(PORT), []
+    for sort in ("product_id", "-price", "price", "title"):
+        _, body = await connection.request("GET", f"/v1/products?limit=200&sort={sort}")
+        ids += [product["product_id"] for product in json.loads(body)["products"]]
+    return ids
+
+
+async def _swap_under_load(pid: int, paths: Iterator[str], rate: float) -> None:
+    stop = asyncio.Event()
+    load = asyncio.create_task(open_loop(PORT, paths, rate=rate, stop=stop))
+    await asyncio.sleep(CALM_S)
+    before, windows, took = _memory(pid), [], []
+    connection = Connection(PORT)
+    for number in range(SWAPS):
+        started = time.perf_counter()
+        status, body = await connection.request("PUT", "/admin/v1/aliases/live", {"snapshot": NAMES[number % 2]})
+        if status != 200:
+            raise RuntimeError(f"the swap was answered {status}: {body.decode()}")
+        took.append(time.perf_counter() - started)
+        windows.append((started, time.perf_counter()))
+        await asyncio.sleep(2)
+    started = time.perf_counter()
+    status, _ = await connection.request("POST", "/admin/v1/aliases/live/rollback")
+    rollback = time.perf_counter() - started
+    await asyncio.sleep(5)
+    after = _memory(pid)
+    stop.set()
+    answers = await load
+    _report(answers, windows, took[1:], rollback, before, after)
+
+
+def _report(
+    answers: list[Answer],
+    windows: list[tuple[float, float]],
+    took: list[float],
+    rollback: float,
+    before: dict[str, float],
+    after: dict[str, float],
+) -> None:
+    first = windows[0][0]
+    calm = [answer.seconds for answer in answers if answer.due < first and answer.due > first - CALM_S / 2]
+    during = [answer.seconds for answer in answers if any(start <= answer.due <= end for start, end in windows)]
+    failed = sum(answer.status != 200 for answer in answers)
+    table = Table("", "requests", "p50 ms", "p99 ms", "longest ms")
+    for name, times in (("steady", calm), ("during swaps", during)):
+        table.add_row(name, f"{len(times):,}", *(f"{np.percentile(times, at) * 1e3:.1f}" for at in (50, 99, 100)))
+    console.print(table)
+    ratio = np.percentile(during, 99) / np.percentile(calm, 99)
+    console.print(f"failed: {failed} of {len(answers):,}; p99 during swaps {ratio:.1f} x steady")
+    console.print(f"a swap takes {np.median(took):.1f} s (longest {max(took):.1f}), a rollback {rollback:.1f} s")
+    for name, size in before.items():
+        console.print(f"{name} memory {size:,.0f} MB before, {after[name]:,.0f} MB after {SWAPS} swaps")
+
+
+async def _write(ids: list[str]) -> None:
+    """Prices that change: no encoder runs, so what is left is the journal, the delta and the way there."""
+    connection = Connection(PORT)
+    times = [await _put(connection, random.choice(ids), number) for number in range(WRITES)]
+    console.print(
+        "upsert to visible, beside the embedding: "
+        + ", ".join(f"p{at} {np.percentile(times, at) * 1e3:.1f} ms" for at in (50, 99))
+    )
+    started = time.perf_counter()
+    await asyncio.gather(*(_put_some(ids[at::WRITERS]) for at in range(WRITERS)))
+    seconds = time.perf_counter() - started
+    console.print(f"{len(ids) / seconds:.0f} durable writes/s from {WRITERS} clients")
+
+
+async def _put_some(ids: list[str]) -> None:
+    connection = Connection(PORT)
+    for number, product_id in enumerate(ids):
+        await _put(connection, product_id, number)
+    connection.close()
+
+
+async def _put(connection: Connection, product_id: str, number: int) -> float:
+    _, body = await connection.request("GET", f"/v1/products/{product_id}")
+    product: dict[str, Any] = json.loads(body)
+    fields = {name: value for name, value in product.items() if name not in {"product_id", "image_url"}}
+    started = time.perf_counter()
+    status, body = await connection.request("PUT", f"/v1/products/{product_id}", {**fields, "price": 1 + number})
+    if status != 200:
+        raise RuntimeError(f"the write was answered {status}: {body.decode()}")
+    return time.perf_counter() - started
+
+
+def _memory(pid: int) -> dict[str, float]:
+    """Private and mapped memory in MB."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    return {kind: int(fields[name].split()[0]) / 1024 for kind, name in (("private", "RssAnon"), ("mapped", "RssFile"))}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,151 @@
+"""Aliases: which snapshot each name should stand for, and what it stood for before.
+
+`<data>/aliases.json` is desired state. Gateways follow it, and one that must refuse what is desired keeps what it has.
+Changes are read-modify-write under a lock beside the file, so that programs on one host lose none of each other's;
+where hosts share the data directory on storage without locks, the last one wins.
+"""
+
+import fcntl
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from catalogue.errors import AliasesInvalid, InvalidInput, NotFound
+from catalogue.files import write_atomic
+from index.snapshot import SnapshotName, snapshot_path
+
+SCHEMA_VERSION: Final = 1
+MAX_HISTORY: Final = 20
+FILE: Final = "aliases.json"
+
+_ALIAS: Final = "[A-Za-z0-9_-]{1,64}"
+AliasName = Annotated[str, StringConstraints(pattern=f"^{_ALIAS}$")]
+
+
+class Placement(BaseModel):
+    """A snapshot, and since when an alias stood for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    snapshot: SnapshotName
+    since: AwareDatetime
+
+
+class AliasState(Placement):
+    """What an alias stands for now, and what it stood for before, the newest first."""
+
+    history: tuple[Placement, ...] = ()
+
+    @property
+    def previous(self) -> str | None:
+        """What a rollback would go to."""
+        return self.history[0].snapshot if self.history else None
+
+
+class AliasTable(BaseModel):
+    """`aliases.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    aliases: dict[AliasName, AliasState] = Field(default_factory=dict)
+
+    def get(self, alias: str) -> AliasState | None:
+        """What is known of an alias."""
+        return self.aliases.get(alias)
+
+
+class _Schema(BaseModel):
+    """The one part that every version can read."""
+
+    schema_version: int
+
+
+def read_aliases(data: Path) -> AliasTable:
+    """The aliases of a data directory, none where there is no file; raises AliasesInvalid."""
+    path = data / FILE
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return AliasTable()
+    except OSError as error:
+        raise AliasesInvalid(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        schema = _Schema.model_validate_json(text).schema_version
+        if schema > SCHEMA_VERSION:
+            raise AliasesInvalid(
+                f"{path} has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
+            )
+        return AliasTable.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise AliasesInvalid(
+            f"{path}: {where}: {first['msg']}. Correct it, or remove it and activate a snapshot again."
+        ) from None
+
+
+def activate(data: Path, alias: str, snapshot: str, *, served: str | None = None) -> AliasTable:
+    """Let `alias` stand for `snapshot`; what it stood for goes onto its history.
+
+    `served` is what answers for an alias that the file does not know yet, and becomes its history. What is active
+    already stays as it is. Whether there is such a snapshot is not looked at. Raises InvalidInput for what cannot be
+    a name, AliasesInvalid.
+    """
+    _check_alias(alias)
+    for name in (snapshot, served or snapshot):
+        snapshot_path(data, name)
+    with locked_aliases(data) as table:
+        state, now = table.get(alias), datetime.now(UTC)
+        if state is None:
+            before = [] if served in {None, snapshot} else [Placement(snapshot=served, since=now)]
+        elif state.snapshot == snapshot:
+            return table
+        else:
+            before = [Placement(snapshot=state.snapshot, since=state.since), *state.history][:MAX_HISTORY]
+        return _write(data, table, alias, AliasState(snapshot=snapshot, since=now, history=tuple(before)))
+
+
+def rollback(data: Path, alias: str, *, to: str | None = None) -> AliasTable:
+    """Let `alias` stand for what it stood for before, which leaves its history.
+
+    With `to`, only if that is what it goes back to: who has verified a snapshot must not land on another. Raises
+    NotFound where there is nothing to go back to, InvalidInput where `to` is not it, AliasesInvalid.
+    """
+    _check_alias(alias)
+    with locked_aliases(data) as table:
+        state = table.get(alias)
+        if state is None or not state.history:
+            raise NotFound(f"Alias {alias} has no previous snapshot to go back to; activate the one you want.")
+        target, *rest = state.history
+        if to not in {None, target.snapshot}:
+            raise InvalidInput(
+                f"Alias {alias} would now go back to {target.snapshot}, not to {to}. Look and try again."
+            )
+        back = AliasState(snapshot=target.snapshot, since=datetime.now(UTC), history=tuple(rest))
+        return _write(data, table, alias, back)
+
+
+@contextmanager
+def locked_aliases(data: Path) -> Iterator[AliasTable]:
+    """The aliases, which nobody on this host changes meanwhile; raises AliasesInvalid."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / f"{FILE}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # held for the time of a small write
+        yield read_aliases(data)
+
+
+def _check_alias(alias: str) -> None:
+    if not re.fullmatch(_ALIAS, alias):
+        raise InvalidInput(f"{alias[:100]!r} cannot name an alias: use up to 64 letters, digits, dashes, underscores.")
+
+
+def _write(data: Path, table: AliasTable, alias: str, state: AliasState) -> AliasTable:
+    changed = table.model_copy(update={"aliases": {**table.aliases, alias: state}})
+    write_atomic(data / FILE, changed.model_dump_json(indent=2).encode() + b"\n")
+    return changed

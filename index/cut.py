@@ -1,0 +1,43 @@
+"""Cutting a snapshot from the live catalogue: what there is now becomes one, without any encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from index.live import LiveView
+from index.plan import Choice
+from index.products import read_table, to_table
+from index.snapshot import FieldName, write_snapshot
+
+
+def cut(view: LiveView, root: Path, name: str, *, choice: Choice) -> Path:
+    """Write `<root>/<name>` with the products of a view; the journal goes on after it where the view does.
+
+    Raises as `write_snapshot`.
+    """
+    base, manifest = view.snapshot, view.snapshot.manifest
+    kept = np.flatnonzero(view.delta.visible)
+    changed = np.flatnonzero(view.delta.alive)
+    products = pa.concat_tables(
+        [
+            read_table(base.path / "products.parquet").take(pa.array(kept)),
+            to_table([view.delta.get(row) for row in changed.tolist()]),
+        ]
+    ).unify_dictionaries()
+
+    def vectors(field: FieldName) -> NDArray[np.float16]:
+        return np.concatenate([base.stored(field)[kept], view.delta.vectors(field, changed).astype(np.float16)])
+
+    return write_snapshot(
+        root,
+        name,
+        products,
+        {field: vectors(field) for field in manifest.fields},
+        model=manifest.model,
+        fingerprint=manifest.fingerprint,
+        variant=manifest.variant,
+        choice=choice,
+        journal_position=view.position,
+    )

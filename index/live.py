@@ -1,0 +1,196 @@
+"""The live catalogue: a snapshot and what the journal says changed since, searched and read as one.
+
+Rows are numbered through both: those of the snapshot first, then those of the delta. A `LiveView` is the catalogue at
+one moment; whoever works on a request takes one and keeps it, so that a row means the same product throughout.
+"""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.errors import NotFound
+from catalogue.product import Product
+from index.columns import Mask
+from index.delta import MAX_ROWS, Delta, DeltaView
+from index.facets import Facets, count
+from index.filters import Filters
+from index.journal import Entry
+from index.parts import GrowingTable, Part, page
+from index.products import IndexedProduct, Sort
+from index.search import Neighbours
+from index.snapshot import Snapshot
+
+DUE_SHARE: Final = 0.02
+DUE_ROWS: Final = 50_000
+_DUE_LEAST: Final = 1_000
+"""So few changes cost nothing, however small the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows pass some filters: bool [snapshot rows], None where all visible ones do, and bool [delta rows]."""
+
+    base: Mask | None
+    delta: Mask
+
+
+class LiveIndex:
+    """One snapshot kept up with the journal: one caller of `apply` at a time, any number of readers of views."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        manifest = snapshot.manifest
+        self.snapshot = snapshot
+        self._delta = Delta(
+            manifest.fingerprint,
+            manifest.dim,
+            manifest.fields,
+            position=manifest.journal_position,
+            base_rows=len(snapshot.products),
+            base_row_of=snapshot.products.row_of,
+            max_rows=MAX_ROWS,
+        )
+        self._applying = threading.Lock()
+        self._view = LiveView(snapshot, self._delta.view, GrowingTable())
+
+    @property
+    def view(self) -> "LiveView":
+        """The catalogue as of the entries applied so far."""
+        return self._view
+
+    def apply(self, entries: Sequence[Entry]) -> "LiveView":
+        """Take journal entries in, all or none, and return the view that shows them; raises as `Delta.apply` does."""
+        with self._applying:
+            before = self._view
+            delta = self._delta.apply(entries)
+            moved = delta.generation != before.delta.generation
+            products = GrowingTable() if moved else before.changed
+            products.extend([_row(delta, row) for row in range(len(products), delta.rows)])
+            self._view = LiveView(self.snapshot, delta, products)
+            return self._view
+
+
+class LiveView:
+    """The catalogue at one moment; immutable, safe for any number of threads."""
+
+    def __init__(self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable) -> None:
+        self.snapshot = snapshot
+        self.delta = delta
+        self.changed = changed
+        self._base = len(snapshot.products)
+
+    def __len__(self) -> int:
+        """How many products there are."""
+        return self._base - len(self.delta.hidden) + len(self.delta)
+
+    @property
+    def position(self) -> int:
+        """The journal's last entry that is in here."""
+        return self.delta.position
+
+    @property
+    def changes(self) -> int:
+        """How many rows of the snapshot and of the delta differ from a snapshot cut now."""
+        return max(len(self.delta.hidden), len(self.delta))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a new snapshot should be cut: changes are more than 2 % of it, or 50,000."""
+        return self.changes > max(_DUE_LEAST, min(DUE_ROWS, DUE_SHARE * self._base))
+
+    def row_of(self, product_id: str) -> int:
+        """The row of a product; raises NotFound."""
+        row = self.delta.row_of(product_id)
+        if row is not None:
+            return self._base + row
+        row = self.snapshot.products.row_of(product_id)
+        if self._is_hidden(row):
+            raise NotFound(f"There is no product {product_id[:128]!r} any more.")
+        return row
+
+    def id_of(self, row: int) -> str:
+        """The product id of a row."""
+        return self.snapshot.products.id_of(row) if row < self._base else self.delta.id_of(row - self._base)
+
+    def get(self, row: int) -> IndexedProduct:
+        """The whole product of a row."""
+        return self.snapshot.products.get(row) if row < self._base else self.delta.get(row - self._base)
+
+    def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The stored vectors of some rows as scores are made of them, float32 [n, dim]."""
+        found = np.empty((len(rows), self.snapshot.manifest.dim), np.float32)
+        old = rows < self._base
+        found[old] = self.snapshot.vectors(field, rows[old])
+        found[~old] = self.delta.vectors(field, rows[~old] - self._base)
+        return found
+
+    def select(self, filters: Filters) -> Selection:
+        """The rows that pass."""
+        delta = self.changed.mask(filters, self.delta.rows) & self.delta.alive
+        return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self._visible, delta)
+
+    def search(self, field: str, query: NDArray[np.float32], k: int, among: Selection) -> Neighbours:
+        """The `k` best of the selected rows for a unit `query` [dim], best first, ties by row.
+
+        Raises InvalidInput for a field the snapshot lacks.
+        """
+        old = self._search_base(field, query, k, among.base)
+        if not among.delta.any():
+            return old
+        new = self.delta.index(field).search(query, k, among.delta)
+        rows = np.concatenate([old.rows, new.rows + self._base])
+        scores = np.concatenate([old.scores, new.scores])
+        best = np.lexsort((rows, -scores))[:k]
+        return Neighbours(rows[best], scores[best])
+
+    def page(
+        self, among: Selection, sort: Sort, start: int, limit: int, facets: Sequence[str]
+    ) -> tuple[list[IndexedProduct], int, Facets]:
+        """`limit` of the selected products from the `start`-th on, how many there are, and their facets."""
+        parts = self._parts(among)
+        items = [parts[part][0].get(row) for part, row in page(parts, sort, start, limit)]
+        return items, sum(int(np.count_nonzero(mask)) for _, mask in parts), count(parts, facets)
+
+    def facets(self, among: Selection, facets: Sequence[str]) -> Facets:
+        """Counts over the selected products."""
+        return count(self._parts(among), facets)
+
+    def _search_base(self, field: str, query: NDArray[np.float32], k: int, allowed: Mask | None) -> Neighbours:
+        """Hidden rows are few, so without a filter it is cheaper to find a few more than to pass a mask."""
+        index = self.snapshot.index(field)
+        hidden = self.delta.hidden
+        if allowed is not None or not len(hidden):
+            return index.search(query, k, allowed)
+        fetch = k + _SPARE + math.ceil(2 * k * len(hidden) / self._base)
+        found = index.search(query, fetch)
+        seen = self._visible[found.rows]
+        if np.count_nonzero(seen) < k and len(found.rows) == fetch:
+            return index.search(query, k, self._visible)
+        return Neighbours(found.rows[seen][:k], found.scores[seen][:k])
+
+    def _parts(self, among: Selection) -> list[Part]:
+        base = self._visible if among.base is None else among.base
+        return [(self.snapshot.products, base), *self.changed.parts(among.delta)]
+
+    @cached_property
+    def _visible(self) -> Mask:
+        return self.delta.visible
+
+    def _is_hidden(self, row: int) -> bool:
+        return not self._visible[row]
+
+
+_SPARE: Final = 4
+
+
+def _row(delta: DeltaView, row: int) -> IndexedProduct:
+    """The product of a row of the delta; of a delete, one that only keeps the place."""
+    try:
+        return delta.get(row)
+    except NotFound:
+        return IndexedProduct.model_construct(product=Product(product_id=delta.id_of(row), title="-"))

@@ -1,0 +1,5 @@
+"""`python -m service` is `samestyle`."""
+
+from service.cli import app
+
+app()

@@ -1,0 +1,48 @@
+"""What the commands share: options, the two consoles, and how errors are told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from catalogue.errors import SamestyleError
+from catalogue.settings import Settings
+
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", show_default="SAMESTYLE_DATA or data")]
+Bundle = Annotated[Path | None, typer.Option("--bundle", help="A model bundle.", show_default="the default one")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors raised on purpose become one line and exit code 1; anything else is a fault and keeps its trace."""
+    try:
+        yield
+    except SamestyleError as error:
+        raise _failure(str(error)) from None
+    except OSError as error:
+        raise _failure(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from None
+
+
+def settings_of(**given: Any) -> Settings:
+    """The settings, with those options that were given; a wrong one ends the command."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg']}") from None
+
+
+def _failure(message: str) -> typer.Exit:
+    """Say what went wrong, as it is: a path or title may look like markup."""
+    err.print("error:", style="red", end=" ")
+    err.print(message, markup=False, highlight=False)
+    return typer.Exit(1)

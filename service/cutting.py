@@ -1,0 +1,157 @@
+"""`samestyle build --from-live`: a snapshot of what is live, beside the gateway that serves it."""
+
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import Popen
+from typing import Final
+
+import structlog
+
+from catalogue.errors import Conflict, InvalidInput, NotReady
+from catalogue.photos import PhotoStore
+from catalogue.settings import Settings
+from index import Journal, LiveIndex, Manifest, Snapshot
+from index.aliases import read_aliases
+from index.checksums import remember
+from index.cut import cut
+from index.maintenance import gc
+from index.plan import Choice
+from index.snapshot import list_snapshots, read_manifest, snapshot_path
+from service.models import Bundles, LoadedModels, ModelSource
+from service.replay import replay
+from service.serving import LIVE, Serving
+from service.swapping import Swaps
+
+log = structlog.get_logger(__name__)
+
+AUTOMATIC: Final = "auto-"
+"""How the names of snapshots begin that a gateway cut by itself; it removes them when no alias needs them."""
+_AFTER_FAILURE_S: Final = 600.0
+_POLL_S: Final = 0.2
+_SAID_BYTES: Final = 100_000
+_LOW_PRIORITY: Final = ("nice", "-n", "10")
+
+
+def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: ModelSource | None = None) -> Manifest:
+    """Cut a snapshot from what `live` points at and all the journal holds beyond it.
+
+    No encoder runs but for changes nobody embedded yet. Raises NotReady where nothing is live, InvalidInput where the
+    name is taken, and what reading the snapshot and the journal raises.
+    """
+    started = snapshot_path(settings.data / "snapshots", _live_name(settings.data))
+    live = LiveIndex(Snapshot.open(started, fingerprint=read_manifest(started).fingerprint))
+    if _has_journal(settings):
+        _catch_up(settings, live, source or Bundles(settings))
+    path = cut(live.view, settings.data / "snapshots", name, choice=choice)
+    remember(path, settings.data / "verified")
+    return read_manifest(path)
+
+
+def check_position(settings: Settings, position: int) -> None:
+    """Raise InvalidInput unless the journal can be replayed from a position on."""
+    if not _has_journal(settings):
+        trimmed, head = 0, 0
+    else:
+        with Journal.attach(settings.journal_address) as journal:
+            trimmed, head = journal.bounds()
+    if position > head:
+        raise InvalidInput(f"The journal ends at {head}; --journal-position {position} is not in it.")
+    if position < trimmed:
+        raise InvalidInput(
+            f"The journal begins after position {trimmed}: older changes are in snapshots only. Give "
+            f"--journal-position {trimmed} or more if the catalogue holds them, or cut one with --from-live."
+        )
+
+
+def _has_journal(settings: Settings) -> bool:
+    where = settings.journal_address
+    return isinstance(where, str) or where.exists()
+
+
+def _live_name(data: Path) -> str:
+    """What `live` should point at, or without aliases the newest snapshot."""
+    state = read_aliases(data).get(LIVE)
+    if state is not None:
+        return state.snapshot
+    for manifest in list_snapshots(data / "snapshots")[0]:
+        return manifest.name
+    raise NotReady(f"There is no snapshot in {data} yet; build one from a catalogue first.")
+
+
+def _catch_up(settings: Settings, live: LiveIndex, source: ModelSource) -> None:
+    with (
+        Journal.attach(settings.journal_address) as journal,
+        ThreadPoolExecutor(settings.threads.decode, "decode") as pool,
+    ):
+        models = LoadedModels(source, settings.encoder, pool)
+        try:
+            encoder = models.get(live.snapshot.manifest.fingerprint)
+            replay(journal, PhotoStore(settings.data / "photos"), live, encoder)
+        finally:
+            models.keep(())
+
+
+class AutoSnapshot:
+    """Cuts a snapshot when one is due, in a process of its own at low priority, and has it served."""
+
+    def __init__(self, serving: Serving, swaps: Swaps) -> None:
+        self._serving = serving
+        self._swaps = swaps
+        self._pause_s = serving.settings.index.watch_s
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="auto-snapshot", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and stop a cut that is going on."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._pause_s):
+            generation = self._serving.served.get(LIVE)
+            if generation is None or not generation.live.view.is_due:
+                continue
+            name = f"{AUTOMATIC}{datetime.now(UTC):%Y%m%d-%H%M%S}"
+            try:
+                if self._cut(name) and self._serve(name):
+                    continue
+            except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a disk raises
+                log.error("snapshot_not_cut", snapshot=name, reason=str(error))  # noqa: TRY400
+            self._closing.wait(_AFTER_FAILURE_S)
+
+    def _cut(self, name: str) -> bool:
+        settings = self._serving.settings
+        command = [*_LOW_PRIORITY, sys.executable, "-m", "service", "build", "--from-live"]
+        command += ["--name", name, "--data", str(settings.data)]
+        command += ["--bundle", str(settings.bundle)] if settings.bundle else []
+        log.info("snapshot_cutting", snapshot=name)
+        with tempfile.TemporaryFile() as said, Popen(command, stdout=said, stderr=said) as process:  # noqa: S603
+            while process.poll() is None:
+                if self._closing.wait(_POLL_S):
+                    process.kill()
+            if process.returncode == 0:
+                return True
+            said.seek(0)
+            reason = said.read(_SAID_BYTES).decode(errors="replace")[-500:]
+        log.error("snapshot_not_cut", snapshot=name, reason=reason)
+        return False
+
+    def _serve(self, name: str) -> bool:
+        """Swap to it, after any swap that runs, and remove the ones before that nobody needs any more."""
+        while not self._closing.wait(_POLL_S):
+            with suppress(Conflict):
+                operation = self._swaps.swap(LIVE, name)
+                if operation.done.exception() is not None:
+                    return False
+                gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
+                return True
+        return False

@@ -1,0 +1,76 @@
+"""Whether there is memory for one more snapshot, before it is too late."""
+
+import ctypes
+import gc
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from catalogue.errors import NotEnoughMemory
+from index import Manifest
+
+_CGROUP: Final = Path("/sys/fs/cgroup")
+_KEPT_FREE: Final = 0.05
+_PRODUCT_BYTES: Final = 64
+"""Order, hashes and codes of a product beside its columns."""
+
+
+def snapshot_bytes(path: Path, manifest: Manifest) -> int:
+    """What a snapshot keeps in memory of its own, roughly and at most; mapped files need none."""
+    metadata = pq.read_metadata(path / "products.parquet")
+    columns: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    shards = sum(entry.bytes for name, entry in manifest.files.items() if name.startswith("shards/"))
+    return 2 * columns + shards + manifest.products * _PRODUCT_BYTES
+
+
+def check_memory(needed: int, *, limit: int | None) -> None:
+    """Raise NotEnoughMemory unless `needed` bytes can be had; `limit` is the most this process may use in all."""
+    free = available_bytes() if limit is None else min(available_bytes(), limit - resident_bytes())
+    if needed > free:
+        raise NotEnoughMemory(
+            f"It needs about {needed / 1e6:,.0f} MB more, and {max(free, 0) / 1e6:,.0f} MB can be had. "
+            "What is served now goes on. Give the gateway more memory, or build a smaller index."
+        )
+
+
+def resident_bytes() -> int:
+    """The memory this process has of its own; pages of mapped files are not counted."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    return int(fields["RssAnon"].split()[0]) * 1024
+
+
+def available_bytes() -> int:
+    """What the machine and the container still have, less a little."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    total = int(fields["MemTotal"].split()[0]) * 1024
+    limit = _cgroup_number("memory.max")
+    if limit is not None:
+        used = (_cgroup_number("memory.current") or 0) - _cgroup_file_cache()
+        free, total = min(free, limit - used), min(total, limit)
+    return int(free - _KEPT_FREE * total)
+
+
+def give_back() -> None:
+    """Return memory that nothing uses any more to the system."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def _cgroup_number(name: str) -> int | None:
+    """A number of this process's control group (version 2); None where there is none, or no limit."""
+    try:
+        text = (_CGROUP / name).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _cgroup_file_cache() -> int:
+    """Pages of files, which the system takes back when memory is short."""
+    try:
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("active_file ", "inactive_file ")))

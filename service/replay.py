@@ -1,0 +1,87 @@
+"""Bringing an index up to the journal's head; what it lacks vectors for is embedded once, for all gateways."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from catalogue.errors import FingerprintMismatch, InvalidInput, NotFound
+from catalogue.photos import PhotoStore
+from index import Entry, Journal, LiveIndex
+from models import Prepared
+from service.encoding import EncoderQueue
+from service.models import field_inputs
+
+log = structlog.get_logger(__name__)
+
+_READ: Final = 1_000
+_EMBEDDED_TOGETHER: Final = 8
+_ENCODER_WAIT_S: Final = 60.0
+
+
+def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> int:
+    """Apply all that the journal holds beyond `live`; returns its head.
+
+    An encoder runs only for entries written when nobody knew its model. Raises what the journal, the delta and the
+    encoder raise; what was applied before that stays.
+    """
+    while (head := journal.head()) != live.view.position:
+        entries = journal.read_after(live.view.position, _READ)
+        try:
+            live.apply(entries)
+        except FingerprintMismatch:
+            _embed(entries, journal, photos, live.snapshot.manifest.fields, encoder)
+            again = journal.read_after(live.view.position, len(entries))
+            live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in again])
+    return head
+
+
+def _embed(
+    entries: Sequence[Entry], journal: Journal, photos: PhotoStore, fields: Sequence[str], encoder: EncoderQueue
+) -> None:
+    """Add the vectors that entries lack for a model to the journal."""
+    fingerprint = encoder.embedder.fingerprint
+    lacking = [entry for entry in entries if not _has_vectors(entry, fingerprint)]
+    log.info("journal_embedding", entries=len(lacking), model=encoder.embedder.name)
+    for start in range(0, len(lacking), _EMBEDDED_TOGETHER):
+        waiting = {
+            entry.position: [(name, encoder.submit(item)) for name, item in _inputs(entry, photos, fields, encoder)]
+            for entry in lacking[start : start + _EMBEDDED_TOGETHER]
+        }
+        made = {
+            position: {name: done.result(_ENCODER_WAIT_S) for name, done in by_field}
+            for position, by_field in waiting.items()
+        }
+        journal.add_vectors(fingerprint, made)
+
+
+def _inputs(
+    entry: Entry, photos: PhotoStore, fields: Sequence[str], encoder: EncoderQueue
+) -> list[tuple[str, Prepared]]:
+    """What each field is made from; nothing where neither photo nor text can be used, which is logged."""
+    item = entry.item
+    if item is None:
+        return []
+    photo = None
+    try:
+        photo = photos.get(item.photo) if item.photo is not None else None
+    except NotFound as error:
+        log.error("photo_lost", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
+    try:
+        inputs = field_inputs(encoder.embedder, item.product, photo, fields)
+        return [(name, encoder.embedder.prepare(given)) for name, given in inputs.items()]
+    except InvalidInput as error:
+        log.error("product_not_embedded", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
+        return []
+
+
+def _has_vectors(entry: Entry, fingerprint: str) -> bool:
+    return entry.operation == "delete" or "fusion" in entry.vectors.get(fingerprint, {})
+
+
+def _usable(entry: Entry, fingerprint: str) -> Entry:
+    """A product that cannot be embedded cannot be found: to this model it is gone."""
+    if _has_vectors(entry, fingerprint):
+        return entry
+    return dataclasses.replace(entry, operation="delete", document=None)

@@ -1,0 +1,199 @@
+"""`PUT`, `DELETE` and bulk on `/v1/products`: the live catalogue is changed."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import IO, Any, Final
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+
+from catalogue.errors import Overloaded, SamestyleError, TooLarge
+from service.bodies import expect, from_json, json_body
+from service.problems import describe, first_reason, responses
+from service.routes.deps import CurrentServing, CurrentWriter
+from service.routes.products import ProductId
+from service.schemas import BulkLine, ProductWrite, WriteAnswer
+from service.writing import Delete, Outcome, Write, Writer
+
+router = APIRouter(prefix="/v1/products", tags=["products"])
+
+NDJSON: Final = "application/x-ndjson"
+_ERRORS: Final = responses(400, 408, 413, 415, 422, 429, 503, 504)
+_REPORT: Final[dict[str, Any]] = {
+    "content": {NDJSON: {}},
+    "description": "one line for each line, and a last one that counts",
+}
+_MAX_LINE: Final = 28_000_000
+"""A photo of 20 MB in base64, and its words."""
+_TOGETHER: Final = 8
+"""Lines embedded and committed at once: few, so that searches between them wait for few."""
+_REPORT_IN_MEMORY: Final = 1_000_000
+_TRIES: Final = 30
+
+
+@router.put("/{product_id}", responses=_ERRORS, openapi_extra=json_body(ProductWrite))
+async def put(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
+    """Put a product in place of what was there; it is durable and found by searches when this answers."""
+    expect(request, "application/json")
+    body = await request.body()
+    write = await serving.pools.off_loop(lambda: from_json(ProductWrite, body).upsert(product_id))
+    return WriteAnswer(product_id=product_id, position=await writer.write(write))
+
+
+@router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
+async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
+    """Take a product away, whether or not it is there."""
+    await writer.write(Delete(product_id))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/bulk",
+    response_class=StreamingResponse,
+    responses={200: _REPORT, **_ERRORS},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/BulkLine"}}},
+        }
+    },
+)
+async def bulk(request: Request, serving: CurrentServing, writer: CurrentWriter) -> StreamingResponse:
+    """Many changes, one JSON object a line; a line that cannot be used is reported and the others are written.
+
+    The answer begins when the last line is done: many clients do not read before they have sent everything.
+    """
+    expect(request, NDJSON)
+    report = _Report()
+    try:
+        async for lines in _batches(request):
+            parsed = await serving.pools.off_loop(lambda lines=lines: [_parse(*line) for line in lines])  # type: ignore[misc]
+            for some in _without_repetition(parsed):
+                report.add(some, await _write(writer, [line.write for line in some if line.write is not None]))
+    except BaseException:
+        report.close()
+        raise
+    return StreamingResponse(report.stream(), media_type=NDJSON)
+
+
+class _Line:
+    """A line that was read: its change, or why there is none."""
+
+    def __init__(self, number: int, write: Write | None, error: Exception | None = None) -> None:
+        self.number = number
+        self.write = write
+        self.error = error
+
+
+class _Report:
+    """What became of each line, on disk where it is long."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_REPORT_IN_MEMORY)  # noqa: SIM115  # closed by `stream`
+        self._written = self._refused = 0
+
+    def add(self, lines: Sequence[_Line], outcomes: Sequence[Outcome]) -> None:
+        """Note lines and the outcomes of those that had a change."""
+        remaining = iter(outcomes)
+        for line in lines:
+            outcome: Any = line.error if line.write is None else next(remaining)
+            self._note(line, outcome)
+
+    def _note(self, line: _Line, outcome: int | Exception) -> None:
+        entry: dict[str, Any] = {"line": line.number}
+        if line.write is not None:
+            entry["product_id"] = line.write.product_id
+        if isinstance(outcome, int):
+            self._written += 1
+            entry["position"] = outcome
+        else:
+            self._refused += 1
+            entry |= _problem(outcome)
+        self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+
+    def stream(self) -> Iterator[bytes]:
+        """The report, ended by its sums."""
+        with self._file as file:
+            sums = {"lines": self._written + self._refused, "written": self._written, "refused": self._refused}
+            file.write(orjson.dumps(sums, option=orjson.OPT_APPEND_NEWLINE))
+            file.seek(0)
+            while part := file.read(65_536):
+                yield part
+
+    def close(self) -> None:
+        """Throw it away."""
+        self._file.close()
+
+
+async def _batches(request: Request) -> AsyncIterator[list[tuple[int, bytes]]]:
+    """The lines that are not blank, numbered from 1, a few at a time; raises TooLarge for one that never ends."""
+    waiting, number, batch = bytearray(), 0, []
+    async for part in request.stream():
+        *lines, rest = part.split(b"\n")
+        for line in lines:
+            waiting += line
+            number += 1
+            if waiting.strip():
+                batch.append((number, bytes(waiting)))
+            waiting.clear()
+            if len(batch) == _TOGETHER:
+                yield batch
+                batch = []
+        waiting += rest
+        if len(waiting) > _MAX_LINE:
+            raise TooLarge(f"Line {number + 1} is over {_MAX_LINE // 1_000_000} MB. Send a smaller photo.")
+    if waiting.strip():
+        batch.append((number + 1, bytes(waiting)))
+    if batch:
+        yield batch
+
+
+def _parse(number: int, line: bytes) -> _Line:
+    try:
+        return _Line(number, from_json(BulkLine, line).write())
+    except (SamestyleError, RequestValidationError) as error:
+        return _Line(number, None, error)
+
+
+def _without_repetition(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
+    """Stretches in which no product comes twice, so that the last change of each wins."""
+    some: list[_Line] = []
+    seen: set[str] = set()
+    for line in lines:
+        product_id = line.write.product_id if line.write is not None else None
+        if product_id in seen:
+            yield some
+            some, seen = [], set()
+        some.append(line)
+        if product_id is not None:
+            seen.add(product_id)
+    yield some
+
+
+async def _write(writer: Writer, writes: list[Write]) -> list[Outcome]:
+    """The outcome of each; a bulk has time, so what is refused for want of room is tried again."""
+    outcomes: dict[int, Outcome] = {}
+    left = list(range(len(writes)))
+    for _ in range(_TRIES):
+        try:
+            made = await writer.write_all([writes[at] for at in left])
+        except SamestyleError as error:
+            made = [error] * len(left)
+        outcomes |= dict(zip(left, made, strict=True))
+        left = [at for at in left if isinstance(outcomes[at], Overloaded)]
+        if not left:
+            break
+        await asyncio.sleep(1)
+    return [outcomes[at] for at in range(len(writes))]
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    """As in a problem answer."""
+    if isinstance(error, RequestValidationError):
+        return {"status": 400, "type": "samestyle:invalid-input", "detail": first_reason(error)}
+    assert isinstance(error, SamestyleError)  # noqa: S101  # nothing else is caught
+    status, slug = describe(error)
+    return {"status": status, "type": f"samestyle:{slug}", "detail": str(error)[:500]}

@@ -1,0 +1,170 @@
+"""What the gateway serves: for each alias a snapshot with the model of its space, exchanged while requests go on."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalogue.errors import NotFound, NotReady
+from catalogue.photos import PhotoStore
+from catalogue.settings import Settings
+from index import Journal, LiveIndex, Snapshot
+from index.snapshot import check_files, read_manifest, snapshot_path
+from service.cache import make_cache
+from service.encoding import EncoderQueue
+from service.feed import Feed
+from service.memory import check_memory, give_back, snapshot_bytes
+from service.models import LoadedModels, ModelSource
+from service.retrieval import Pools, Retrieval
+
+LIVE: Final = "live"
+_SHARED_POLL_S: Final = 0.02
+_OWN_POLL_S: Final = 1.0
+_DRAIN_SLACK_S: Final = 5.0
+_DRAIN_POLL_S: Final = 0.005
+
+
+@dataclass(eq=False, slots=True)
+class Generation:
+    """A loaded snapshot, kept up with the journal, and how many requests are using it."""
+
+    retrieval: Retrieval
+    encoder: EncoderQueue
+    requests: int = 0
+
+    @property
+    def live(self) -> LiveIndex:
+        """Its index."""
+        return self.retrieval.live
+
+    @property
+    def name(self) -> str:
+        """Its snapshot."""
+        return self.retrieval.snapshot_name
+
+
+class Serving:
+    """Generations by alias, and the threads, cache and journal they share.
+
+    `lease` is for requests. `load`, `flip` and `retire` are the steps of a swap, called from one thread at a time.
+    """
+
+    def __init__(self, settings: Settings, source: ModelSource) -> None:
+        """Open the journal; raises JournalLocked, JournalInvalid or JournalUnavailable. Nothing is served yet."""
+        self.settings = settings
+        self.journal = Journal.open(settings.journal_address)
+        self.pools = Pools(settings.threads, settings.deadline_s)
+        self.photos = PhotoStore(settings.data / "photos")
+        self.models = LoadedModels(source, settings.encoder, self.pools.decode)
+        self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
+        self.kept_model: str | None = None
+        """The fingerprint of what was live before: writes are embedded for it too, so that a rollback is quick."""
+        self._cache = make_cache(settings.cache)
+        self._served: dict[str, Generation] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def served(self) -> dict[str, Generation]:
+        """What each alias points at now."""
+        with self._lock:
+            return dict(self._served)
+
+    @contextmanager
+    def lease(self, alias: str = LIVE) -> Iterator[Retrieval]:
+        """What `alias` points at, kept in place for as long as this is held; raises NotFound, NotReady."""
+        with self._lock:
+            generation = self._served.get(alias)
+            if generation is None and alias != LIVE:
+                raise NotFound(f"There is no alias {alias[:64]!r}.")
+            if generation is None:
+                raise NotReady("The service is starting or shutting down. Ask again, or ask another instance.")
+            generation.requests += 1
+        try:
+            yield generation.retrieval
+        finally:
+            with self._lock:
+                generation.requests -= 1
+
+    def path_of(self, name: str) -> Path:
+        """Where a snapshot is; raises NotFound."""
+        path = snapshot_path(self.settings.data / "snapshots", name)
+        if not path.is_dir():
+            raise NotFound(
+                f"There is no snapshot {name} in {self.settings.data}. `samestyle snapshot list` shows them."
+            )
+        return path
+
+    def keep_model(self, fingerprint: str) -> None:
+        """Keep a model although nothing served needs it, in place of the one kept before; raises as `load`."""
+        self.kept_model = fingerprint
+        if needed := self.models.needs(fingerprint):
+            check_memory(needed, limit=self.settings.index.memory_bytes)
+        self.models.get(fingerprint)
+
+    def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None) -> Generation:
+        """A snapshot, its model and the journal's changes, ready to be flipped to; one that is served is shared.
+
+        `stage` hears what is being done. Raises SnapshotInvalid, BundleInvalid, NotEnoughMemory or NotFound, and what
+        the journal raises; whatever had been loaded is let go of then.
+        """
+        for generation in self.served.values():
+            if generation.name == name:
+                return generation
+        path = self.path_of(name)
+        stage("loading")
+        manifest = read_manifest(path)
+        check_files(path, manifest)
+        needed = snapshot_bytes(path, manifest) + self.models.needs(manifest.fingerprint)
+        check_memory(needed, limit=self.settings.index.memory_bytes)
+        try:
+            encoder = self.models.get(manifest.fingerprint)
+            live = LiveIndex(Snapshot.open(path, fingerprint=manifest.fingerprint))
+            stage("replaying the journal")
+            self.feed.add(live, encoder)
+        except BaseException:
+            self._tidy()
+            raise
+        return Generation(Retrieval(live, encoder, self.photos, cache=self._cache, pools=self.pools), encoder)
+
+    def flip(self, alias: str, generation: Generation | None) -> Generation | None:
+        """Point `alias` at a generation (None: at nothing) for all requests from now on; returns the one before."""
+        with self._lock:
+            before = self._served.pop(alias, None)
+            if generation is not None:
+                self._served[alias] = generation
+        return before
+
+    def retire(self, generation: Generation) -> None:
+        """Let go of a generation no alias points at once its requests are answered, and give its memory back."""
+        if generation in self.served.values():
+            return
+        patience = time.monotonic() + self.settings.deadline_s + _DRAIN_SLACK_S
+        while generation.requests and time.monotonic() < patience:
+            time.sleep(_DRAIN_POLL_S)
+        self.feed.remove(generation.live)
+        generation.live.snapshot.release()
+        generation.retrieval.recent.clear()
+        self._tidy()
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+        with self._lock:
+            self._served.clear()
+        await asyncio.to_thread(self._stop)
+        await self._cache.close()
+
+    def _stop(self) -> None:
+        self.feed.close()
+        self.journal.close()
+        self.models.keep(())
+        self.pools.close()
+
+    def _tidy(self) -> None:
+        """Close the models nothing needs, and give memory back."""
+        used = {generation.encoder.embedder.fingerprint for generation in self.served.values()}
+        self.models.keep(used | {self.kept_model or ""})
+        give_back()

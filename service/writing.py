@@ -1,0 +1,184 @@
+"""Changes of the live catalogue: embedded for every model in use, durable, and then visible."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.errors import DeltaFull, InvalidInput, NotFound, SamestyleError
+from catalogue.product import Product
+from index import Change, IndexedProduct, LiveView
+from index.products import id_hash
+from service import metrics
+from service.encoding import EncoderQueue
+from service.models import field_inputs
+from service.serving import LIVE, Serving
+
+_VISIBLE_S: Final = 1.0
+"""How long an answer waits until searches see the change; it is durable already."""
+_LOCKS: Final = 256
+_OWN_IMAGE: Final = "image"
+"""Stands for a photo that came with the product, not from a place of the catalogue."""
+
+Vectors = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """A product put in place of what was there.
+
+    `photo` are the bytes of its main photo; without them it has none, or with `keeps_photo` the one it had.
+    """
+
+    product: Product
+    photo: bytes | None = None
+    keeps_photo: bool = False
+
+    @property
+    def product_id(self) -> str:
+        """Whose change it is."""
+        return self.product.product_id
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A product taken away, whether or not it is there."""
+
+    product_id: str
+
+
+Write = Upsert | Delete
+Outcome = int | SamestyleError
+"""A position in the journal, or why nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A product as it is live, in its view and row."""
+
+    item: IndexedProduct
+    view: LiveView
+    row: int
+
+
+class Writer:
+    """Writes through the journal, seen by searches of this gateway before they are acknowledged."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._locks = [asyncio.Lock() for _ in range(_LOCKS)]
+
+    async def write(self, write: Write) -> int:
+        """One change; returns its position in the journal.
+
+        Raises InvalidInput, UndecodableImage or TooLarge for what cannot be stored, DeltaFull, JournalUnavailable,
+        Overloaded, DeadlineExceeded.
+        """
+        (outcome,) = await self.write_all([write])
+        if isinstance(outcome, SamestyleError):
+            raise outcome
+        return outcome
+
+    async def write_all(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Changes of different products, in one commit; raises for all of them what the journal raises."""
+        self._check_room()
+        async with AsyncExitStack() as stack:  # a photo that is kept must be the last one written
+            for number in sorted({id_hash(write.product_id) % _LOCKS for write in writes}):
+                await stack.enter_async_context(self._locks[number])
+            changes = await asyncio.gather(*(self._change(write) for write in writes))
+            positions = iter(await self._append([change for change in changes if isinstance(change, Change)]))
+        outcomes = [next(positions) if isinstance(change, Change) else change for change in changes]
+        for write, outcome in zip(writes, outcomes, strict=True):
+            operation = "upsert" if isinstance(write, Upsert) else "delete"
+            metrics.WRITES.labels(operation, "done" if isinstance(outcome, int) else "refused").inc()
+        return outcomes
+
+    def _check_room(self) -> None:
+        for alias, generation in self._serving.served.items():
+            if generation.live.view.delta.full:
+                raise DeltaFull(
+                    f"Too many products changed since snapshot {generation.name} ({alias}) was cut. Cut a new one "
+                    "(samestyle build --from-live) and activate it; searches go on meanwhile."
+                )
+
+    async def _change(self, write: Write) -> Change | SamestyleError:
+        try:
+            if isinstance(write, Delete):
+                return Change.delete(write.product_id)
+            return await self._serving.pools.in_time(self._upsert(write))
+        except SamestyleError as error:
+            return error
+
+    async def _append(self, changes: list[Change]) -> list[int]:
+        """Durable, then visible."""
+        if not changes:
+            return []
+        positions = await self._serving.pools.in_time(asyncio.wrap_future(self._serving.journal.submit(changes)))
+        with suppress(TimeoutError):  # durable all the same; the feed goes on trying
+            async with asyncio.timeout(_VISIBLE_S):
+                await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
+        return positions
+
+    async def _upsert(self, write: Upsert) -> Change:
+        """A new photo is decoded for the encoders, and so known to be good, before it is stored."""
+        before = self._before(write.product_id)
+        digest = before.item.photo if before is not None and write.keeps_photo and write.photo is None else None
+        if write.photo is not None:
+            images: tuple[str, ...] = (_OWN_IMAGE,)
+        else:
+            images = before.item.product.images if before is not None and digest is not None else ()
+        product = write.product.model_copy(update={"images": images})
+        if not images and not product.title.strip():
+            raise InvalidInput("A product needs a title or a photo.")
+        photo = write.photo
+        vectors = {}
+        for fingerprint, encoder in self._serving.models.loaded.items():
+            known = _known_vectors(before, product, encoder) if write.photo is None and digest == _photo(before) else {}
+            if not known and photo is None and digest is not None:
+                photo = await self._serving.pools.off_loop(partial(self._serving.photos.get, digest))
+            vectors[fingerprint] = known or await self._embed(encoder, product, photo)
+        if write.photo is not None:
+            digest = await self._serving.pools.off_loop(partial(self._serving.photos.put, write.photo))
+        return Change.upsert(IndexedProduct(product=product, photo=digest), vectors)
+
+    async def _embed(self, encoder: EncoderQueue, product: Product, photo: bytes | None) -> Vectors:
+        """The vectors of every field that some snapshot of this model has."""
+        fields = {"fusion"}
+        for generation in self._serving.served.values():
+            if generation.encoder is encoder:
+                fields |= set(generation.live.snapshot.manifest.fields)
+        inputs = field_inputs(encoder.embedder, product, photo, fields)
+        if "fusion" not in inputs:
+            raise InvalidInput("There is nothing to embed: give a title with at least one word, or a photo.")
+        made = await asyncio.gather(*(encoder.embed(item) for item in inputs.values()))
+        return dict(zip(inputs, made, strict=True))
+
+    def _before(self, product_id: str) -> _Before | None:
+        with self._serving.lease(LIVE) as retrieval:
+            view = retrieval.view
+            try:
+                row = view.row_of(product_id)
+            except NotFound:
+                return None
+            return _Before(view.get(row), view, row)
+
+
+def _photo(before: _Before | None) -> str | None:
+    return None if before is None else before.item.photo
+
+
+def _known_vectors(before: _Before | None, product: Product, encoder: EncoderQueue) -> Vectors:
+    """The vectors it has, where nothing changed that a model sees (a price, the stock); none otherwise."""
+    if before is None or before.view.snapshot.manifest.fingerprint != encoder.embedder.fingerprint:
+        return {}
+    if encoder.embedder.product_text(before.item.product) != encoder.embedder.product_text(product):
+        return {}
+    found = {
+        name: before.view.vectors(name, np.array([before.row]))[0] for name in before.view.snapshot.manifest.fields
+    }
+    return {name: vector for name, vector in found.items() if vector.any()}

@@ -1,0 +1,305 @@
+"""`/admin/v1`: snapshots are exchanged while requests go on, whole or not at all."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from catalogue.settings import IndexSettings, Settings
+from index.aliases import activate, read_aliases
+from models import StandInEncoders
+from service.build import build
+from tests.service.conftest import client_of, write_shop
+from tests.service.test_api_products import get
+from tests.service.test_api_writes import Counting, put
+
+OTHER = StandInEncoders(name="other", dim=96)
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shop(tmp_path_factory.mktemp("catalogue"))
+
+
+def add_snapshot(settings: Settings, catalogue: Path, name: str, embedder: StandInEncoders, *, rows: int = 36) -> None:
+    """The first `rows` listings of the shop as one more snapshot."""
+    part = catalogue.with_name(f"{name}.jsonl")
+    part.write_text("".join(catalogue.read_text().splitlines(keepends=True)[:rows]))
+    build(part, settings.data, name, embedder, decode_threads=1)
+
+
+@pytest.fixture
+def two(own_shop: Settings, catalogue: Path, embedder: StandInEncoders) -> Settings:
+    """`shop-1`, which is desired, and `shop-2` with 30 of its products."""
+    add_snapshot(own_shop, catalogue, "shop-2", embedder, rows=30)
+    activate(own_shop.data, "live", "shop-1")
+    return own_shop
+
+
+@pytest.fixture
+def api(two: Settings, embedder: StandInEncoders) -> Iterator[TestClient]:
+    with client_of(two, embedder) as client:
+        yield client
+
+
+def point(api: TestClient, snapshot: str, alias: str = "live", **params: Any) -> Any:
+    return api.put(f"/admin/v1/aliases/{alias}", json={"snapshot": snapshot}, params=params)
+
+
+def live(api: TestClient) -> str:
+    name: str = get(api, "/readyz")["snapshot"]
+    return name
+
+
+def eventually(condition: Any, within_s: float = 10.0) -> None:
+    until = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def damage(settings: Settings, name: str, file: str = "products.parquet") -> None:
+    """One bit, in place: what a bad disk does."""
+    path = settings.data / "snapshots" / name / file
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+class TestSwap:
+    def test_the_next_request_is_answered_from_the_other_snapshot(self, api: TestClient, two: Settings) -> None:
+        assert get(api, "/v1/products")["total"] == 36
+        answer = point(api, "shop-2")
+        assert answer.status_code == 200
+        assert (answer.json()["stage"], answer.json()["error"]) == ("done", None)
+        assert get(api, "/v1/products")["total"] == 30
+        assert api.post("/v1/search", json={"text": "mug"}).json()["snapshot"] == "shop-2"
+        table = read_aliases(two.data).get("live")
+        assert table is not None
+        assert (table.snapshot, table.previous) == ("shop-2", "shop-1")
+
+    def test_a_rollback_goes_back(self, api: TestClient) -> None:
+        point(api, "shop-2")
+        answer = api.post("/admin/v1/aliases/live/rollback")
+        assert (answer.status_code, answer.json()["snapshot"]) == (200, "shop-1")
+        assert live(api) == "shop-1"
+        assert api.post("/admin/v1/aliases/live/rollback").status_code == 404
+
+    def test_what_is_live_already_stays(self, api: TestClient) -> None:
+        assert point(api, "shop-1").status_code == 200
+        assert live(api) == "shop-1"
+
+    def test_writes_outlive_it(self, api: TestClient) -> None:
+        put(api, "written", title="garden gnome")
+        api.delete("/v1/products/acme-03")
+        point(api, "shop-2")
+        assert get(api, "/v1/products/written")["title"] == "garden gnome"
+        assert api.get("/v1/products/acme-03").status_code == 404
+        assert get(api, "/v1/products")["total"] == 30
+
+    def test_a_restart_serves_what_was_made_live(self, two: Settings, embedder: StandInEncoders) -> None:
+        with client_of(two, embedder) as api:
+            point(api, "shop-2")
+        with client_of(two, embedder) as api:
+            assert live(api) == "shop-2"
+
+    def test_another_alias_answers_beside_it(self, api: TestClient) -> None:
+        assert point(api, "shop-2", alias="test").status_code == 200
+        body = {"text": "mug", "k": 1}
+        assert api.post("/v1/search", json={**body, "alias": "test"}).json()["snapshot"] == "shop-2"
+        assert api.post("/v1/search", json=body).json()["snapshot"] == "shop-1"
+        put(api, "both", title="garden gnome")
+        for alias in ("test", "live"):
+            found = api.post("/v1/search", json={"text": "garden gnome", "k": 1, "alias": alias}).json()
+            assert found["hits"][0]["product_id"] == "both"
+        assert api.post("/v1/search", json={**body, "alias": "nobody"}).status_code == 404
+
+    def test_threads_do_not_pile_up(self, api: TestClient) -> None:
+        for _ in range(2):
+            point(api, "shop-2"), point(api, "shop-1")
+        before = threading.active_count()
+        for _ in range(3):
+            point(api, "shop-2"), point(api, "shop-1")
+        assert threading.active_count() <= before
+
+    @pytest.mark.parametrize(
+        ("alias", "body", "status"),
+        [
+            ("live", {"snapshot": "nowhere"}, 404),
+            ("live", {"snapshot": "../shop-1"}, 400),
+            ("live", {"snapshot": ""}, 400),
+            ("live", {}, 400),
+            ("live", {"snapshot": "shop-1", "force": True}, 400),
+            ("li ve", {"snapshot": "shop-1"}, 400),
+            ("a" * 65, {"snapshot": "shop-1"}, 400),
+        ],
+    )
+    def test_bad_input(self, api: TestClient, alias: str, body: Any, status: int) -> None:
+        answer = api.put(f"/admin/v1/aliases/{alias}", json=body)
+        assert answer.status_code == status, answer.text
+        assert live(api) == "shop-1"
+
+
+class TestRefusal:
+    @pytest.mark.parametrize("file", ["products.parquet", "vectors/fusion.npy", "canary.npz", "manifest.json"])
+    def test_a_damaged_snapshot(self, api: TestClient, two: Settings, file: str) -> None:
+        damage(two, "shop-2", file)
+        answer = point(api, "shop-2")
+        assert answer.status_code == 409
+        assert "shop-2" in answer.json()["detail"]
+        assert live(api) == "shop-1"
+        assert get(api, "/readyz")["status"] == "ready"
+        (operation, *_) = get(api, "/admin/v1/status")["operations"]
+        assert operation["stage"] == "failed"
+        assert operation["error"] == answer.json()["detail"]
+        state = read_aliases(two.data).get("live")
+        assert state is not None
+        assert state.snapshot == "shop-1"
+
+    def test_one_without_its_model(self, api: TestClient, two: Settings, catalogue: Path) -> None:
+        add_snapshot(two, catalogue, "foreign", OTHER)
+        answer = point(api, "foreign")
+        assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:bundle-invalid")
+        assert live(api) == "shop-1"
+
+    def test_no_memory_for_it(self, two: Settings, embedder: StandInEncoders) -> None:
+        with client_of(two, embedder) as api:
+            object.__setattr__(api.app.state.serving, "settings", two.model_copy(  # type: ignore[attr-defined]
+                update={"index": IndexSettings(memory_bytes=1)}
+            ))  # fmt: skip
+            answer = point(api, "shop-2")
+            assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:not-enough-memory")
+            assert live(api) == "shop-1"
+
+    def test_a_file_that_cannot_be_written(
+        self, api: TestClient, monkeypatch: pytest.MonkeyPatch, two: Settings
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("index.aliases.write_atomic", full)
+        answer = point(api, "shop-2")
+        assert (answer.status_code, answer.json()["type"]) == (503, "samestyle:swap-failed")
+        assert "No space left" in answer.json()["detail"]
+        assert live(api) == "shop-1"
+        monkeypatch.undo()
+        assert point(api, "shop-2").status_code == 200
+
+    def test_one_at_a_time(self, api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        going_on = threading.Event()
+        monkeypatch.setattr("service.swapping.verify", lambda *_, **__: going_on.wait(10))
+        try:
+            first = point(api, "shop-2", wait=0)
+            assert (first.status_code, first.json()["stage"]) == (202, "verifying")
+            assert point(api, "shop-1").status_code == 409
+            assert api.post("/admin/v1/aliases/live/rollback").status_code in {404, 409}
+            assert live(api) == "shop-1"
+        finally:
+            going_on.set()
+        eventually(lambda: live(api) == "shop-2")
+
+
+class TestOtherModel:
+    """A snapshot of another space: model and index change together."""
+
+    @pytest.fixture
+    def other(self, two: Settings, catalogue: Path) -> Settings:
+        add_snapshot(two, catalogue, "other-1", OTHER)
+        return two
+
+    def test_what_was_written_before_is_embedded_once(self, other: Settings, embedder: StandInEncoders) -> None:
+        with client_of(other, embedder, OTHER) as api:
+            put(api, "written", title="garden gnome")
+            assert point(api, "other-1").status_code == 200
+            assert get(api, "/readyz")["model"] == "other"
+            found = api.post("/v1/search", json={"text": "garden gnome", "k": 1}).json()
+            assert (found["model"], found["hits"][0]["product_id"]) == ("other", "written")
+        counting = Counting(name="other", dim=96)
+        with client_of(other, embedder, counting) as api:
+            assert get(api, "/v1/products/written")["title"] == "garden gnome"
+        assert counting.encoded == 0
+
+    def test_writes_are_embedded_for_the_model_before_too(self, other: Settings) -> None:
+        first, second = Counting(), Counting(name="other", dim=96)
+        with client_of(other, first, second) as api:
+            point(api, "other-1")
+            put(api, "written", title="garden gnome")
+            assert (first.encoded, second.encoded) == (1, 1)
+            assert len(get(api, "/admin/v1/status")["models"]) == 2
+            api.post("/admin/v1/aliases/live/rollback")
+            assert api.get("/v1/products/written").status_code == 200
+            assert first.encoded == 1
+            assert len(get(api, "/admin/v1/status")["models"]) == 1
+
+
+class TestWatch:
+    def test_a_change_of_the_file_is_followed(self, api: TestClient, two: Settings) -> None:
+        activate(two.data, "live", "shop-2")
+        eventually(lambda: live(api) == "shop-2")
+        activate(two.data, "test", "shop-1")
+        eventually(lambda: "test" in {entry["alias"] for entry in get(api, "/admin/v1/status")["aliases"]})
+
+    def test_what_must_be_refused_is_said_and_not_served(self, api: TestClient, two: Settings) -> None:
+        damage(two, "shop-2")
+        activate(two.data, "live", "shop-2")
+        eventually(lambda: get(api, "/readyz")["status"] == "degraded")
+        assert live(api) == "shop-1"
+        (status,) = get(api, "/admin/v1/status")["aliases"]
+        assert (status["snapshot"], status["desired"]) == ("shop-1", "shop-2")
+        assert "products.parquet" in status["refused"]
+        assert "samestyle_aliases_refused 1.0" in api.get("/metrics").text
+        activate(two.data, "live", "shop-1")
+        eventually(lambda: get(api, "/readyz")["status"] == "ready")
+
+    def test_a_broken_file_changes_nothing(self, api: TestClient, two: Settings) -> None:
+        (two.data / "aliases.json").write_text("{")
+        time.sleep(0.3)
+        assert live(api) == "shop-1"
+        assert point(api, "shop-2").status_code == 503
+        assert live(api) == "shop-1"
+
+    def test_an_alias_that_is_taken_out_goes(self, api: TestClient, two: Settings) -> None:
+        point(api, "shop-2", alias="test")
+        document = json.loads((two.data / "aliases.json").read_text())
+        del document["aliases"]["test"]
+        (two.data / "aliases.json").write_text(json.dumps(document))
+        eventually(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
+
+
+class TestStart:
+    def test_without_a_file_the_newest_serves(self, two: Settings, embedder: StandInEncoders) -> None:
+        (two.data / "aliases.json").unlink()
+        with client_of(two, embedder) as api:
+            assert live(api) == "shop-2"
+            point(api, "shop-1")
+            assert api.post("/admin/v1/aliases/live/rollback").status_code == 200
+            assert live(api) == "shop-2"
+
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_a_damaged_live_one_falls_back_to_the_one_before(
+        self, two: Settings, embedder: StandInEncoders, catalogue: Path, *, missing: bool
+    ) -> None:
+        add_snapshot(two, catalogue, "shop-3", embedder, rows=10)  # newer, but never live
+        activate(two.data, "live", "shop-2")
+        manifest = two.data / "snapshots" / "shop-2" / "manifest.json"
+        manifest.unlink() if missing else manifest.write_text("{}")
+        with client_of(two, embedder) as api:
+            ready = get(api, "/readyz")
+            assert (ready["snapshot"], ready["status"]) == ("shop-1", "degraded")
+            assert "shop-2" in ready["reasons"][0]
+            assert "samestyle_aliases_refused 1.0" in api.get("/metrics").text
+            assert api.post("/v1/search", json={"text": "mug"}).status_code == 200
+
+    def test_the_list_shows_what_serves_and_what_cannot(self, two: Settings, embedder: StandInEncoders) -> None:
+        (two.data / "snapshots" / "half").mkdir()
+        with client_of(two, embedder) as api:
+            entries = get(api, "/admin/v1/snapshots")["snapshots"]
+        by_name = {entry["manifest"]["name"]: entry for entry in entries if entry["manifest"]}
+        assert by_name["shop-1"]["served_by"] == by_name["shop-1"]["desired_by"] == ["live"]
+        assert by_name["shop-2"]["served_by"] == []
+        assert next(entry["refused"] for entry in entries if entry["refused"]).startswith("snapshot half")

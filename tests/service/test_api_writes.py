@@ -1,0 +1,246 @@
+"""`PUT`, `DELETE` and bulk: what is acknowledged is found, on every route."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from catalogue.settings import Settings
+from models import StandInEncoders
+from tests.service.conftest import client_of, photo, style_colour
+from tests.service.test_api_products import get, pages
+
+LAMP = {
+    "title": "lamp design3 from nobody",
+    "category": "Shop > lamps",
+    "supplier_id": "nobody",
+    "price": 3.5,
+    "attributes": {"size": "M3"},
+}
+PHOTO = base64.b64encode(photo(style_colour(3))).decode()
+
+
+@pytest.fixture
+def shop_api(own_shop: Settings, embedder: StandInEncoders) -> Iterator[TestClient]:
+    with client_of(own_shop, embedder) as client:
+        yield client
+
+
+def put(api: TestClient, product_id: str, **fields: Any) -> dict[str, Any]:
+    answer = api.put(f"/v1/products/{product_id}", json=fields)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def found(api: TestClient, **query: Any) -> list[str]:
+    answer = api.post("/v1/search", json=query)
+    assert answer.status_code == 200, answer.text
+    return [hit["product_id"] for hit in answer.json()["hits"]]
+
+
+def bulk(api: TestClient, *lines: Any) -> list[dict[str, Any]]:
+    body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    answer = api.post("/v1/products/bulk", content=body, headers={"content-type": "application/x-ndjson"})
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+class TestPut:
+    def test_a_new_product_is_found_at_once_on_every_route(self, shop_api: TestClient) -> None:
+        assert put(shop_api, "new", **LAMP, image=PHOTO) == {"product_id": "new", "position": 1}
+        assert get(shop_api, "/v1/products/new")["title"] == LAMP["title"]
+        assert "new" in found(shop_api, text=LAMP["title"], k=5)
+        assert "new" in found(shop_api, product_id="acme-03", k=5)
+        assert "new" in {hit["product_id"] for hit in get(shop_api, "/v1/products/acme-03/same-style")["hits"]}
+        listed = get(shop_api, "/v1/products", filter="supplier=nobody")
+        assert [product["product_id"] for product in listed["products"]] == ["new"]
+        assert get(shop_api, "/v1/products")["total"] == 37
+        assert {"value": "nobody", "count": 1} in get(shop_api, "/v1/products")["facets"]["supplier"]
+        assert shop_api.get(get(shop_api, "/v1/products/new")["image_url"]).headers["content-type"] == "image/jpeg"
+        assert get(shop_api, "/readyz")["products"] == 37
+
+    def test_an_update_hides_what_was_there(self, shop_api: TestClient) -> None:
+        before = get(shop_api, "/v1/products/acme-03")
+        put(shop_api, "acme-03", title="garden gnome", supplier_id="acme", image=None)
+        assert get(shop_api, "/v1/products/acme-03")["title"] == "garden gnome"
+        assert shop_api.get(before["image_url"]).status_code == 404
+        assert "acme-03" not in found(shop_api, text=before["title"], k=10)
+        assert found(shop_api, text="garden gnome", k=1) == ["acme-03"]
+        assert get(shop_api, "/v1/products")["total"] == 36
+        assert len(pages(shop_api, limit=10)) == 36
+        assert found(shop_api, text="garden gnome", k=50).count("acme-03") == 1
+
+    def test_the_photo_stays_where_none_is_sent(self, shop_api: TestClient) -> None:
+        before = get(shop_api, "/v1/products/acme-03")
+        put(shop_api, "acme-03", title=before["title"], price=99)
+        after = get(shop_api, "/v1/products/acme-03")
+        assert (after["price"], after["image_url"]) == (99, before["image_url"])
+        assert after["category"] == ""
+
+    def test_a_new_price_runs_no_encoder(self, own_shop: Settings) -> None:
+        embedder = Counting()
+        with client_of(own_shop, embedder) as api:
+            product = get(api, "/v1/products/acme-03")
+            for name in ("product_id", "image_url"):
+                del product[name]
+            scores = api.post("/v1/search", json={"product_id": "kestrel-03", "k": 40}).json()["hits"]
+            put(api, "acme-03", **{**product, "price": 1.25, "in_stock": False})
+            assert get(api, "/v1/products/acme-03")["price"] == 1.25
+            again = api.post("/v1/search", json={"product_id": "kestrel-03", "k": 40}).json()["hits"]
+            assert {hit["product_id"]: hit["score"] for hit in again} == {
+                hit["product_id"]: hit["score"] for hit in scores
+            }
+            assert embedder.encoded == 0
+            put(api, "acme-03", **{**product, "title": "something else"})
+            assert embedder.encoded == 1
+
+    def test_the_last_of_two_wins(self, shop_api: TestClient) -> None:
+        first, second = put(shop_api, "p", title="one"), put(shop_api, "p", title="two")
+        assert first["position"] < second["position"]
+        assert get(shop_api, "/v1/products/p")["title"] == "two"
+        assert get(shop_api, "/v1/products")["total"] == 37
+
+    @pytest.mark.parametrize(
+        ("product_id", "body", "status"),
+        [
+            ("p", {}, 400),
+            ("p", {"title": "  "}, 400),
+            ("p", {"title": "x", "price": -1}, 400),
+            ("p", {"title": "x", "price": "NaN"}, 400),
+            ("p", {"title": "x", "colour": "red"}, 400),
+            ("p", {"title": "x" * 2_001}, 400),
+            ("p", {"title": "x", "image": "not base64!"}, 400),
+            ("p", {"title": "x", "image": base64.b64encode(b"no photo").decode()}, 422),
+            ("p", {"title": "x", "images": ["http://127.0.0.1/"]}, 400),
+            ("%20", {"title": "x"}, 400),
+            ("p" * 129, {"title": "x"}, 400),
+            ("p", [1], 400),
+        ],
+    )
+    def test_bad_input_is_refused_and_changes_nothing(
+        self, shop_api: TestClient, product_id: str, body: Any, status: int
+    ) -> None:
+        answer = shop_api.put(f"/v1/products/{product_id}", json=body)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert get(shop_api, "/admin/v1/status")["journal_head"] == 0
+        assert shop_api.get("/v1/products/p").status_code == 404
+
+    def test_other_media_types_are_refused(self, shop_api: TestClient) -> None:
+        assert shop_api.put("/v1/products/p", content=b"title=x").status_code == 415
+
+    def test_an_id_with_a_slash(self, shop_api: TestClient) -> None:
+        assert put(shop_api, "a%2Fb", title="mug")["product_id"] == "a/b"
+        assert get(shop_api, "/v1/products/a%2Fb")["product_id"] == "a/b"
+
+
+class TestDelete:
+    def test_a_product_is_gone_from_every_route(self, shop_api: TestClient) -> None:
+        assert shop_api.delete("/v1/products/acme-03").status_code == 204
+        for path in ("", "/image", "/same-style", "/similar"):
+            assert shop_api.get(f"/v1/products/acme-03{path}").status_code == 404
+        assert shop_api.post("/v1/search", json={"product_id": "acme-03"}).status_code == 404
+        assert "acme-03" not in found(shop_api, text="design3", k=40)
+        assert "acme-03" not in found(shop_api, text="design3", k=40, filters={"suppliers": ["acme"]})
+        assert "acme-03" not in {product["product_id"] for product in pages(shop_api, limit=200)}
+        assert get(shop_api, "/v1/products")["total"] == 35
+
+    def test_again_or_an_unknown_one_changes_nothing(self, shop_api: TestClient) -> None:
+        for product_id in ("acme-03", "acme-03", "nobody"):
+            assert shop_api.delete(f"/v1/products/{product_id}").status_code == 204
+        assert get(shop_api, "/v1/products")["total"] == 35
+
+    def test_what_was_deleted_may_come_back(self, shop_api: TestClient) -> None:
+        shop_api.delete("/v1/products/acme-03")
+        put(shop_api, "acme-03", title="back again")
+        assert get(shop_api, "/v1/products/acme-03")["image_url"] is None
+        assert get(shop_api, "/v1/products")["total"] == 36
+
+
+class TestBulk:
+    def test_each_line_has_its_report(self, shop_api: TestClient) -> None:
+        *lines, sums = bulk(
+            shop_api,
+            {"product_id": "b1", **LAMP, "image": PHOTO},
+            "",
+            "{broken",
+            {"product_id": "b2"},
+            {"product_id": "b3", "title": "x", "price": -1},
+            {"product_id": "acme-03", "delete": True},
+            {"product_id": "b4", "title": "x", "image": base64.b64encode(b"no photo").decode()},
+            {"product_id": "b5", "title": "mug"},
+        )
+        assert sums == {"lines": 7, "written": 3, "refused": 4}
+        assert [line["line"] for line in lines] == [1, 3, 4, 5, 6, 7, 8]
+        assert [line.get("status", 200) for line in lines] == [200, 400, 400, 400, 200, 422, 200]
+        assert [line["position"] for line in lines if "position" in line] == [1, 2, 3]
+        assert all(line["detail"] and line["type"].startswith("samestyle:") for line in lines if "status" in line)
+        assert get(shop_api, "/v1/products")["total"] == 37
+        assert "b1" in found(shop_api, text=LAMP["title"], k=5)
+
+    def test_the_last_line_about_a_product_wins(self, shop_api: TestClient) -> None:
+        names = [f"title {n}" for n in range(30)]
+        bulk(shop_api, *[{"product_id": f"p{n % 3}", "title": name} for n, name in enumerate(names)])
+        assert [get(shop_api, f"/v1/products/p{n}")["title"] for n in range(3)] == names[-3:]
+
+    def test_any_number_of_lines_cut_anywhere(self, shop_api: TestClient) -> None:
+        body = "".join(json.dumps({"product_id": f"p{n}", "title": f"thing {n}"}) + "\r\n" for n in range(100)).encode()
+        parts = iter([body[at : at + 37] for at in range(0, len(body), 37)])
+        answer = shop_api.post("/v1/products/bulk", content=parts, headers={"content-type": "application/x-ndjson"})
+        assert json.loads(answer.text.splitlines()[-1]) == {"lines": 100, "written": 100, "refused": 0}
+        assert get(shop_api, "/v1/products")["total"] == 136
+
+    def test_nothing_at_all(self, shop_api: TestClient) -> None:
+        assert bulk(shop_api) == [{"lines": 0, "written": 0, "refused": 0}]
+
+    def test_a_line_without_end_is_refused(self, shop_api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("service.routes.writes._MAX_LINE", 1_000)
+        answer = shop_api.post(
+            "/v1/products/bulk", content=b"x" * 2_000, headers={"content-type": "application/x-ndjson"}
+        )
+        assert answer.status_code == 413
+
+
+class Counting(StandInEncoders):
+    """Counts what it encodes."""
+
+    encoded = 0
+
+    def encode(self, items: Any) -> Any:
+        self.encoded += len(items)
+        return super().encode(items)
+
+
+def test_a_restart_loses_nothing(own_shop: Settings, embedder: StandInEncoders) -> None:
+    with client_of(own_shop, embedder) as api:
+        put(api, "kept", **LAMP, image=PHOTO)
+        api.delete("/v1/products/acme-03")
+    counting = Counting()
+    with client_of(own_shop, counting) as api:
+        assert get(api, "/v1/products/kept")["title"] == LAMP["title"]
+        assert api.get("/v1/products/acme-03").status_code == 404
+        assert get(api, "/v1/products")["total"] == 36
+    assert counting.encoded == 0
+
+
+def test_too_many_changes_are_refused_until_a_snapshot_is_cut(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.live.MAX_ROWS", 3)
+    monkeypatch.setattr("index.live._DUE_LEAST", 1)
+    with client_of(own_shop, embedder) as api:
+        put(api, "p0", title="mug")
+        status = get(api, "/admin/v1/status")["aliases"][0]
+        assert (status["changes"], status["snapshot_due"]) == (1, False)
+        for number in range(1, 3):
+            put(api, f"p{number}", title="mug")
+        assert get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"] is True
+        assert "samestyle_snapshot_due 1.0" in api.get("/metrics").text
+        answer = api.put("/v1/products/p3", json={"title": "mug"})
+        assert answer.status_code == 503
+        assert "--from-live" in answer.json()["detail"]
+        assert found(api, text="mug", k=3)

@@ -1,0 +1,85 @@
+"""`build --from-live`, beside a gateway that goes on, and by a gateway itself."""
+
+from pathlib import Path
+
+import pytest
+
+from catalogue.errors import InvalidInput, NotReady
+from catalogue.settings import IndexSettings, Settings
+from index import Snapshot
+from index.aliases import activate, read_aliases
+from index.plan import Choice
+from models import StandInEncoders
+from service.cutting import cut_from_live
+from tests.service.conftest import StandIns, client_of
+from tests.service.test_api_admin import eventually, live, point
+from tests.service.test_api_products import get, pages
+from tests.service.test_api_writes import Counting, put
+
+CHOICE = Choice()
+
+
+def test_what_is_live_becomes_a_snapshot_and_writes_go_on(own_shop: Settings) -> None:
+    embedder = Counting()
+    with client_of(own_shop, embedder) as api:
+        put(api, "written", title="garden gnome")
+        api.delete("/v1/products/acme-03")
+        before, encoded = pages(api, limit=200), embedder.encoded
+        manifest = cut_from_live(own_shop, "cut", choice=CHOICE, source=StandIns(embedder))
+        assert (manifest.products, manifest.journal_position) == (36, 2)
+        assert embedder.encoded == encoded
+        put(api, "later", title="another gnome")
+        assert point(api, "cut").status_code == 200
+        assert [product for product in pages(api, limit=200) if product["product_id"] != "later"] == before
+        assert get(api, "/v1/products/later")["title"] == "another gnome"
+        (status,) = get(api, "/admin/v1/status")["aliases"]
+        assert (status["changes"], status["position"], status["products"]) == (1, 3, 37)
+        for query in ("garden gnome", "another gnome"):
+            found = api.post("/v1/search", json={"text": query, "k": 1}).json()["hits"]
+            assert found[0]["title"] == query
+
+
+def test_without_a_journal_nothing_changed(own_shop: Settings, embedder: StandInEncoders) -> None:
+    manifest = cut_from_live(own_shop, "cut", choice=CHOICE, source=StandIns())  # and no model is needed
+    assert (manifest.products, manifest.journal_position) == (36, 0)
+    snapshot = Snapshot.open(own_shop.data / "snapshots" / "cut", fingerprint=embedder.fingerprint)
+    assert {snapshot.products.id_of(row) for row in range(36)} >= {"acme-03", "orion-11"}
+
+
+def test_it_is_cut_from_what_the_alias_names(own_shop: Settings) -> None:
+    cut_from_live(own_shop, "second", choice=CHOICE, source=StandIns())
+    activate(own_shop.data, "live", "nowhere")
+    with pytest.raises(Exception, match="nowhere"):
+        cut_from_live(own_shop, "third", choice=CHOICE, source=StandIns())
+
+
+def test_what_cannot_be_cut(own_shop: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="shop-1"):
+        cut_from_live(own_shop, "shop-1", choice=CHOICE, source=StandIns())
+    with pytest.raises(NotReady, match="build one"):
+        cut_from_live(Settings(data=tmp_path / "empty"), "x", choice=CHOICE, source=StandIns())
+
+
+def test_a_gateway_cuts_and_serves_by_itself_and_tidies_up(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.live._DUE_LEAST", 1)
+    index = IndexSettings(watch_s=0.05, auto_snapshot=True)
+    settings = own_shop.model_copy(update={"index": index})
+
+    def cut(self: object, name: str) -> bool:  # the command, without a process: it would look for a real model
+        cut_from_live(settings, name, choice=CHOICE, source=StandIns(embedder))
+        return True
+
+    monkeypatch.setattr("service.cutting.AutoSnapshot._cut", cut)
+    with client_of(settings, embedder) as api:
+        for number in range(3):
+            put(api, f"new-{number}", title="garden gnome")
+        eventually(lambda: live(api).startswith("auto-"))
+        assert get(api, "/v1/products")["total"] == 39
+        eventually(lambda: not get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"])
+    names = {path.name for path in (own_shop.data / "snapshots").iterdir() if not path.name.startswith(".")}
+    state = read_aliases(own_shop.data).get("live")
+    assert state is not None
+    assert {"shop-1", state.snapshot} <= names
+    assert len([name for name in names if name.startswith("auto-")]) <= 2
