@@ -101,6 +101,8 @@ def _random_table(rows: int) -> pa.Table:
         "attributes": pa.MapArray.from_arrays(offsets, names, interleaved.cast(pa.large_string())),
         "photo": pa.nulls(rows, pa.string()),
         "document": pa.array([b""] * rows, pa.large_binary()),
+        "style_group": pa.nulls(rows, pa.large_string()),
+        "style_score": pa.nulls(rows, pa.float32()),
     }
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)

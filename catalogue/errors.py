@@ -10,6 +10,7 @@ SamestyleError
 │   └── NotEnoughMemory     there is no room for what should be loaded
 ├── NotReady                the service cannot answer yet
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
+│   ├── StorageUnavailable  photos cannot be stored or read at the moment
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
 │   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
@@ -67,6 +68,10 @@ class NotReady(SamestyleError):
 
 class JournalUnavailable(NotReady):
     """Changes cannot be stored or read at the moment: the disk is full, or the database cannot be reached."""
+
+
+class StorageUnavailable(NotReady):
+    """Photos cannot be stored or read at the moment: the disk is full, or the store cannot be reached."""
 
 
 class DeltaFull(NotReady):

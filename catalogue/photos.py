@@ -10,7 +10,7 @@ import fsspec
 import httpx
 from fsspec.implementations.local import LocalFileSystem
 
-from catalogue.errors import InvalidInput, NotFound, TooLarge
+from catalogue.errors import InvalidInput, NotFound, StorageUnavailable, TooLarge
 from catalogue.files import write_atomic
 
 MAX_PHOTO_BYTES: Final = 20_000_000
@@ -25,29 +25,44 @@ class PhotoStore:
         self._fs, self._root = fsspec.core.url_to_fs(str(root))
 
     def put(self, data: bytes) -> str:
-        """Keep a photo; returns its hex SHA-256. Storing the same bytes again writes nothing."""
+        """Keep a photo; returns its hex SHA-256. Storing the same bytes again writes nothing.
+
+        Raises StorageUnavailable.
+        """
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if self._fs.exists(path):
-            return digest
-        if isinstance(self._fs, LocalFileSystem):
-            write_atomic(Path(path), data)
-        else:
-            self._fs.pipe_file(path, data)  # object stores make a whole object visible at once
+        try:
+            if self._fs.exists(path):
+                return digest
+            if isinstance(self._fs, LocalFileSystem):
+                write_atomic(Path(path), data)
+            else:
+                self._fs.pipe_file(path, data)  # object stores make a whole object visible at once
+        except OSError as error:
+            raise _unavailable(error) from error
         return digest
 
     def get(self, digest: str) -> bytes:
-        """The photo's bytes; raises NotFound."""
+        """The photo's bytes; raises NotFound, StorageUnavailable."""
         if not _SHA256.fullmatch(digest):
             raise NotFound("A photo is named by 64 hexadecimal digits.")
         try:
             data: bytes = self._fs.cat_file(self._path(digest))
         except FileNotFoundError:
             raise NotFound(f"Photo {digest[:12]}… is not in the photo store; build the snapshot again.") from None
+        except OSError as error:
+            raise _unavailable(error) from error
         return data
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest}"
+
+
+def _unavailable(error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"The photo store cannot be used at the moment ({error.strerror or error}). Try again; if it lasts, look at "
+        "the disk and the space on it."
+    )
 
 
 def load_photo(source: str, folder: str | Path) -> bytes:

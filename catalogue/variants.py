@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from catalogue.product import Product
 
@@ -12,6 +12,7 @@ NAMES: Final = frozenset({"color", "colour", "size", "pattern", "print", "motif"
 TOLERANCE: Final = 0.02
 """Suppliers round when they convert: 1.57 in and 40 mm are one length."""
 
+_DIGIT: Final = re.compile(r"\d")
 _QUANTITY: Final = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,]+)\s*")
 _UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "mm": ("m", 1e-3), "cm": ("m", 1e-2), "m": ("m", 1.0), "in": ("m", 0.0254), "inch": ("m", 0.0254),
@@ -23,6 +24,14 @@ _UNITS: Final[Mapping[str, tuple[str, float]]] = {
 }  # fmt: skip
 
 
+class Declared(NamedTuple):
+    """What an attribute says about the variant: a quantity of some `dimension` and `size`, or a plain text."""
+
+    dimension: str | None
+    size: float
+    plain: str
+
+
 def contradict(one: Product, other: Product) -> bool:
     """Whether both declare a variant attribute and its values cannot both be true of one product.
 
@@ -30,18 +39,25 @@ def contradict(one: Product, other: Product) -> bool:
     """
     theirs = {name.casefold(): value for name, value in other.attributes.items()}
     return any(
-        name.casefold() in theirs and _differ(name.casefold(), value, theirs[name.casefold()])
+        name.casefold() in theirs and _differ(declared(name, value), declared(name, theirs[name.casefold()]))
         for name, value in one.attributes.items()
     )
 
 
-def _differ(name: str, one: str, other: str) -> bool:
-    if name not in NAMES and not (re.search(r"\d", one) and re.search(r"\d", other)):
+def declared(name: str, value: str) -> Declared | None:
+    """What a value of an attribute declares; None for what tells no variants apart."""
+    if name.casefold() not in NAMES and not _DIGIT.search(value):
+        return None
+    dimension, size = _quantity(value) or (None, 0.0)
+    return Declared(dimension, size, _plain(value))
+
+
+def _differ(one: Declared | None, other: Declared | None) -> bool:
+    if one is None or other is None:
         return False
-    left, right = _quantity(one), _quantity(other)
-    if left is not None and right is not None and left[0] == right[0]:
-        return not math.isclose(left[1], right[1], rel_tol=TOLERANCE)
-    return _plain(one) != _plain(other)
+    if one.dimension is not None and one.dimension == other.dimension:
+        return not math.isclose(one.size, other.size, rel_tol=TOLERANCE)
+    return one.plain != other.plain
 
 
 def _quantity(text: str) -> tuple[str, float] | None:

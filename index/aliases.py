@@ -22,6 +22,8 @@ from index.snapshot import SnapshotName, snapshot_path
 SCHEMA_VERSION: Final = 1
 MAX_HISTORY: Final = 20
 FILE: Final = "aliases.json"
+LIVE: Final = "live"
+"""The alias that answers where none is named."""
 
 _ALIAS: Final = "[A-Za-z0-9_-]{1,64}"
 AliasName = Annotated[str, StringConstraints(pattern=f"^{_ALIAS}$")]

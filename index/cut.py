@@ -12,10 +12,10 @@ from index.products import read_table, to_table
 from index.snapshot import FieldName, write_snapshot
 
 
-def cut(view: LiveView, root: Path, name: str, *, choice: Choice) -> Path:
-    """Write `<root>/<name>` with the products of a view; the journal goes on after it where the view does.
+def cut(view: LiveView, root: Path, name: str, *, choice: Choice, journal: str | None = None) -> Path:
+    """Write `<root>/<name>` with the products of a view; the `journal` (its id) goes on after it where the view does.
 
-    Raises as `write_snapshot`.
+    Style groups are made anew where the view's snapshot has them. Raises as `write_snapshot`.
     """
     base, manifest = view.snapshot, view.snapshot.manifest
     kept = np.flatnonzero(view.delta.visible)
@@ -39,5 +39,7 @@ def cut(view: LiveView, root: Path, name: str, *, choice: Choice) -> Path:
         fingerprint=manifest.fingerprint,
         variant=manifest.variant,
         choice=choice,
+        journal=journal,
         journal_position=view.position,
+        same_style=manifest.same_style,
     )

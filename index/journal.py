@@ -139,6 +139,8 @@ class Journal:
         self._deadline_s = deadline_s
         self._closed = False
         self._writing = threading.Lock()
+        self.id = self._read_id()
+        """Which journal this is, 32 hexadecimal digits: positions of another one mean nothing here."""
         self._appends: GroupCommit[_Row] | None = None
         if not attached:
             self._appends = GroupCommit(self._commit, deadline_s=deadline_s)
@@ -267,6 +269,10 @@ class Journal:
         if any(later - earlier != 1 for earlier, later in pairwise([position, *found])):
             raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
         return [_to_entry(row, found[row.position]) for row in rows]
+
+    def _read_id(self) -> str:
+        with self._connection() as connection:
+            return str(connection.execute(select(state.c.journal_id)).scalar_one())
 
     def head(self) -> int:
         """The last position given out, 0 before the first."""

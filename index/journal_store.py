@@ -1,6 +1,6 @@
 """The tables of the journal, and the two databases that can hold them.
 
-    journal_state      one row: schema version, the last position given out, the last one trimmed
+    journal_state      one row: schema version, which journal it is, the last position given out, the last one trimmed
     journal_entries    one row per change, by position
     journal_vectors    the vectors of an entry, float16, by model fingerprint and field
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from sqlalchemy import (
     BigInteger,
@@ -62,6 +63,7 @@ state: Final = Table(
     _TABLES,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("schema_version", Integer, nullable=False),
+    Column("journal_id", String(32), nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("trimmed", BigInteger, nullable=False),
 )
@@ -211,7 +213,9 @@ def _address(address: str) -> URL:
 def _create(connection: Connection) -> None:
     if not inspect(connection).has_table(state.name):
         _TABLES.create_all(connection)
-        connection.execute(insert(state).values(id=1, schema_version=SCHEMA_VERSION, head=0, trimmed=0))
+        connection.execute(
+            insert(state).values(id=1, schema_version=SCHEMA_VERSION, journal_id=uuid4().hex, head=0, trimmed=0)
+        )
     _check_schema(connection)
 
 

@@ -43,20 +43,22 @@ class Selection:
 class LiveIndex:
     """One snapshot kept up with the journal: one caller of `apply` at a time, any number of readers of views."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, journal: str | None = None) -> None:
+        """Of a snapshot that was cut with another `journal` (an id), all of this one's entries are still to come."""
         manifest = snapshot.manifest
         self.snapshot = snapshot
+        self.journal = journal
         self._delta = Delta(
             manifest.fingerprint,
             manifest.dim,
             manifest.fields,
-            position=manifest.journal_position,
+            position=manifest.journal_position if manifest.journal == journal else 0,
             base_rows=len(snapshot.products),
             base_row_of=snapshot.products.row_of,
             max_rows=MAX_ROWS,
         )
         self._applying = threading.Lock()
-        self._view = LiveView(snapshot, self._delta.view, GrowingTable())
+        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {})
 
     @property
     def view(self) -> "LiveView":
@@ -71,22 +73,26 @@ class LiveIndex:
             moved = delta.generation != before.delta.generation
             products = GrowingTable() if moved else before.changed
             products.extend([_row(delta, row) for row in range(len(products), delta.rows)])
-            self._view = LiveView(self.snapshot, delta, products)
+            self._view = LiveView(self.snapshot, delta, products, {} if moved else before.joined)
             return self._view
 
 
 class LiveView:
     """The catalogue at one moment; immutable, safe for any number of threads."""
 
-    def __init__(self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable) -> None:
+    def __init__(
+        self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable, joined: dict[int, int | None]
+    ) -> None:
         self.snapshot = snapshot
         self.delta = delta
         self.changed = changed
-        self._base = len(snapshot.products)
+        self.joined = joined
+        """What each changed row was found to be of one style with (`index.live_styles`)."""
+        self.base_rows = len(snapshot.products)
 
     def __len__(self) -> int:
         """How many products there are."""
-        return self._base - len(self.delta.hidden) + len(self.delta)
+        return self.base_rows - len(self.delta.hidden) + len(self.delta)
 
     @property
     def position(self) -> int:
@@ -101,13 +107,13 @@ class LiveView:
     @property
     def is_due(self) -> bool:
         """Whether a new snapshot should be cut: changes are more than 2 % of it, or 50,000."""
-        return self.changes > max(_DUE_LEAST, min(DUE_ROWS, DUE_SHARE * self._base))
+        return self.changes > max(_DUE_LEAST, min(DUE_ROWS, DUE_SHARE * self.base_rows))
 
     def row_of(self, product_id: str) -> int:
         """The row of a product; raises NotFound."""
         row = self.delta.row_of(product_id)
         if row is not None:
-            return self._base + row
+            return self.base_rows + row
         row = self.snapshot.products.row_of(product_id)
         if self._is_hidden(row):
             raise NotFound(f"There is no product {product_id[:128]!r} any more.")
@@ -115,18 +121,18 @@ class LiveView:
 
     def id_of(self, row: int) -> str:
         """The product id of a row."""
-        return self.snapshot.products.id_of(row) if row < self._base else self.delta.id_of(row - self._base)
+        return self.snapshot.products.id_of(row) if row < self.base_rows else self.delta.id_of(row - self.base_rows)
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row."""
-        return self.snapshot.products.get(row) if row < self._base else self.delta.get(row - self._base)
+        return self.snapshot.products.get(row) if row < self.base_rows else self.delta.get(row - self.base_rows)
 
     def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim]."""
         found = np.empty((len(rows), self.snapshot.manifest.dim), np.float32)
-        old = rows < self._base
+        old = rows < self.base_rows
         found[old] = self.snapshot.vectors(field, rows[old])
-        found[~old] = self.delta.vectors(field, rows[~old] - self._base)
+        found[~old] = self.delta.vectors(field, rows[~old] - self.base_rows)
         return found
 
     def select(self, filters: Filters) -> Selection:
@@ -143,7 +149,7 @@ class LiveView:
         if not among.delta.any():
             return old
         new = self.delta.index(field).search(query, k, among.delta)
-        rows = np.concatenate([old.rows, new.rows + self._base])
+        rows = np.concatenate([old.rows, new.rows + self.base_rows])
         scores = np.concatenate([old.scores, new.scores])
         best = np.lexsort((rows, -scores))[:k]
         return Neighbours(rows[best], scores[best])
@@ -166,7 +172,7 @@ class LiveView:
         hidden = self.delta.hidden
         if allowed is not None or not len(hidden):
             return index.search(query, k, allowed)
-        fetch = k + _SPARE + math.ceil(2 * k * len(hidden) / self._base)
+        fetch = k + _SPARE + math.ceil(2 * k * len(hidden) / self.base_rows)
         found = index.search(query, fetch)
         seen = self._visible[found.rows]
         if np.count_nonzero(seen) < k and len(found.rows) == fetch:

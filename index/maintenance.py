@@ -231,9 +231,9 @@ def _bytes(path: Path) -> int:
 
 
 def _trim(journal: Journal, kept: Sequence[Manifest], *, dry_run: bool) -> int:
-    """Trim to the lowest position of what is kept; positions beyond the head are another journal's."""
+    """Trim to the lowest position of what is kept; what was cut with another journal needs all of this one."""
     trimmed, head = journal.bounds()
-    position = min(manifest.journal_position for manifest in kept)
+    position = min(manifest.journal_position if manifest.journal == journal.id else 0 for manifest in kept)
     if not trimmed < position <= head:
         return 0
     if not dry_run:

@@ -17,6 +17,7 @@ from catalogue.errors import NotFound
 from catalogue.product import Product
 from index.columns import Columns, Mask
 from index.filters import Filters
+from index.styles import Styles
 
 SCHEMA: Final = pa.schema(
     [
@@ -31,6 +32,8 @@ SCHEMA: Final = pa.schema(
         ("attributes", pa.map_(pa.large_string(), pa.large_string())),  # names without case
         ("photo", pa.string()),
         ("document", pa.large_binary()),
+        ("style_group", pa.large_string()),  # the medoid's product_id; null where a snapshot has no groups
+        ("style_score", pa.float32()),  # the similarity to the medoid
     ]
 )
 Sort = Literal["product_id", "price", "-price", "title"]
@@ -65,6 +68,8 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
         "attributes": [_attributes(product.attributes) for product in products],
         "photo": [item.photo for item in items],
         "document": [product.model_dump_json(exclude_defaults=True).encode() for product in products],
+        "style_group": pa.nulls(len(items), pa.large_string()),
+        "style_score": pa.nulls(len(items), pa.float32()),
     }
     return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
@@ -77,6 +82,9 @@ def read_table(path: Path) -> pa.Table:
             documents = map(orjson.loads, table.column("document").to_pylist())
             values = pa.array([of_document(document) for document in documents], SCHEMA.field(name).type)
             table = table.append_column(name, values)
+    for name in ("style_group", "style_score"):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), SCHEMA.field(name).type))
     return table.select(SCHEMA.names).cast(SCHEMA)
 
 
@@ -92,6 +100,7 @@ class ProductTable:
         self._by_hash = np.argsort(hashes, kind="stable").astype(np.uint32)
         self._sorted_hashes = hashes[self._by_hash]
         self._orders: dict[Sort, NDArray[np.uint32]] = {}
+        self.styles = Styles(*(_chunk(table, name) for name in ("product_id", "style_group", "style_score")))
 
     @classmethod
     def read(cls, path: Path) -> "ProductTable":
@@ -127,6 +136,14 @@ class ProductTable:
         """The whole product of a row."""
         fields = orjson.loads(self._column("document")[row].as_py())
         return IndexedProduct(product=Product.model_validate(fields), photo=self._column("photo")[row].as_py())
+
+    def style_group(self, row: int) -> str | None:
+        """The id of the product that a row's style group is named after, its own where it is alone.
+
+        None in a snapshot without groups.
+        """
+        medoid = self.styles.medoid(row)
+        return None if medoid is None else self.id_of(medoid)
 
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass, as bool [rows]."""
@@ -166,9 +183,13 @@ class ProductTable:
         return order
 
     def _column(self, name: str) -> Any:
-        """The one chunk of a column."""
-        column = self._table.column(name)
-        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        return _chunk(self._table, name)
+
+
+def _chunk(table: pa.Table, name: str) -> Any:
+    """The one chunk of a column."""
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:

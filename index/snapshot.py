@@ -30,14 +30,16 @@ from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
+from index.groups import Groups, group
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
 from index.products import ProductTable
 from index.seal import has_seal, is_intact, sealed
 from index.search import Findable, ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
+from index.styles import with_groups
 
 SCHEMA_VERSION: Final = 3
-"""2: index types beside flat, and flat without files of its own. 3: a sealed manifest.
+"""2: index types beside flat, and flat without files of its own. 3: a sealed manifest, style groups.
 
 Older snapshots are read; newer ones are refused.
 """
@@ -82,7 +84,10 @@ class Manifest(BaseModel):
     index_type: IndexType = "flat"
     index_parameters: dict[str, int] = Field(default_factory=dict, description="what the shards were built with")
     tuning: dict[FieldName, Tuning] = Field(default_factory=dict, description="how hard each field is searched")
+    product_bytes: int = Field(default=0, ge=0, description="the product table in memory; 0 where nobody counted")
     recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
+    same_style: float | None = Field(default=None, description="the score that style groups were made with, if any")
+    journal: str | None = Field(default=None, description="which journal the position is of")
     journal_position: int = 0
     files: dict[str, FileEntry]
 
@@ -253,14 +258,18 @@ def write_snapshot(
     fingerprint: str,
     variant: str,
     choice: Choice = Choice(),  # noqa: B008  # frozen
+    journal: str | None = None,
     journal_position: int = 0,
+    same_style: float | None = None,
 ) -> Path:
     """Write `<root>/<name>` whole or not at all; returns its path.
 
     `products` has the schema of `index.products`; `vectors` holds unit rows float32 or float16 [n, dim] per field, in
     the same order; `fusion` is required. `choice` says which index, or lets size and recall decide. The journal's
-    entries after `journal_position` will be replayed over it. Raises InvalidInput when a snapshot of that name is
-    there or for a choice that does not fit the products, ValueError for vectors that are not one for each product.
+    entries after `journal_position` will be replayed over it. Products whose score is at least `same_style` are
+    grouped by style; without it they are not, whatever the table says. Raises InvalidInput when a snapshot of that
+    name is there or for a choice that does not fit the products, ValueError for vectors that are not one for each
+    product.
     """
     target = snapshot_path(root, name)
     if target.exists():
@@ -275,7 +284,6 @@ def write_snapshot(
         shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
         order = np.argsort(shard_of, kind="stable")
         sizes = np.bincount(shard_of, minlength=shards)
-        pq.write_table(products.take(pa.array(order)), work / "products.parquet", compression="zstd")
         (work / "vectors").mkdir()
         tuning: dict[FieldName, Tuning] = {}
         for field, rows in vectors.items():
@@ -285,6 +293,7 @@ def write_snapshot(
                 index = index.with_effort(tuning[field].value)
             if field == "fusion":
                 _write_canary(work, index)
+                _write_products(work, products.take(pa.array(order)), index, same_style)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             name=name,
@@ -300,7 +309,10 @@ def write_snapshot(
             index_parameters=dict(plan.parameters),
             tuning=tuning,
             recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
+            journal=journal,
             journal_position=journal_position,
+            product_bytes=products.nbytes,
+            same_style=same_style,
             files=_file_entries(work),
         )
         write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
@@ -382,6 +394,14 @@ def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, s
         files[0].parent.mkdir(exist_ok=True)
         write_shards(files, plan.index_type, plan.parameters, stored, sizes.tolist())
     return open_index(files, plan.index_type, plan.parameters, 1, stored)
+
+
+def _write_products(work: Path, products: pa.Table, index: VectorIndex, same_style: float | None) -> None:
+    groups: Groups | None = None
+    if same_style is not None:
+        stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
+        groups = group(index, stored, products["attributes"].combine_chunks(), same_style)
+    pq.write_table(with_groups(products, groups), work / "products.parquet", compression="zstd")
 
 
 def _write_canary(work: Path, index: VectorIndex) -> None:

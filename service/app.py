@@ -14,7 +14,7 @@ from service import problems
 from service.cutting import AutoSnapshot
 from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
 from service.problems import Problem
-from service.routes import admin, ops, products, writes
+from service.routes import admin, ops, products, suppliers, writes
 from service.routes import search as search_routes
 from service.schemas import BulkLine, ProductWrite, SearchRequest
 from service.serving import Serving
@@ -48,7 +48,7 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
     app.state.swaps = swaps
     app.state.writer = Writer(serving)
     app.state.cursor_secret = cursor_secret
-    for module in (search_routes, writes, products, admin, ops):
+    for module in (search_routes, writes, products, suppliers, admin, ops):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=ops.WEB), name="web")
     problems.install(app)

@@ -222,10 +222,13 @@ def build(
     *,
     decode_threads: int,
     choice: Choice = DEFAULT_CHOICE,
+    journal: str | None = None,
     journal_position: int = 0,
     progress: Progress = lambda rows: None,
 ) -> BuildReport:
-    """Build `<data>/snapshots/<name>` from a catalogue that holds the journal's changes up to `journal_position`.
+    """Build `<data>/snapshots/<name>` from a catalogue.
+
+    It holds the changes of a `journal` (its id) up to `journal_position` already.
 
     A row that cannot be used is reported and left out; a photo that cannot be used is left out of its row where the
     row has a title. `choice` says which index is built, or lets size and recall decide. Raises CatalogueInvalid when
@@ -234,7 +237,9 @@ def build(
     started = time.perf_counter()
     check(catalogue, data, name, choice)
     with _only_one(data / "builds", name):
-        return _build(catalogue, data, name, embedder, decode_threads, choice, journal_position, progress, started)
+        return _build(
+            catalogue, data, name, embedder, decode_threads, choice, (journal, journal_position), progress, started
+        )
 
 
 @contextmanager
@@ -256,7 +261,7 @@ def _build(
     embedder: Embedder,
     decode_threads: int,
     choice: Choice,
-    journal_position: int,
+    since: tuple[str | None, int],
     progress: Progress,
     started: float,
 ) -> BuildReport:
@@ -280,7 +285,9 @@ def _build(
         fingerprint=embedder.fingerprint,
         variant=embedder.variant,
         choice=choice,
-        journal_position=journal_position,
+        journal=since[0],
+        journal_position=since[1],
+        same_style=same_style_from(embedder),
     )
     remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
     vectors.discard()
@@ -297,3 +304,9 @@ def _build(
         index_type=manifest.index_type,
         recall_at_10=manifest.recall_at_10,
     )
+
+
+def same_style_from(embedder: Embedder) -> float | None:
+    """The score from which two products are one style; None where the bundle was not calibrated for that."""
+    thresholds = embedder.thresholds.get("m-m")
+    return thresholds.same_style.score if thresholds is not None and thresholds.same_style is not None else None

@@ -11,12 +11,14 @@ from rich.table import Table
 
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
+from service.cli_duplicates import duplicates
 from service.cli_snapshot import snapshot_app
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help="Same-style product retrieval."
 )
 app.command()(build)
+app.command()(duplicates)
 app.add_typer(snapshot_app, name="snapshot")
 
 

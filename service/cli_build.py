@@ -108,7 +108,7 @@ def build_with_progress(
 
     choice = choice or building.DEFAULT_CHOICE
     building.check(catalogue, settings.data, name, choice)
-    check_position(settings, journal_position)
+    journal = check_position(settings, journal_position)
     set_faiss_threads(settings.threads.faiss)
     embedder = default_model(settings)
     columns = (
@@ -133,6 +133,7 @@ def build_with_progress(
             embedder,
             decode_threads=settings.threads.decode,
             choice=choice,
+            journal=journal,
             journal_position=journal_position,
             progress=advance,
         )

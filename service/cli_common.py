@@ -44,5 +44,5 @@ def settings_of(**given: Any) -> Settings:
 def _failure(message: str) -> typer.Exit:
     """Say what went wrong, as it is: a path or title may look like markup."""
     err.print("error:", style="red", end=" ")
-    err.print(message, markup=False, highlight=False)
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(1)

@@ -16,7 +16,7 @@ from catalogue.errors import Conflict, InvalidInput, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
-from index.aliases import read_aliases
+from index.aliases import LIVE, read_aliases
 from index.checksums import remember
 from index.cut import cut
 from index.maintenance import gc
@@ -24,7 +24,7 @@ from index.plan import Choice
 from index.snapshot import list_snapshots, read_manifest, snapshot_path
 from service.models import Bundles, LoadedModels, ModelSource
 from service.replay import replay
-from service.serving import LIVE, Serving
+from service.serving import Serving
 from service.swapping import Swaps
 
 log = structlog.get_logger(__name__)
@@ -43,22 +43,23 @@ def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: Mode
     No encoder runs but for changes nobody embedded yet. Raises NotReady where nothing is live, InvalidInput where the
     name is taken, and what reading the snapshot and the journal raises.
     """
-    started = snapshot_path(settings.data / "snapshots", _live_name(settings.data))
-    live = LiveIndex(Snapshot.open(started, fingerprint=read_manifest(started).fingerprint))
+    base = snapshot_path(settings.data / "snapshots", _live_name(settings.data))
+    snapshot = Snapshot.open(base, fingerprint=read_manifest(base).fingerprint)
     if _has_journal(settings):
-        _catch_up(settings, live, source or Bundles(settings))
-    path = cut(live.view, settings.data / "snapshots", name, choice=choice)
+        live = _caught_up(settings, snapshot, source or Bundles(settings))
+    else:
+        live = LiveIndex(snapshot, snapshot.manifest.journal)
+    path = cut(live.view, settings.data / "snapshots", name, choice=choice, journal=live.journal)
     remember(path, settings.data / "verified")
     return read_manifest(path)
 
 
-def check_position(settings: Settings, position: int) -> None:
-    """Raise InvalidInput unless the journal can be replayed from a position on."""
-    if not _has_journal(settings):
-        trimmed, head = 0, 0
-    else:
+def check_position(settings: Settings, position: int) -> str | None:
+    """The id of the journal, if there is one; raises InvalidInput unless it can be replayed from a position on."""
+    journal_id, trimmed, head = None, 0, 0
+    if _has_journal(settings):
         with Journal.attach(settings.journal_address) as journal:
-            trimmed, head = journal.bounds()
+            journal_id, (trimmed, head) = journal.id, journal.bounds()
     if position > head:
         raise InvalidInput(f"The journal ends at {head}; --journal-position {position} is not in it.")
     if position < trimmed:
@@ -66,6 +67,7 @@ def check_position(settings: Settings, position: int) -> None:
             f"The journal begins after position {trimmed}: older changes are in snapshots only. Give "
             f"--journal-position {trimmed} or more if the catalogue holds them, or cut one with --from-live."
         )
+    return journal_id
 
 
 def _has_journal(settings: Settings) -> bool:
@@ -83,17 +85,20 @@ def _live_name(data: Path) -> str:
     raise NotReady(f"There is no snapshot in {data} yet; build one from a catalogue first.")
 
 
-def _catch_up(settings: Settings, live: LiveIndex, source: ModelSource) -> None:
+def _caught_up(settings: Settings, snapshot: Snapshot, source: ModelSource) -> LiveIndex:
+    """A snapshot with all that the journal holds beyond it."""
     with (
         Journal.attach(settings.journal_address) as journal,
         ThreadPoolExecutor(settings.threads.decode, "decode") as pool,
     ):
+        live = LiveIndex(snapshot, journal.id)
         models = LoadedModels(source, settings.encoder, pool)
         try:
-            encoder = models.get(live.snapshot.manifest.fingerprint)
+            encoder = models.get(snapshot.manifest.fingerprint)
             replay(journal, PhotoStore(settings.data / "photos"), live, encoder)
         finally:
             models.keep(())
+    return live
 
 
 class AutoSnapshot:

@@ -44,7 +44,7 @@ class Feed:
         self._replay(live, encoder)
         with self._lock:
             self._fed[live] = encoder
-        self.poke()
+        self._replay(live, encoder)  # what was acknowledged in between, when only others had to show it
 
     def remove(self, live: LiveIndex) -> None:
         """Leave an index as it is."""

@@ -5,6 +5,7 @@ import gc
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalogue.errors import NotEnoughMemory
@@ -12,16 +13,24 @@ from index import Manifest
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
 _KEPT_FREE: Final = 0.05
+_FIXED_BYTES: Final = 32_000_000
+"""Pools and buffers of any snapshot."""
+_TABLE_FACTOR: Final = 3
+"""The table, its columns, and what reading it leaves behind."""
 _PRODUCT_BYTES: Final = 64
 """Order, hashes and codes of a product beside its columns."""
 
 
 def snapshot_bytes(path: Path, manifest: Manifest) -> int:
     """What a snapshot keeps in memory of its own, roughly and at most; mapped files need none."""
-    metadata = pq.read_metadata(path / "products.parquet")
-    columns: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    table = manifest.product_bytes
+    if not table:  # of an older version; encoded columns are smaller than those in memory
+        metadata = pq.read_metadata(path / "products.parquet")
+        table = _TABLE_FACTOR * sum(
+            metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)
+        )
     shards = sum(entry.bytes for name, entry in manifest.files.items() if name.startswith("shards/"))
-    return 2 * columns + shards + manifest.products * _PRODUCT_BYTES
+    return _FIXED_BYTES + _TABLE_FACTOR * table + shards + manifest.products * _PRODUCT_BYTES
 
 
 def check_memory(needed: int, *, limit: int | None) -> None:
@@ -55,6 +64,7 @@ def available_bytes() -> int:
 def give_back() -> None:
     """Return memory that nothing uses any more to the system."""
     gc.collect()
+    pa.default_memory_pool().release_unused()
     ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -1,12 +1,16 @@
 """Bringing an index up to the journal's head; what it lacks vectors for is embedded once, for all gateways."""
 
 import dataclasses
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Final
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
-from catalogue.errors import FingerprintMismatch, InvalidInput, NotFound
+from catalogue.errors import FingerprintMismatch, InvalidInput, NotFound, Overloaded
 from catalogue.photos import PhotoStore
 from index import Entry, Journal, LiveIndex
 from models import Prepared
@@ -18,6 +22,7 @@ log = structlog.get_logger(__name__)
 _READ: Final = 1_000
 _EMBEDDED_TOGETHER: Final = 8
 _ENCODER_WAIT_S: Final = 60.0
+_QUEUE_POLL_S: Final = 0.02
 
 
 def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> int:
@@ -46,7 +51,7 @@ def _embed(
     log.info("journal_embedding", entries=len(lacking), model=encoder.embedder.name)
     for start in range(0, len(lacking), _EMBEDDED_TOGETHER):
         waiting = {
-            entry.position: [(name, encoder.submit(item)) for name, item in _inputs(entry, photos, fields, encoder)]
+            entry.position: [(name, _submit(encoder, item)) for name, item in _inputs(entry, photos, fields, encoder)]
             for entry in lacking[start : start + _EMBEDDED_TOGETHER]
         }
         made = {
@@ -68,12 +73,25 @@ def _inputs(
         photo = photos.get(item.photo) if item.photo is not None else None
     except NotFound as error:
         log.error("photo_lost", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
-    try:
-        inputs = field_inputs(encoder.embedder, item.product, photo, fields)
-        return [(name, encoder.embedder.prepare(given)) for name, given in inputs.items()]
-    except InvalidInput as error:
-        log.error("product_not_embedded", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
-        return []
+    for used in (photo, None):  # a photo that cannot be decoded leaves the words
+        try:
+            inputs = field_inputs(encoder.embedder, item.product, used, fields)
+            return [(name, encoder.embedder.prepare(given)) for name, given in inputs.items()]
+        except InvalidInput as error:
+            log.error("product_not_embedded", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
+    return []
+
+
+def _submit(encoder: EncoderQueue, item: Prepared) -> Future[NDArray[np.float32]]:
+    """As soon as the queue has room: searches come first, and they may fill it."""
+    until = time.monotonic() + _ENCODER_WAIT_S
+    while True:
+        try:
+            return encoder.submit(item)
+        except Overloaded:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_QUEUE_POLL_S)
 
 
 def _has_vectors(entry: Entry, fingerprint: str) -> bool:

@@ -23,6 +23,7 @@ from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
 from index.filters import Price, Value
 from index.products import Sort
+from service.duplicates import DuplicateGroup
 from service.writing import Delete, Upsert, Write
 
 MAX_TEXT: Final = 10_000
@@ -272,6 +273,38 @@ class WriteAnswer(BaseModel):
 
     product_id: str
     position: int = Field(description="in the journal")
+
+
+class DuplicateListing(ProductAnswer):
+    """A listing of a style."""
+
+    score: float = Field(description="cosine similarity to the product that the group is named after")
+
+
+class DuplicatesGroup(BaseModel):
+    """Listings of one supplier that are one style in one variant."""
+
+    style_group: str = Field(description="the id of the most central product of the style, maybe another supplier's")
+    size: int
+    listings: list[DuplicateListing] = Field(description="the best 100, the best first")
+
+    @classmethod
+    def of(cls, group: DuplicateGroup) -> "DuplicatesGroup":
+        """The group as answered."""
+        listings = [
+            DuplicateListing(**ProductAnswer.of(listing.item).model_dump(), score=listing.score)
+            for listing in group.listings
+        ]
+        return cls(style_group=group.style_group, size=group.size, listings=listings)
+
+
+class DuplicatesAnswer(BaseModel):
+    """One page of a supplier's duplicates."""
+
+    snapshot: str
+    total: int = Field(description="how many groups there are")
+    groups: list[DuplicatesGroup]
+    next_cursor: str | None
 
 
 class BrowseAnswer(BaseModel):

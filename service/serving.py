@@ -13,6 +13,7 @@ from catalogue.errors import NotFound, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Snapshot
+from index.aliases import LIVE
 from index.snapshot import check_files, read_manifest, snapshot_path
 from service.cache import make_cache
 from service.encoding import EncoderQueue
@@ -21,7 +22,6 @@ from service.memory import check_memory, give_back, snapshot_bytes
 from service.models import LoadedModels, ModelSource
 from service.retrieval import Pools, Retrieval
 
-LIVE: Final = "live"
 _SHARED_POLL_S: Final = 0.02
 _OWN_POLL_S: Final = 1.0
 _DRAIN_SLACK_S: Final = 5.0
@@ -122,12 +122,13 @@ class Serving:
         check_memory(needed, limit=self.settings.index.memory_bytes)
         try:
             encoder = self.models.get(manifest.fingerprint)
-            live = LiveIndex(Snapshot.open(path, fingerprint=manifest.fingerprint))
+            live = LiveIndex(Snapshot.open(path, fingerprint=manifest.fingerprint), self.journal.id)
             stage("replaying the journal")
             self.feed.add(live, encoder)
         except BaseException:
             self._tidy()
             raise
+        give_back()  # what reading took beside what is kept
         return Generation(Retrieval(live, encoder, self.photos, cache=self._cache, pools=self.pools), encoder)
 
     def flip(self, alias: str, generation: Generation | None) -> Generation | None:

@@ -22,14 +22,14 @@ import structlog
 
 from catalogue.errors import Conflict, InvalidInput, NotFound, NotReady, SamestyleError, SwapFailed
 from catalogue.settings import Settings
-from index.aliases import AliasTable, activate, read_aliases, rollback
+from index.aliases import LIVE, AliasTable, activate, read_aliases, rollback
 from index.checksums import verify
 from index.snapshot import list_snapshots, read_manifest
 from service import metrics
 from service.ids import uuid7
 from service.models import Bundles, ModelSource
 from service.retrieval import Retrieval
-from service.serving import LIVE, Generation, Serving
+from service.serving import Generation, Serving
 
 log = structlog.get_logger(__name__)
 

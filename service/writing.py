@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from catalogue.errors import DeltaFull, InvalidInput, NotFound, SamestyleError
 from catalogue.product import Product
 from index import Change, IndexedProduct, LiveView
+from index.aliases import LIVE
 from index.products import id_hash
 from service import metrics
 from service.encoding import EncoderQueue
 from service.models import field_inputs
-from service.serving import LIVE, Serving
+from service.serving import Serving
 
 _VISIBLE_S: Final = 1.0
 """How long an answer waits until searches see the change; it is durable already."""

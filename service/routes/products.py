@@ -1,15 +1,13 @@
 """`/v1/products`: browsing, one product, its photo, and its two tabs."""
 
-import hashlib
 import time
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import AfterValidator
 
-from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
+from service.cursors import Cursors
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval
@@ -31,7 +29,8 @@ async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated
     filters = query.filters()
     snapshot = retrieval.snapshot_name
     page_of = f"{snapshot}\n{query.sort}\n{filters}"
-    start = _offset(request, query.cursor, page_of)
+    cursors = Cursors(request.app.state.cursor_secret, "browse", page_of)
+    start = cursors.offset(query.cursor)
     page = await retrieval.browse(filters, query.sort, start, query.limit, query.facets)
     after = start + len(page.items)
     return BrowseAnswer(
@@ -39,7 +38,7 @@ async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated
         total=page.total,
         products=[ProductAnswer.of(item) for item in page.items],
         facets=facet_values(page.facets),
-        next_cursor=_cursor(request, after, page_of) if after < page.total else None,
+        next_cursor=cursors.cursor(after) if after < page.total else None,
     )
 
 
@@ -88,29 +87,3 @@ async def similar(product_id: ProductId, retrieval: CurrentRetrieval, k: Limit =
     """Products that are like it, but not the same."""
     started = time.perf_counter()
     return answer(await retrieval.similar(product_id, k), retrieval, started)
-
-
-def _cursor(request: Request, offset: int, page_of: str) -> str:
-    token = _signer(request).dumps([offset, _digest(page_of)])
-    return token if isinstance(token, str) else token.decode()
-
-
-def _offset(request: Request, cursor: str | None, page_of: str) -> int:
-    """Where the page starts; raises InvalidInput for a cursor that is not ours, or of another listing."""
-    if cursor is None:
-        return 0
-    try:
-        offset, digest = _signer(request).loads(cursor)
-    except (BadSignature, ValueError, TypeError):
-        raise InvalidInput("This cursor was not made by this service. Start again without a cursor.") from None
-    if digest != _digest(page_of):
-        raise InvalidInput("This cursor belongs to other filters, another sort or an older snapshot. Start again.")
-    return int(offset)
-
-
-def _digest(page_of: str) -> str:
-    return hashlib.blake2b(page_of.encode(), digest_size=8).hexdigest()
-
-
-def _signer(request: Request) -> URLSafeSerializer:
-    return URLSafeSerializer(request.app.state.cursor_secret, salt="browse")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
 from catalogue.errors import InvalidInput
+from index.aliases import LIVE
 from index.facets import Facets
 from service.bodies import expect, from_fields, from_json, json_body
 from service.ids import uuid7
@@ -16,7 +17,7 @@ from service.problems import responses
 from service.retrieval import Found, Query, Retrieval, Scope
 from service.routes.deps import CurrentServing
 from service.schemas import Hit, SearchAnswer, SearchRequest, facet_values, image_url
-from service.serving import LIVE, Serving
+from service.serving import Serving
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000

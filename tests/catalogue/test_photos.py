@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalogue import photos
-from catalogue.errors import InvalidInput, NotFound, TooLarge
+from catalogue.errors import InvalidInput, NotFound, StorageUnavailable, TooLarge
 from catalogue.photos import MAX_PHOTO_BYTES, PhotoStore, load_photo
 from tests.catalogue.pictures import plain
 
@@ -44,7 +44,7 @@ def test_an_interrupted_write_leaves_no_photo(tmp_path: Path, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupted)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(StorageUnavailable, match="disk full"):
             store.put(JPEG)
     assert [item for item in tmp_path.rglob("*") if item.is_file()] == []
     assert store.get(store.put(JPEG)) == JPEG

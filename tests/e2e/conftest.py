@@ -1,5 +1,7 @@
 """The real process, started as a person would start it, on the demo shop with the default model."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +46,18 @@ def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [SAMESTYLE, "build", str(demo.CATALOGUE), "--data", str(data), "--name", "demo"]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     return data
+
+
+@pytest.fixture
+def own_demo(demo_data: Path, tmp_path: Path) -> Path:
+    """The demo shop in a data directory of the test's own: a journal belongs to one gateway."""
+    return copy_of(demo_data, tmp_path / "demo")
+
+
+def copy_of(data: Path, to: Path) -> Path:
+    """A data directory with the same snapshots and photos; they never change, so their files are linked."""
+    ignored = shutil.ignore_patterns("journal*", "aliases*")
+    return Path(shutil.copytree(data, to, ignore=ignored, copy_function=os.link))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 
 from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
-from tests.e2e.conftest import SAMESTYLE, Gateway
+from tests.e2e.conftest import SAMESTYLE, Gateway, copy_of
 from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
 
@@ -102,8 +102,8 @@ def test_the_tabs_and_photos_of_a_product(client: httpx.Client) -> None:
     assert photo.content[:2] == b"\xff\xd8"
 
 
-def test_an_answer_does_not_depend_on_what_is_asked_beside_it(demo_data: Path) -> None:
-    with Gateway(demo_data, CACHE__MEMORY_BYTES="0") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(own_demo: Path) -> None:
+    with Gateway(own_demo, CACHE__MEMORY_BYTES="0") as server, httpx.Client(base_url=server.url, timeout=30) as client:
 
         def ask(product: Product) -> list[float]:
             return [hit["score"] for hit in hits(client.post("/v1/search", json={"text": product.title, "k": 5}))]
@@ -116,10 +116,10 @@ def test_an_answer_does_not_depend_on_what_is_asked_beside_it(demo_data: Path) -
     assert np.allclose(together, alone, atol=1e-4)
 
 
-def test_a_term_ends_it_in_good_order_and_a_second_start_says_the_port_is_taken(demo_data: Path) -> None:
-    with Gateway(demo_data) as server:
+def test_a_term_ends_it_in_good_order_and_a_second_start_says_the_port_is_taken(own_demo: Path) -> None:
+    with Gateway(own_demo) as server:
         second = subprocess.run(
-            [SAMESTYLE, "serve", "--data", str(demo_data), "--port", str(server.port)],
+            [SAMESTYLE, "serve", "--data", str(own_demo), "--port", str(server.port)],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert second.returncode == 1
@@ -138,10 +138,11 @@ def test_without_a_snapshot_it_says_what_to_run(tmp_path: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_gateways_share_embeddings_through_redis(demo_data: Path, valkey: Valkey) -> None:
+def test_gateways_share_embeddings_through_redis(own_demo: Path, tmp_path: Path, valkey: Valkey) -> None:
     settings = {"CACHE__REDIS_URL": valkey.url, "CACHE__REDIS_TIMEOUT_S": "1"}
     query = {"text": "a mug nobody asked for yet", "k": 5}
-    with Gateway(demo_data, **settings) as first, Gateway(demo_data, **settings) as second:
+    other = copy_of(own_demo, tmp_path / "other")
+    with Gateway(own_demo, **settings) as first, Gateway(other, **settings) as second:
         one = hits(httpx.post(f"{first.url}/v1/search", json=query))
         assert 'outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
         assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one

@@ -51,6 +51,7 @@ def build(
     products: Sequence[IndexedProduct] | None = None,
     vectors: Mapping[FieldName, NDArray[Any]] | None = None,
     choice: Choice = Choice(),  # noqa: B008
+    journal: str | None = None,
     journal_position: int = 0,
 ) -> Path:
     """Write a snapshot of `count` products; the vector of product n is row n of `unit_rows`, seeded by its field."""
@@ -66,6 +67,7 @@ def build(
         fingerprint=fingerprint,
         variant="cpu-fp32",
         choice=choice,
+        journal=journal,
         journal_position=journal_position,
     )
 

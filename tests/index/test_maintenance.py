@@ -152,9 +152,9 @@ def snapshots(data: Path) -> list[str]:
     return sorted(path.name for path in (data / "snapshots").iterdir())
 
 
-def make(data: Path, *names: str, position: int = 0) -> None:
+def make(data: Path, *names: str, journal: str | None = None, position: int = 0) -> None:
     for name in names:
-        build(data / "snapshots", name, 3, journal_position=position)
+        build(data / "snapshots", name, 3, journal=journal, journal_position=position)
 
 
 @settings(max_examples=30, deadline=None)
@@ -337,7 +337,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_the_journal_is_trimmed_to_the_oldest_that_is_kept(tmp_path: Path, journal: Journal) -> None:
     for at, name in enumerate("abcd"):
-        make(tmp_path, name, position=2 * at)
+        make(tmp_path, name, journal=journal.id, position=2 * at)
     activate(tmp_path, "live", "b")
     assert gc(tmp_path, journal, keep=1, dry_run=True).trimmed == 2
     assert journal.bounds() == (0, 10)
@@ -353,8 +353,9 @@ def test_the_journal_is_trimmed_to_the_oldest_that_is_kept(tmp_path: Path, journ
 
 
 def test_positions_of_another_journal_trim_nothing(tmp_path: Path, journal: Journal) -> None:
-    make(tmp_path, "a", position=11)
-    assert gc(tmp_path, journal, keep=1).trimmed == 0
+    make(tmp_path, "a", journal=journal.id, position=11)
+    make(tmp_path, "b", journal="0" * 32, position=5)
+    assert gc(tmp_path, journal, keep=2).trimmed == 0
     assert journal.bounds() == (0, 10)
 
 
@@ -364,7 +365,7 @@ def test_without_snapshots_nothing_is_trimmed(tmp_path: Path, journal: Journal) 
 
 
 def test_nobody_knows_what_an_unreadable_one_needs(tmp_path: Path, journal: Journal) -> None:
-    make(tmp_path, "a", "b", position=5)
+    make(tmp_path, "a", "b", journal=journal.id, position=5)
     edit_manifest(tmp_path / "snapshots" / "a", lambda manifest: manifest.update(schema_version=99))
     assert gc(tmp_path, journal, keep=1).trimmed == 0
     shutil.rmtree(tmp_path / "snapshots" / "a")

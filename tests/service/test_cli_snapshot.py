@@ -17,7 +17,7 @@ from models.bundle import Bundle
 from service.build import build as build_from_catalogue
 from service.cli import app
 from service.models import DEFAULT_BUNDLE, find_bundle
-from tests.index.builders import build
+from tests.index.builders import build, edit_manifest
 from tests.index.changes import sqlite, upsert
 from tests.models.bundles import copy_bundle, edit_json
 from tests.service.conftest import write_shop
@@ -186,6 +186,8 @@ def test_gc_keeps_what_is_needed_and_trims_the_journal(data: Path) -> None:
         good("activate", name)
     with Journal.open(sqlite(data)) as journal:  # as a running gateway has it
         journal.append([upsert(f"p{n}") for n in range(5)])
+        for name in "abc":
+            edit_manifest(data / "snapshots" / name, lambda manifest: manifest.update(journal=journal.id))
         text = good("gc", "--keep", "1", "--dry-run")
         assert "Kept: alien, c, b. Would remove: a." in text
         (data / "snapshots" / "alien").rename(data / "alien")

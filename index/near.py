@@ -1,0 +1,142 @@
+"""Pairs of rows that are near enough to be one style: for each row its nearest others that do not contradict it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.exact import FlatIndex
+from index.search import ShardedIndex, VectorIndex
+from index.variants import Variants
+from index.workers import shared_workers
+
+K: Final = 16
+"""Styles of so many listings are seen whole; greater ones hold together through those that are nearest to many."""
+_CROWD: Final = 16 * K
+"""Looked at where equal rows or other variants of the style leave fewer than `K`."""
+_EFFORT: Final = 48
+"""Enough to find what is so near: an index is tuned on queries that lie between the vectors."""
+_BLOCK: Final = 1_024
+_CHUNK: Final = 16_384
+_ROUNDING: Final = 1e-5
+"""What is summed in another order may differ by so much."""
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""A row each, and another that is near it."""
+
+
+def near_pairs(
+    index: VectorIndex,
+    vectors: NDArray[np.float16],
+    rows: NDArray[np.int64],
+    variants: Variants,
+    threshold: float,
+) -> Pairs:
+    """For each of some `rows` (ascending) the at most `K` nearest of them, at or above the threshold.
+
+    Ordered by row, then the nearest first. Exact where the index is; the same on any number of threads.
+    """
+    if isinstance(index, FlatIndex):
+        parts = _scanned(vectors, rows, variants, threshold)
+    else:
+        parts = _searched(index, vectors, rows, variants, threshold)
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    source, target = zip(nothing, *parts, strict=True)
+    return np.concatenate(source), np.concatenate(target)
+
+
+def similarities(vectors: NDArray[np.float16], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The scores of pairs of rows, float32 [pairs], each by itself: they depend on no other pair."""
+    scores = np.empty(len(one), np.float32)
+    for start in range(0, len(one), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        left, right = vectors[one[part]].astype(np.float32), vectors[other[part]].astype(np.float32)
+        scores[part] = np.einsum("ij,ij->i", left, right)
+    return scores.clip(-1.0, 1.0)
+
+
+def _scanned(
+    vectors: NDArray[np.float16], rows: NDArray[np.int64], variants: Variants, threshold: float
+) -> Iterator[Pairs]:
+    """All against all, block by block: 64 MB of scores at once."""
+    for first in range(0, len(rows), _BLOCK):
+        block = rows[first : first + _BLOCK]
+        own = vectors[block].astype(np.float32)
+        found: list[Pairs] = []
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            source, target = _best_of_each(own @ vectors[chunk].astype(np.float32).T, threshold - _ROUNDING)
+            found.append((block[source], chunk[target]))
+        source, target = (np.concatenate(ends) for ends in zip(*found, strict=True))
+        yield _nearest(vectors, source[source != target], target[source != target], variants, threshold)
+
+
+def _best_of_each(scores: NDArray[np.float32], floor: float) -> Pairs:
+    """Line and column of what is at or above the floor, of each line not many more than the best `_CROWD`."""
+    enough = scores >= floor
+    crowded = np.flatnonzero(np.count_nonzero(enough, axis=1) > _CROWD)
+    for line in crowded.tolist():
+        last = np.partition(scores[line], -_CROWD)[-_CROWD]
+        best = np.flatnonzero(scores[line] >= last - _ROUNDING)[: 2 * _CROWD]  # of a great many ties, some
+        enough[line] = False
+        enough[line, best] = True
+    return np.divmod(np.flatnonzero(enough.ravel()), scores.shape[1])
+
+
+def _searched(
+    index: VectorIndex,
+    vectors: NDArray[np.float16],
+    rows: NDArray[np.int64],
+    variants: Variants,
+    threshold: float,
+) -> Iterator[Pairs]:
+    """Every row is a query; queries run side by side."""
+    among = np.zeros(len(vectors), np.bool_)
+    among[rows] = True
+    if isinstance(index, ShardedIndex):
+        index = index.with_effort(min(index.tuned, _EFFORT))
+
+    def ask(row: int, k: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        found = index.search(vectors[row].astype(np.float32), k, allowed)
+        return found.rows[found.scores >= threshold]
+
+    def block(first: int) -> Pairs:
+        own = rows[first : first + _BLOCK]
+        found = [ask(row, K + 1, None) for row in own.tolist()]
+        source, target = _flattened(own, found)
+        crowded = np.isin(own, source[~among[target] | variants.contradict(source, target)])
+        for at in np.flatnonzero(crowded).tolist():
+            if len(found[at]) == K + 1:
+                found[at] = ask(own[at], _CROWD, None if among[found[at]].all() else among)
+        source, target = _flattened(own, found)
+        return _nearest(vectors, source[among[target]], target[among[target]], variants, threshold)
+
+    with ThreadPoolExecutor(shared_workers().threads, "near") as pool:
+        yield from pool.map(block, range(0, len(rows), _BLOCK))
+
+
+def _flattened(own: NDArray[np.int64], found: list[NDArray[np.int64]]) -> Pairs:
+    """Pairs of each row and what was found for it, less itself."""
+    source = np.repeat(own, [len(one) for one in found])
+    target = np.concatenate(found)
+    return source[source != target], target[source != target]
+
+
+def _nearest(
+    vectors: NDArray[np.float16],
+    source: NDArray[np.int64],
+    target: NDArray[np.int64],
+    variants: Variants,
+    threshold: float,
+) -> Pairs:
+    """The best `K` of each source, of those that meet the threshold and do not contradict it."""
+    fits = ~variants.contradict(source, target)
+    source, target = source[fits], target[fits]
+    score = similarities(vectors, source, target)
+    order = np.lexsort((target, -score, source))
+    source, target, score = source[order], target[order], score[order]
+    place = np.arange(len(order)) - np.searchsorted(source, source)
+    best = (place < K) & (score >= threshold)
+    return source[best], target[best]

@@ -1,0 +1,149 @@
+"""Listings of one style that stand more than once: for one supplier page by page, or all of them as a file."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
+from index import Filters, IndexedProduct, LiveView, Manifest, ProductTable
+from index.aliases import LIVE, read_aliases
+from index.live_styles import style_groups
+from index.snapshot import check_files, list_snapshots, read_manifest, snapshot_path
+
+MAX_LISTINGS: Final = 100
+"""Of a group in a page; a supplier may list one product ten thousand times."""
+_BATCH: Final = 16_384
+_COLUMNS: Final = ("style_group", "product_id", "supplier_id", "title", "price", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A product and its similarity to the one its group is named after."""
+
+    item: IndexedProduct
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Listings of one style and variant; `size` counts them all, `listings` are the best `MAX_LISTINGS`."""
+
+    style_group: str
+    size: int
+    listings: list[Listing]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatePage:
+    """A stretch of the groups; `total` counts them all."""
+
+    groups: list[DuplicateGroup]
+    total: int
+
+
+def supplier_duplicates(view: LiveView, supplier_id: str, start: int, limit: int) -> DuplicatePage:
+    """`limit` groups from the `start`-th on with at least two listings of a supplier, the largest first, then by id.
+
+    No groups for a supplier nobody knows. Raises Conflict where the snapshot has none.
+    """
+    groups = style_groups(view, view.select(Filters(suppliers=(supplier_id,))))
+    page = []
+    for group in range(start, min(start + limit, len(groups))):
+        members = groups.of(group)
+        listings = [Listing(view.get(row), score) for row, score in members[:MAX_LISTINGS]]
+        page.append(DuplicateGroup(view.id_of(int(groups.medoids[group])), len(members), listings))
+    return DuplicatePage(page, len(groups))
+
+
+def find_snapshot(data: Path, name: str | None) -> Path:
+    """The snapshot `name` of a data directory, or what `live` stands for, or the newest that is whole.
+
+    Raises NotFound when there is none, SnapshotInvalid for a damaged one, InvalidInput for one without style groups.
+    """
+    root = data / "snapshots"
+    live = read_aliases(data).get(LIVE)
+    name = name or (live.snapshot if live is not None else None)
+    if name is not None:
+        manifest = read_manifest(snapshot_path(root, name))
+        check_files(root / name, manifest)
+    else:
+        manifest = _newest(root)
+    if manifest.same_style is None:
+        raise InvalidInput(
+            f"Snapshot {manifest.name} has no style groups. Build it again, with a model whose bundle has a same_style "
+            "threshold for m-m."
+        )
+    return root / manifest.name
+
+
+def duplicate_table(snapshot: Path, *, supplier: str | None, filters: Filters) -> pa.Table:
+    """All groups with at least two of the listings asked for, a row per listing, in the order of their groups.
+
+    `group_size` counts a group's rows in this table, `score` is the similarity to the product `style_group`. Raises
+    NotFound for a supplier without products, SnapshotInvalid where the products cannot be read.
+    """
+    file = snapshot / "products.parquet"
+    try:
+        products = ProductTable.read(file)
+        listings = pq.read_table(file, columns=list(_COLUMNS))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SnapshotInvalid(f"snapshot {snapshot.name}: products.parquet cannot be read: {error}") from None
+    selected = products.mask(filters)
+    if supplier is not None:
+        own = products.mask(Filters(suppliers=(supplier,)))
+        if not own.any():
+            raise NotFound(f"Snapshot {snapshot.name} has no products of supplier {supplier[:128]!r}.")
+        selected &= own
+    groups = products.styles.groups(selected)
+    found = listings.take(pa.array(groups.rows))
+    sizes = np.diff(groups.starts)
+    scores = pc.round(pa.array(groups.scores.astype(np.float64)), 4)
+    return found.append_column("score", scores).append_column("group_size", pa.array(np.repeat(sizes, sizes)))
+
+
+def _newest(root: Path) -> Manifest:
+    manifests, refused = list_snapshots(root)
+    for manifest in manifests:
+        try:
+            check_files(root / manifest.name, manifest)
+        except SnapshotInvalid as error:
+            refused.append(error)
+        else:
+            return manifest
+    reasons = "; ".join(map(str, refused)) or "`samestyle build` makes one"
+    raise NotFound(f"There is no snapshot in {root}: {reasons}.")
+
+
+def _csv(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    plain = table.cast(pa.schema([(field.name, _plain_type(field.type)) for field in table.schema]))
+    pyarrow.csv.write_csv(plain, out)
+    return out.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    return out.getvalue()
+
+
+def _json(table: pa.Table) -> bytes:
+    parts = [orjson.dumps(batch.to_pylist())[1:-1] for batch in table.to_batches(_BATCH) if len(batch)]
+    return b"[" + b",".join(parts) + b"]\n"
+
+
+def _plain_type(kind: Any) -> Any:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+KINDS: Final[Mapping[str, Callable[[pa.Table], bytes]]] = {".csv": _csv, ".parquet": _parquet, ".json": _json}
+"""How a table is written, by the ending of a file's name."""

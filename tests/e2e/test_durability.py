@@ -1,0 +1,288 @@
+"""Kills, full disks and neighbours: what was acknowledged stays, and what serves is whole."""
+
+import base64
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from index.aliases import read_aliases
+from tests.e2e.conftest import SAMESTYLE, Gateway
+from tests.e2e.crashes import (
+    PHOTO,
+    Appearance,
+    SmallDisk,
+    build_shop,
+    check_acknowledged,
+    check_snapshots,
+    require_small_disks,
+    write_catalogue,
+    write_until_killed,
+)
+from tests.servers.process import free_port
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def data(shop: Path, tmp_path: Path) -> Path:
+    """A data directory of the test's own, in which `two` is newer than `one`."""
+    return Path(shutil.copytree(shop, tmp_path / "data"))
+
+
+def get(gateway: Gateway, path: str) -> Any:
+    answer = httpx.get(f"{gateway.url}{path}", timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def put(gateway: Gateway, product_id: str, **fields: Any) -> httpx.Response:
+    return httpx.put(f"{gateway.url}/v1/products/{product_id}", json=fields, timeout=30)
+
+
+def point(gateway: Gateway, snapshot: str) -> httpx.Response:
+    return httpx.put(f"{gateway.url}/admin/v1/aliases/live", json={"snapshot": snapshot}, timeout=60)
+
+
+def found(gateway: Gateway, text: str) -> list[str]:
+    answer = httpx.post(f"{gateway.url}/v1/search", json={"text": text, "k": 5}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return [hit["product_id"] for hit in answer.json()["hits"]]
+
+
+def eventually(condition: Callable[[], bool], within_s: float) -> None:
+    until = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.01)
+
+
+# Kills amid writes.
+
+
+def kill_amid_writes(data: Path, rounds: int, seed: int) -> None:
+    chance = random.Random(seed)
+    clients, writes = [], 0
+    with Gateway(data) as gateway:
+        before = get(gateway, "/v1/products")["total"]
+        for number in range(rounds):
+            clients += write_until_killed(gateway, chance.uniform(0.3, 1.5), seed=10 * seed + number)
+            gateway.start()
+            there = check_acknowledged(gateway, clients)
+            assert get(gateway, "/v1/products")["total"] == before + there
+            assert get(gateway, "/readyz")["status"] == "ready"
+            writes = sum(client.writes for client in clients)
+        assert writes > 20 * rounds
+
+
+def test_kill_9_amid_writes_loses_nothing_acknowledged(data: Path) -> None:
+    kill_amid_writes(data, rounds=3, seed=1)
+
+
+@pytest.mark.heavy
+def test_kill_9_amid_writes_20_times(data: Path) -> None:
+    kill_amid_writes(data, rounds=20, seed=2)
+
+
+# Kills amid builds and swaps.
+
+
+def build_command(data: Path, catalogue: Path, name: str) -> list[str]:
+    """An index that takes its time to be tuned."""
+    slow = ["--index-type", "hnsw", "--index-parameter", "ef_construction=2000"]
+    return [SAMESTYLE, "build", str(catalogue), "--data", str(data), "--name", name, *slow]
+
+
+def test_kill_9_amid_builds(data: Path, tmp_path: Path) -> None:
+    """As photos come in, as the snapshot is begun, as it is nearly done; then it is built as if nothing had been."""
+    shutil.rmtree(data / "photos")
+    catalogue = write_catalogue(tmp_path / "next.jsonl", 50)
+    for moment in ("photos/*/*", "snapshots/.next.*", "snapshots/.next.*/canary.npz"):
+        appearance = Appearance(data, moment)
+        with subprocess.Popen(
+            build_command(data, catalogue, "next"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            assert appearance.wait(lambda: process.poll() is None)  # called at once
+            process.kill()
+        assert check_snapshots(data) == ["one", "two"]
+    subprocess.run(build_command(data, catalogue, "next"), check=True, capture_output=True, timeout=120)
+    assert check_snapshots(data) == ["next", "one", "two"]
+    assert [path.name for path in (data / "snapshots").glob(".*")] == []
+
+
+def kill_amid_a_swap(gateway: Gateway, data: Path, wait: Callable[[Callable[[], bool]], object]) -> None:
+    """Ask for a swap, kill the gateway when `wait` returns, start it again: old or new, and whole."""
+    before = get(gateway, "/readyz")["snapshot"]
+    to = "one" if before == "two" else "two"
+
+    def ask() -> None:
+        with contextlib.suppress(httpx.TransportError):
+            point(gateway, to)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait(asking.is_alive)
+    gateway.kill()
+    asking.join()
+    table = read_aliases(data).get("live")
+    assert check_snapshots(data) == ["one", "two"]
+    gateway.start()
+    ready = get(gateway, "/readyz")
+    assert (ready["status"], ready["snapshot"]) == ("ready", before if table is None else table.snapshot)
+    assert ready["snapshot"] in {before, to}
+    assert get(gateway, "/v1/products/kept")["title"] == "a mug that is kept"
+    assert found(gateway, "a mug that is kept")[0] == "kept"
+
+
+def test_kill_9_amid_a_swap_and_as_the_aliases_are_written(data: Path) -> None:
+    with Gateway(data, INDEX__VERIFY_BYTES_PER_S="400000") as gateway:
+        assert put(gateway, "kept", title="a mug that is kept").status_code == 200
+        kill_amid_a_swap(gateway, data, lambda _: time.sleep(0.1))
+        assert get(gateway, "/readyz")["snapshot"] == "two"  # it was verifying
+        kill_amid_a_swap(gateway, data, Appearance(data, "*aliases.json*").wait)
+        assert point(gateway, "one").status_code == 200
+        assert get(gateway, "/readyz")["snapshot"] == "one"
+
+
+@pytest.mark.heavy
+def test_kill_9_at_any_moment_of_a_swap(data: Path) -> None:
+    chance = random.Random(3)
+    with Gateway(data, INDEX__VERIFY_BYTES_PER_S="4000000") as gateway:
+        assert put(gateway, "kept", title="a mug that is kept").status_code == 200
+        for number in range(16):
+            shutil.rmtree(data / "verified", ignore_errors=True)
+            moment = chance.uniform(0, 0.4)
+            aliases = Appearance(data, ".aliases.json.*")
+            kill_amid_a_swap(gateway, data, aliases.wait if number % 2 else lambda _, m=moment: time.sleep(m))  # type: ignore[misc]
+
+
+# A full disk.
+
+
+@pytest.fixture(scope="module")
+def small_disk(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    require_small_disks()
+    with SmallDisk(shop, tmp_path_factory.mktemp("disk"), megabytes=12) as gateway:
+        yield gateway
+
+
+def write_until_refused(gateway: Gateway) -> dict[str, str]:
+    """Ids and titles of what was acknowledged although the disk is full: the log had room of its own left."""
+    acknowledged: dict[str, str] = {}
+    for number in range(300):
+        name = f"q{number}"
+        answer = put(gateway, name, title=f"lamp {name}", description="y" * 5_000)
+        if answer.status_code == 503:
+            assert answer.json()["type"] == "samestyle:not-ready"
+            assert "space on its disk" in answer.json()["detail"]
+            return acknowledged
+        assert answer.status_code == 200, answer.text
+        acknowledged[name] = f"lamp {name}"
+    pytest.fail("the disk never was full")
+
+
+def test_a_full_disk_stops_writes_and_swaps_and_nothing_else(small_disk: SmallDisk, tmp_path: Path) -> None:
+    gateway = small_disk
+    catalogue = write_catalogue(tmp_path / "next.jsonl", 20)
+    command = [SAMESTYLE, "build", str(catalogue), "--data", str(gateway.mount), "--name", "next"]
+    acknowledged = {f"p{number}": f"mug {number}" for number in range(5)}
+    for name, title in acknowledged.items():
+        assert put(gateway, name, title=title).status_code == 200
+
+    filler = gateway.fill()
+    acknowledged |= write_until_refused(gateway)
+    assert httpx.delete(f"{gateway.url}/v1/products/p0", timeout=30).status_code == 503
+    refused = point(gateway, "one")
+    assert (refused.status_code, refused.json()["type"]) == (503, "samestyle:swap-failed")
+    assert "No space left" in refused.json()["detail"]
+    built = gateway.run(*command)
+    assert built.returncode == 1
+    assert "No space left" in built.stderr
+    assert "Traceback" not in built.stderr
+    assert check_snapshots(gateway.data) == ["one", "two"]
+    assert get(gateway, "/readyz")["snapshot"] == "two"
+    assert found(gateway, "mug 3")
+    assert {name: get(gateway, f"/v1/products/{name}")["title"] for name in acknowledged} == acknowledged
+
+    filler.unlink()
+    assert put(gateway, "late", title="a late mug").status_code == 200
+    assert httpx.delete(f"{gateway.url}/v1/products/p0", timeout=30).status_code == 204
+    del acknowledged["p0"]
+    assert point(gateway, "one").status_code == 200
+    assert get(gateway, "/readyz")["snapshot"] == "one"
+    assert get(gateway, "/readyz")["status"] == "ready"
+    assert found(gateway, "a late mug")[0] == "late"
+    assert {name: get(gateway, f"/v1/products/{name}")["title"] for name in acknowledged} == acknowledged
+    assert httpx.get(f"{gateway.url}/v1/products/p0", timeout=30).status_code == 404
+    built = gateway.run(*command)
+    assert built.returncode == 0, built.stderr
+    assert check_snapshots(gateway.data) == ["next", "one", "two"]
+
+
+def test_a_photo_that_has_no_room_is_refused_and_found_when_there_is(small_disk: SmallDisk) -> None:
+    photo = base64.b64encode(PHOTO + b"of its own").decode()
+    line = json.dumps({"product_id": "many", "title": "a seen mug", "image": photo}) + "\n"
+
+    def bulk() -> Any:
+        headers = {"content-type": "application/x-ndjson"}
+        answer = httpx.post(f"{small_disk.url}/v1/products/bulk", content=line, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return json.loads(answer.text.splitlines()[0])
+
+    filler = small_disk.fill()
+    try:
+        assert put(small_disk, "seen", title="a seen mug", image=photo).status_code == 503
+        assert bulk()["status"] == 503
+        assert httpx.get(f"{small_disk.url}/v1/products/seen", timeout=30).status_code == 404
+    finally:
+        filler.unlink()
+    assert put(small_disk, "seen", title="a seen mug", image=photo).status_code == 200
+    assert bulk()["position"] > 0
+    assert (
+        httpx.get(f"{small_disk.url}{get(small_disk, '/v1/products/seen')['image_url']}", timeout=30).status_code == 200
+    )
+
+
+# Neighbours.
+
+
+def test_a_second_gateway_on_one_sqlite_journal_is_refused_and_told_who_has_it(
+    gateway: Gateway, demo_data: Path
+) -> None:
+    second = [SAMESTYLE, "serve", "--data", str(demo_data), "--port", str(free_port())]
+    wide = os.environ | {"COLUMNS": "1000"}
+    answer = subprocess.run(second, capture_output=True, text=True, timeout=60, check=False, env=wide)
+    assert answer.returncode == 1
+    assert f"journal.sqlite3 is in use by process {gateway.pid}" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert found(gateway, "mug")
+
+
+def test_gateways_share_a_journal_and_follow_one_another(data: Path, postgres: str) -> None:
+    settings = {"JOURNAL": postgres, "INDEX__WATCH_S": "0.2"}
+    with Gateway(data, **settings) as first, Gateway(data, **settings) as second:
+        for writer, reader, name in ((first, second, "garden gnome"), (second, first, "rubber duck")):
+            product_id = name.replace(" ", "-")
+            assert put(writer, product_id, title=name).status_code == 200
+            eventually(lambda: found(reader, name)[0] == product_id, within_s=1)  # noqa: B023  # called at once
+            assert httpx.delete(f"{writer.url}/v1/products/{product_id}", timeout=30).status_code == 204
+            eventually(lambda: product_id not in found(reader, name), within_s=1)  # noqa: B023
+        assert put(first, "kept", title="a mug that is kept").status_code == 200
+        assert point(first, "one").status_code == 200
+        eventually(lambda: bool(get(second, "/readyz")["snapshot"] == "one"), within_s=10)
+        for gateway in (first, second):
+            assert found(gateway, "a mug that is kept")[0] == "kept"
+            assert get(gateway, "/readyz")["status"] == "ready"

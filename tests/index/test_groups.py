@@ -1,0 +1,266 @@
+"""Style groups: what every group keeps to, and that they are made in bounded time whatever the catalogue."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from catalogue import Product
+from index import groups as module
+from index.exact import FlatIndex, Neighbours
+from index.groups import Groups, group, join
+from index.plan import Choice, make_plan
+from index.products import SCHEMA
+from index.search import VectorIndex, set_faiss_threads
+from index.shards import open_index, write_shards
+from index.variants import Variants
+from tests.index.builders import item, unit, unit_rows
+
+THRESHOLD = 0.9
+ATTRIBUTES = SCHEMA.field("attributes").type
+Vectors = NDArray[np.float16]
+
+
+def attributes(said: Sequence[dict[str, str]]) -> Any:
+    return pa.array([sorted((name.casefold(), value) for name, value in one.items()) for one in said], ATTRIBUTES)
+
+
+def grouped(
+    vectors: NDArray[Any], said: Sequence[dict[str, str]] | None = None, index: VectorIndex | None = None
+) -> Groups:
+    stored = vectors.astype(np.float16)
+    column = attributes(said if said is not None else [{}] * len(stored))
+    return group(index or FlatIndex(stored), stored, column, THRESHOLD)
+
+
+def partition(medoid: NDArray[np.int64]) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(medoid == one).tolist()) for one in np.unique(medoid).tolist()}
+
+
+def graph(vectors: NDArray[Any], folder: Path, shards: int = 1) -> VectorIndex:
+    """An approximate index that finds nearly everything."""
+    stored = vectors.astype(np.float16)
+    files = [folder / f"{shard}.faiss" for shard in range(shards)]
+    plan = make_plan(len(stored), stored.shape[1], shards, Choice(0.99, "hnsw"))
+    sizes = [len(part) for part in np.array_split(stored, shards)]
+    write_shards(files, "hnsw", plan.parameters, stored, sizes)
+    return open_index(files, "hnsw", plan.parameters, 64, stored)
+
+
+def styles(count: int, listings: int, spread: float, dim: int = 32) -> NDArray[np.float32]:
+    """So many listings each of so many styles that have nothing to do with each other, style by style."""
+    noise = np.random.default_rng(1).normal(size=(count * listings, dim)) * spread / np.sqrt(dim)
+    return unit(np.repeat(unit_rows(count, dim), listings, axis=0) + noise)
+
+
+some_vectors = st.builds(
+    lambda seed, spread, rows: unit(
+        unit_rows(4, 8, seed)[np.random.default_rng(seed).integers(0, 4, rows)]
+        + np.random.default_rng(seed + 1).normal(size=(rows, 8)) * spread
+    ),
+    st.integers(0, 10_000),
+    st.sampled_from([0.0, 0.05, 0.15, 0.3]),
+    st.integers(1, 15),
+)
+some_said = st.lists(
+    st.sampled_from([{}, {"colour": "red"}, {"colour": "blue"}, {"size": "M"}, {"colour": "red", "size": "L"}]),
+    min_size=15,
+    max_size=15,
+)
+
+
+@given(some_vectors, some_said)
+def test_every_member_meets_the_threshold_with_the_medoid_and_does_not_contradict_it(
+    vectors: NDArray[np.float32], said: list[dict[str, str]]
+) -> None:
+    said = said[: len(vectors)]
+    found = grouped(vectors, said)
+    rows = np.arange(len(vectors))
+    stored = vectors.astype(np.float16).astype(np.float32)
+    assert (found.medoid[found.medoid] == found.medoid).all()
+    assert (found.score[found.medoid == rows] == 1).all()
+    others = found.medoid != rows
+    np.testing.assert_allclose(found.score, np.einsum("ij,ij->i", stored, stored[found.medoid]), atol=1e-3)
+    assert (found.score[others] >= THRESHOLD).all()
+    assert not Variants(attributes(said)).contradict(rows, found.medoid).any()
+
+
+@given(some_vectors, some_said, st.integers(0, 10_000))
+def test_groups_do_not_depend_on_products_that_are_like_none_of_them(
+    vectors: NDArray[np.float32], said: list[dict[str, str]], seed: int
+) -> None:
+    own = len(vectors)
+    said = said[:own]
+    kept = np.sort(np.random.default_rng(seed).choice(2 * own, own, replace=False))
+    among = np.zeros((2 * own, 16))
+    among[:, 8:] = unit_rows(2 * own, 8, seed)
+    among[kept] = np.pad(vectors, ((0, 0), (0, 8)))
+    all_said: list[dict[str, str]] = [{}] * len(among)
+    for row, one in zip(kept.tolist(), said, strict=True):
+        all_said[row] = one
+    alone, between = grouped(vectors, said), grouped(among, all_said)
+    assert np.array_equal(kept[alone.medoid], between.medoid[kept])
+    assert np.array_equal(alone.score, between.score[kept])
+
+
+@given(some_vectors)
+def test_what_is_all_alike_is_one_group_and_what_is_not_like_anything_stands_alone(
+    vectors: NDArray[np.float32],
+) -> None:
+    stored = vectors.astype(np.float16).astype(np.float32)
+    scores = stored @ stored.T
+    found = grouped(vectors)
+    if (scores >= THRESHOLD + 1e-3).all():
+        assert len(np.unique(found.medoid)) == 1
+    np.fill_diagonal(scores, -1)
+    lonely = np.flatnonzero((scores < THRESHOLD - 1e-3).all(axis=1))
+    assert (np.bincount(found.medoid, minlength=len(stored))[found.medoid[lonely]] == 1).all()
+
+
+def test_the_medoid_is_the_one_most_like_all_others() -> None:
+    angles = np.radians([0, 5, 10, 15, 24])
+    found = grouped(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    assert found.medoid.tolist() == [2] * 5
+    np.testing.assert_allclose(found.score, np.cos(angles - angles[2]), atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_next_to_nothing(count: int) -> None:
+    found = grouped(unit_rows(count))
+    assert found.medoid.tolist() == list(range(count))
+    assert found.score.tolist() == [1.0] * count
+
+
+# Variants.
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_a_group_is_one_variant_however_many_there_are(tmp_path: Path, approximate: bool) -> None:
+    """The nearest of a listing are nearly all of other sizes, and more of them than it looks at."""
+    vectors = styles(3, 200, 0.1)
+    size = np.arange(len(vectors)) % 200 // 10
+    index = graph(vectors, tmp_path) if approximate else None
+    found = grouped(vectors, [{"size": f"M{number}"} for number in size], index)
+    expected = {frozenset(range(first, first + 10)) for first in range(0, len(vectors), 10)}
+    assert len(expected & partition(found.medoid)) >= 0.9 * len(expected)
+    assert (size[found.medoid] == size).all()
+
+
+def test_equal_vectors_of_several_variants() -> None:
+    said = [{"thread": "M6"}, {"thread": "M8"}, {"Thread": "m 6"}, {}, {"thread": "M8"}]
+    found = grouped(np.repeat(unit_rows(1), 5, axis=0), said)
+    one, other = found.medoid[0], found.medoid[1]
+    assert one != other
+    assert found.medoid.tolist() in ([one, other, one, one, other], [one, other, one, other, other])
+    np.testing.assert_allclose(found.score, 1, atol=1e-3)
+
+
+# Shapes that take long or go wrong where they are not thought of.
+
+
+def chain(length: int) -> NDArray[np.float32]:
+    """Each at 0.93 from the next; the one after that at 0.86, too far."""
+    random = np.random.default_rng(3)
+    links = [unit_rows(1, 64)[0]]
+    for step in unit(random.normal(size=(length - 1, 64))):
+        across = step - (step @ links[-1]) * links[-1]
+        links.append(0.93 * links[-1] + np.sqrt(1 - 0.93**2) * across / np.linalg.norm(across))
+    return np.stack(links).astype(np.float32)
+
+
+@pytest.mark.parametrize("rounds", [module.ROUNDS, 2])
+def test_a_chain_is_cut_where_its_ends_are_too_far(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
+    monkeypatch.setattr(module, "ROUNDS", rounds)
+    found = grouped(chain(6_000))
+    sizes = np.bincount(found.medoid)
+    assert sizes.max() <= 5
+    assert (sizes[found.medoid] == 1).mean() < 0.25
+    assert (found.score >= THRESHOLD).all()
+
+
+def test_a_hundred_thousand_equal_vectors_are_one_group() -> None:
+    others = unit_rows(50, 8, seed=1)
+    equal = np.repeat(unit_rows(1, 8), 100_000, axis=0)
+    found = grouped(np.concatenate([others, equal]), [{}] * 100_050)
+    sizes = np.bincount(found.medoid)
+    assert sizes.max() >= 100_000
+    assert (found.score[50:] >= THRESHOLD).all()
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_a_hairball_is_one_group(tmp_path: Path, approximate: bool) -> None:
+    """In many dimensions hardly any of them is among the nearest of another."""
+    vectors = np.concatenate([styles(1, 2_000, 0.1, dim=128), styles(200, 2, 0.1, dim=128)])
+    found = grouped(vectors, index=graph(vectors, tmp_path) if approximate else None)
+    assert np.bincount(found.medoid).max() >= 1_950
+
+
+def test_copies_do_not_crowd_out_who_is_near_them(tmp_path: Path) -> None:
+    style = styles(1, 40, 0.1)
+    vectors = np.concatenate([np.repeat(style[:1], 500, axis=0), style[1:], unit_rows(3_000, 32, seed=5)])
+    for index in (None, graph(vectors, tmp_path)):
+        found = grouped(vectors, index=index)
+        assert (found.medoid[:539] == found.medoid[0]).all()
+        assert np.bincount(found.medoid).max() == 539
+
+
+# Approximate indexes.
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_an_approximate_index_gives_nearly_the_same_groups_on_any_number_of_threads(
+    tmp_path: Path, shards: int
+) -> None:
+    vectors = np.concatenate([styles(200, 5, 0.25), unit_rows(500, 32, seed=9)])
+    vectors = vectors[np.random.default_rng(0).permutation(len(vectors))]
+    exact = partition(grouped(vectors).medoid)
+    index = graph(vectors, tmp_path, shards)
+    found = []
+    for threads in (1, 3):
+        set_faiss_threads(threads)
+        found.append(grouped(vectors, index=index))
+    assert np.array_equal(found[0].medoid, found[1].medoid)
+    assert len(exact & partition(found[0].medoid)) >= 0.98 * len(exact)
+
+
+# Products that come later.
+
+
+class Shop:
+    """Three products at angles from the first: g is near, of another colour; h is farther; i is a stranger."""
+
+    products = (
+        item("g", attributes={"colour": "red"}).product,
+        item("h", attributes={"colour": "blue"}).product,
+        item("i").product,
+    )
+    scores = (0.97, 0.92, 0.5)
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def search(self, vector: NDArray[np.float32], k: int) -> Neighbours:
+        self.asked.append(k)
+        return Neighbours(np.arange(3), np.array(self.scores, np.float32))
+
+    def join(self, product: Product, threshold: float = THRESHOLD) -> int | None:
+        return join(self.search, self.products.__getitem__, unit_rows(1)[0], product, threshold)
+
+
+def test_a_product_joins_the_nearest_it_does_not_contradict() -> None:
+    shop = Shop()
+    assert shop.join(item("new").product) == 0
+    assert shop.join(item("new", attributes={"colour": "blue"}).product) == 1
+    assert shop.join(item("new", attributes={"colour": "green"}).product) is None
+    assert shop.join(item("new").product, 0.98) is None
+    assert len(shop.asked) == 4
+
+
+def test_a_product_does_not_join_itself() -> None:
+    assert Shop().join(item("g").product) == 1

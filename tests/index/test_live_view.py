@@ -1,0 +1,197 @@
+"""Views of the live catalogue: much of it hidden, filters over what is left, arrays that were moved away."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalogue.errors import InvalidInput, NotFound
+from index import Change, Entry, Filters, LiveIndex, delta, live
+from index.cut import cut
+from index.plan import Choice
+from tests.index.builders import FINGERPRINT, build, item, items, reopen, unit_rows
+from tests.index.changes import stored, upsert
+from tests.index.test_live import FIELDS, QUERIES, TINY, WIDE
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf-flat"])
+@pytest.mark.parametrize("spared", [1, 2, 3, 299])
+def test_many_hidden_rows_and_as_many_neighbours_as_there_are(tmp_path: Path, kind: str, spared: int) -> None:
+    """All but every so-many-th product of a snapshot stay, and two new ones come."""
+    choice = TINY["flat"] if kind == "flat" else WIDE[kind]
+    index = LiveIndex(reopen(build(tmp_path, count=300, choice=choice)))
+    gone = [f"p{n}" for n in range(300) if n % spared == 0]
+    view = index.apply(in_order([Change.delete(name) for name in gone] + [upsert("a", 90), upsert("b", 91)]))
+    vectors = {f"p{n}": row for n, row in enumerate(unit_rows(300)) if f"p{n}" not in gone}
+    vectors |= {"a": unit_rows(1, seed=90)[0], "b": unit_rows(1, seed=91)[0]}
+    assert len(view) == len(vectors) == 302 - len(gone)
+    for query in QUERIES:
+        best = sorted(((float(stored(row) @ query), name) for name, row in vectors.items()), reverse=True)
+        for k in sorted({1, len(best) - 1, len(best), len(best) + 1, 300, 1_000} - {0}):
+            found = view.search("fusion", query, k, view.select(Filters()))
+            np.testing.assert_allclose(found.scores, [min(score, 1) for score, _ in best[:k]], atol=1e-6)
+            assert [view.id_of(row) for row in found.rows.tolist()] == [name for _, name in best[:k]]
+
+
+def test_filters_over_hidden_rows_and_more_asked_for_than_is_left(tmp_path: Path) -> None:
+    """Of the suppliers s0, s1, s2 the products of s1 go, but for one; a new one and one of s2 join them."""
+    index = LiveIndex(reopen(build(tmp_path, count=60)))
+    changed = [Change.delete(f"p{n}") for n in range(1, 58, 3)]
+    changed += [
+        Change.upsert(item(name, supplier_id="s1", price=price), {FINGERPRINT: {"fusion": unit_rows(1, seed=seed)[0]}})
+        for name, price, seed in (("new", 5.0, 1), ("p2", None, 2))
+    ]
+    view = index.apply(in_order(changed))
+    among = view.select(Filters(suppliers=("s1",)))
+    for k in (1, 2, 3, 4, 1_000):
+        found = view.search("fusion", QUERIES[0], k, among)
+        names = [view.id_of(row) for row in found.rows.tolist()]
+        assert len(names) == min(k, 3)
+        assert set(names) <= {"p58", "new", "p2"}
+    page, total, facets = view.page(among, "-price", 0, 10, ["supplier"])
+    assert [entry.product.product_id for entry in page] == ["p58", "new", "p2"]
+    assert (total, facets) == (3, {"supplier": [("s1", 3)]})
+    nobody = view.select(Filters(ids=("p1", "p4")))
+    assert view.search("fusion", QUERIES[0], 10, nobody).rows.tolist() == []
+    assert view.page(nobody, "title", 0, 10, ["supplier"]) == ([], 0, {"supplier": []})
+
+
+def test_nothing_is_left(tmp_path: Path) -> None:
+    index = LiveIndex(reopen(build(tmp_path, count=5)))
+    view = index.apply(in_order([Change.delete(f"p{n}") for n in range(5)]))
+    everything = view.select(Filters())
+    assert len(view) == 0
+    assert view.search("fusion", QUERIES[0], 10, everything).rows.tolist() == []
+    assert view.page(everything, "price", 0, 10, ["price"]) == ([], 0, {"price": []})
+    emptied = LiveIndex(reopen(cut(view, tmp_path, "emptied", choice=Choice()))).view
+    assert (len(emptied), emptied.position) == (0, 5)
+
+
+@pytest.mark.parametrize(("rows", "at_most"), [(10, 3), (300, 6), (10_000, 20)])
+def test_a_new_snapshot_is_due_after_so_many_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, at_most: int
+) -> None:
+    """2 % of the rows, but not for a few, and not for more than so many."""
+    monkeypatch.setattr(live, "_DUE_LEAST", 3)
+    monkeypatch.setattr(live, "DUE_ROWS", 20)
+    index = LiveIndex(reopen(build(tmp_path, count=rows)))
+    view = index.apply(in_order([Change.delete(f"p{n}") for n in range(at_most)]))
+    assert (view.changes, view.is_due) == (at_most, False)
+    view = index.apply(in_order([upsert(f"p{n}") for n in range(at_most)], start=at_most + 1))
+    assert (view.changes, view.is_due) == (at_most, False)  # as many rows changed as before
+    view = index.apply(in_order([upsert("new")], start=2 * at_most + 1))
+    assert (view.changes, view.is_due) == (at_most + 1, True)
+
+
+def test_a_view_outlives_the_arrays_it_was_taken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "_FEWEST_ROWS", 4)
+    index = LiveIndex(reopen(build(tmp_path, count=5)))
+    view = index.apply(in_order([upsert("new", 1, title="before"), Change.delete("p0"), upsert("p1", 2)]))
+
+    def look() -> tuple[object, ...]:
+        among = view.select(Filters(not_ids=("p4",)))
+        found = view.search("fusion", QUERIES[0], 10, among)
+        page, total, _ = view.page(among, "title", 0, 10, [])
+        rows = [view.row_of(name) for name in ("new", "p1", "p2")]
+        return found.rows.tolist(), found.scores.tolist(), page, total, rows, [view.get(row) for row in rows], len(view)
+
+    before = look()
+    for position in range(4, 200):
+        name = ("new", "p0", "p1", "p2", f"q{position}")[position % 5]
+        change = Change.delete(name) if position % 3 == 0 else upsert(name, position, title=f"at {position}")
+        now = index.apply(in_order([change], start=position))
+    assert now.delta.generation > view.delta.generation + 3
+    for attribute in ("_visible",):
+        view.__dict__.pop(attribute, None)  # computed anew
+    assert look() == before
+    with pytest.raises(NotFound, match="p0"):
+        view.row_of("p0")
+
+
+def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch gives a and b one price and one vector, and moves p1 out or in with them."""
+    monkeypatch.setattr(delta, "_FEWEST_ROWS", 32)
+    index = LiveIndex(reopen(build(tmp_path, count=20)))
+
+    def batch(number: int) -> list[Change]:
+        vectors = {FINGERPRINT: {"fusion": unit_rows(1, seed=number)[0]}}
+        both = [Change.upsert(item(name, price=number, supplier_id="both"), vectors) for name in ("a", "b")]
+        return [*both, Change.upsert(item("p1"), vectors) if number % 2 else Change.delete("p1")]
+
+    index.apply(in_order(batch(0)))
+    done = threading.Event()
+
+    def read() -> int:
+        looks = 0
+        while not done.is_set():
+            view = index.view
+            page, total, _ = view.page(view.select(Filters(suppliers=("both",))), "product_id", 0, 10, [])
+            number = view.position // 3 - 1
+            assert [(entry.product.product_id, entry.product.price) for entry in page] == [("a", number), ("b", number)]
+            assert (total, len(view)) == (2, 21 + number % 2)
+            found = view.search("fusion", unit_rows(1, seed=number)[0], 2 + number % 2, view.select(Filters()))
+            assert found.scores.min() > 0.999
+            looks += 1
+        return looks
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for number in range(1, 200):
+            index.apply(in_order(batch(number), start=3 * number + 1))
+        done.set()
+        assert all(reader.result() > 0 for reader in readers)
+
+
+# Vectors that are missing, or not quite of length 1.
+
+
+def test_a_product_without_a_photo_outlives_a_cut(tmp_path: Path) -> None:
+    """It has no vector of its photo: it is not found by that target, before and after."""
+    index = LiveIndex(reopen(build(tmp_path, count=5, fields=FIELDS)))
+    view = index.apply(in_order([upsert("words", 1), upsert("both", 2, fields=FIELDS)]))
+    for name in ("first", "second"):  # the second is cut from a snapshot that lacks it already
+        for field, expected in (("fusion", {"words", "both"}), ("image", {"both"})):
+            found = view.search(field, QUERIES[0], 10, view.select(Filters()))
+            assert {view.id_of(row) for row in found.rows.tolist()} == expected | {f"p{n}" for n in range(5)}
+        view = LiveIndex(reopen(cut(view, tmp_path, name, choice=Choice()))).view
+    with pytest.raises(InvalidInput, match="text"):
+        view.search("text", QUERIES[0], 1, view.select(Filters()))
+
+
+@pytest.mark.parametrize("copies", [1, 2, 3])
+def test_a_vector_longer_than_one_can_be_opened_again(tmp_path: Path, copies: int) -> None:
+    """float16 rounds lengths, too; a snapshot of it must not refuse itself."""
+    rows = unit_rows(2_000).astype(np.float16).astype(np.float32)
+    longest = rows[np.linalg.norm(rows, axis=1).argmax()]
+    path = build(tmp_path, products=items(copies), vectors={"fusion": np.tile(longest, (copies, 1))})
+    assert reopen(path).index("fusion").search(longest, 1).scores.tolist() == [1.0]
+
+
+def in_order(changed: list[Change], start: int = 1) -> list[Entry]:
+    """The changes as a journal would give them back."""
+    return [
+        Entry(
+            position,
+            "delete" if change.item is None else "upsert",
+            change.product_id,
+            None if change.item is None else change.item.product.model_dump_json(exclude_defaults=True).encode(),
+            None,
+            None,
+            datetime.now(UTC),
+            {
+                model: {field: vector.astype(np.float16) for field, vector in by_field.items()}
+                for model, by_field in change.vectors.items()
+            },
+        )
+        for position, change in enumerate(changed, start)
+    ]
+
+
+def test_a_snapshot_cut_with_another_journal_takes_all_of_this_one(tmp_path: Path) -> None:
+    path = build(tmp_path, count=5, journal="a" * 32, journal_position=7)
+    assert LiveIndex(reopen(path), "a" * 32).view.position == 7
+    for other in ("b" * 32, None):
+        assert LiveIndex(reopen(path), other).view.position == 0

@@ -1,0 +1,131 @@
+"""Whether there is room for one more snapshot: the limits that count, and what a snapshot really takes."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalogue.errors import NotEnoughMemory
+from index import IndexedProduct
+from index.plan import Choice
+from index.snapshot import FieldName, read_manifest
+from service import memory
+from service.memory import available_bytes, check_memory, resident_bytes, snapshot_bytes
+from tests.index.builders import build, item, unit_rows
+
+ROOT = Path(__file__).parents[2]
+MB = 1_000_000
+ROWS = 20_000
+OPENING = """
+import sys
+from pathlib import Path
+from index import Snapshot
+from service.memory import resident_bytes
+
+small, large = map(Path, sys.argv[1:])
+Snapshot.open(small, fingerprint="f" * 64)  # so that libraries and threads are not counted
+before = resident_bytes()
+snapshot = Snapshot.open(large, fingerprint="f" * 64)
+print(resident_bytes() - before)
+"""
+
+
+def worded(number: int) -> IndexedProduct:
+    words = " ".join(f"{word:x}" for word in np.random.default_rng(number).integers(1 << 20, 1 << 24, 40).tolist())
+    return item(f"p{number}", title=words[:60], description=words, category=f"A > {number % 50}", price=float(number))
+
+
+def alike(number: int) -> IndexedProduct:
+    """Files store what many products share once; memory does not."""
+    return item(
+        f"p{number}", title="one long title of all products " * 6, category="A > B", attributes={"colour": "red"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "choice"),
+    [
+        (worded, Choice(index_type="flat")),
+        (alike, Choice(index_type="flat")),
+        (alike, Choice(index_type="hnsw", parameters={"m": 16, "ef_construction": 8, "ef_search": 8})),
+    ],
+)
+def test_the_estimate_of_a_snapshot_is_what_opening_it_takes(
+    tmp_path: Path, make: Callable[[int], IndexedProduct], choice: Choice
+) -> None:
+    small = build(tmp_path, "small", count=200)
+    vectors: dict[FieldName, Any] = {"fusion": unit_rows(ROWS, 64)}
+    large = build(tmp_path, "large", products=[make(number) for number in range(ROWS)], vectors=vectors, choice=choice)
+    command = [sys.executable, "-c", OPENING, str(small), str(large)]
+    taken = int(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=60).stdout)
+    assert taken > 5 * MB
+    assert taken <= snapshot_bytes(large, read_manifest(large)) <= 6 * taken
+
+
+def test_resident_is_what_the_process_took_for_itself() -> None:
+    before = resident_bytes()
+    taken = np.ones(50 * MB, np.uint8)
+    assert 45 * MB < resident_bytes() - before < 60 * MB
+    del taken
+    assert resident_bytes() - before < 10 * MB
+
+
+class TestLimit:
+    @pytest.fixture(autouse=True)
+    def roomy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "available_bytes", lambda: 1_000 * MB)
+
+    def test_what_fits_below_it_may_be_loaded(self) -> None:
+        check_memory(50 * MB, limit=resident_bytes() + 100 * MB)
+        check_memory(900 * MB, limit=None)
+
+    def test_what_does_not_is_refused_in_numbers(self) -> None:
+        with pytest.raises(NotEnoughMemory, match=r"about 200 MB more, and (9\d|10\d) MB can be had\. What is served"):
+            check_memory(200 * MB, limit=resident_bytes() + 100 * MB)
+
+    def test_a_limit_that_is_passed_already(self) -> None:
+        with pytest.raises(NotEnoughMemory, match=" 0 MB can be had"):
+            check_memory(1, limit=1)
+
+    def test_a_limit_beyond_what_there_is_does_not_help(self) -> None:
+        with pytest.raises(NotEnoughMemory, match=r" 1,000 MB can be had"):
+            check_memory(1_100 * MB, limit=resident_bytes() + 5_000 * MB)
+
+
+class TestContainer:
+    """Control groups of version 2."""
+
+    @pytest.fixture
+    def group(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+        return tmp_path
+
+    def test_its_limit_less_what_is_used_less_a_little(self, group: Path) -> None:
+        (group / "memory.max").write_text("400000000\n")
+        (group / "memory.current").write_text("300000000\n")
+        assert available_bytes() == 80 * MB
+
+    def test_pages_of_files_can_be_had_again(self, group: Path) -> None:
+        (group / "memory.max").write_text("400000000\n")
+        (group / "memory.current").write_text("300000000\n")
+        (group / "memory.stat").write_text("anon 100\nfile 90000000\nactive_file 60000000\ninactive_file 30000000\n")
+        assert available_bytes() == 170 * MB
+
+    @pytest.mark.parametrize("text", [None, "max\n", str(1 << 62)])
+    def test_without_a_limit_the_machine_is_what_counts(self, group: Path, text: str | None) -> None:
+        if text is not None:
+            (group / "memory.max").write_text(text)
+            (group / "memory.current").write_text("300000000\n")
+        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        total, free = (1024 * int(fields[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+        assert abs(available_bytes() - (free - 0.05 * total)) < 0.1 * total  # others come and go
+
+    def test_a_full_one_has_nothing_left(self, group: Path) -> None:
+        (group / "memory.max").write_text("100000000\n")
+        (group / "memory.current").write_text("100000000\n")
+        with pytest.raises(NotEnoughMemory):
+            check_memory(0, limit=None)

@@ -1,0 +1,216 @@
+"""What an index lacks vectors for is embedded once, and what cannot be embedded stops nothing."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from catalogue.errors import DeltaFull, NotReady
+from catalogue.photos import PhotoStore
+from catalogue.settings import Settings
+from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
+from index.products import to_table
+from models import ProductInput, StandInEncoders
+from service.encoding import EncoderQueue
+from service.feed import Feed
+from service.replay import replay
+from tests.index.builders import item
+from tests.service.conftest import photo, style_colour
+from tests.service.test_api_writes import Counting
+
+FIELDS = ("fusion", "image", "text")
+GONE = "0" * 64
+"""A photo that is in no store."""
+
+
+class Gateway:
+    """What a gateway replays with, and a journal that others write to."""
+
+    def __init__(self, data: Path) -> None:
+        self.snapshot = data / "snapshots" / "shop-1"
+        self.photos = PhotoStore(data / "photos")
+        self.journal = Journal.open(data / "journal.sqlite3")
+        self.embedder = Counting()
+        self._pool = ThreadPoolExecutor(1)
+        self.encoder = EncoderQueue(self.embedder, max_batch=4, max_queue=128, decode_pool=self._pool)
+
+    def live(self) -> LiveIndex:
+        return LiveIndex(Snapshot.open(self.snapshot, fingerprint=self.embedder.fingerprint))
+
+    def replay(self, live: LiveIndex) -> LiveView:
+        """All there is, shown."""
+        assert replay(self.journal, self.photos, live, self.encoder) == live.view.position == self.journal.head()
+        return live.view
+
+    def close(self) -> None:
+        self.encoder.close()
+        self.journal.close()
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def gateway(own_shop: Settings) -> Iterator[Gateway]:
+    gateway = Gateway(own_shop.data)
+    yield gateway
+    gateway.close()
+
+
+def unembedded(product_id: str, title: str, digest: str | None = None) -> Change:
+    """As somebody writes it who has other models."""
+    images = ("image",) if digest else ()
+    vectors = {StandInEncoders(name="other").fingerprint: {"fusion": np.eye(1, 8, dtype=np.float32)[0]}}
+    return Change.upsert(
+        IndexedProduct(product=item(product_id, title=title, images=images).product, photo=digest), vectors
+    )
+
+
+def score(view: LiveView, field: str, product_id: str, given: ProductInput) -> float:
+    """How near a product is to what it should have been made from."""
+    (query,) = StandInEncoders().embed([given])
+    found = view.search(field, query, 1, view.select(Filters(ids=(product_id,))))
+    return float(found.scores[0])
+
+
+def test_what_lacks_vectors_is_embedded_once_for_all(gateway: Gateway) -> None:
+    pictures = [photo(style_colour(100 + n)) for n in range(20)]
+    (vector,) = StandInEncoders().embed([ProductInput(text="known")])
+    known = Change.upsert(item("known", title="known"), {gateway.embedder.fingerprint: {"fusion": vector}})
+    gateway.journal.append([known, Change.delete("acme-03")])
+    gateway.journal.append([unembedded(f"n{n}", f"thing{n}", gateway.photos.put(pictures[n])) for n in range(20)])
+    gateway.journal.append([Change.delete("n7"), unembedded("acme-05", "red mug")])
+
+    view = gateway.replay(gateway.live())
+    assert gateway.embedder.encoded == 21
+    assert len(view) == 36 - 1 + 1 + 19
+    for n in range(20):
+        if n != 7:
+            assert score(view, "fusion", f"n{n}", ProductInput(pictures[n], f"thing{n}")) > 0.999
+    again = gateway.replay(gateway.live())
+    assert (len(again), gateway.embedder.encoded) == (len(view), 21)
+    lacking = [
+        entry.position
+        for entry in gateway.journal.read_after(0)
+        if entry.operation == "upsert" and gateway.embedder.fingerprint not in entry.vectors
+    ]
+    assert lacking == []
+
+
+def test_however_much_is_read_at_once(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.replay._READ", 3)
+    for start in range(0, 20, 4):
+        gateway.journal.append([unembedded(f"n{n % 9}", f"thing{n}") for n in range(start, start + 4)])
+    view = gateway.replay(gateway.live())
+    assert len(view) == 36 + 9
+    assert view.get(view.row_of("n1")).product.title == "thing19"
+    assert gateway.embedder.encoded == 20
+
+
+def test_every_field_of_the_snapshot_is_embedded(gateway: Gateway) -> None:
+    """Each from what it is made of; a product without a photo, or without words, lacks that field."""
+    picture = photo(style_colour(3))
+    (vector,) = StandInEncoders().embed([ProductInput(picture, "red mug")])
+    gateway.snapshot = write_snapshot(
+        gateway.snapshot.parent,
+        "fields",
+        to_table([item("old", title="red mug")]),
+        {"fusion": vector[np.newaxis], "image": vector[np.newaxis], "text": vector[np.newaxis]},
+        model="standin",
+        fingerprint=gateway.embedder.fingerprint,
+        variant="standin",
+    )
+    digest = gateway.photos.put(picture)
+    gateway.journal.append(
+        [unembedded("both", "red mug", digest), unembedded("words", "mug"), unembedded("seen", "", digest)]
+    )
+    view = gateway.replay(gateway.live())
+    everything = view.select(Filters())
+    for field, names in (
+        ("fusion", {"both", "words", "seen"}),
+        ("image", {"both", "seen"}),
+        ("text", {"both", "words"}),
+    ):
+        found = view.search(field, vector, 10, everything)
+        assert {view.id_of(row) for row in found.rows.tolist()} == names | {"old"}
+    assert score(view, "image", "both", ProductInput(picture)) > 0.999
+    assert score(view, "text", "both", ProductInput(text="red mug")) > 0.999
+
+
+def test_a_photo_that_is_gone_leaves_the_words(gateway: Gateway) -> None:
+    gateway.journal.append([unembedded("faded", "red mug", GONE), unembedded("next", "blue mug")])
+    with capture_logs() as logs:
+        view = gateway.replay(gateway.live())
+    assert score(view, "fusion", "faded", ProductInput(text="red mug")) > 0.999
+    assert view.get(view.row_of("faded")).photo == GONE
+    assert [(entry["event"], entry["product_id"]) for entry in logs if entry["log_level"] == "error"] == [
+        ("photo_lost", "faded")
+    ]
+
+
+@pytest.mark.parametrize("name", ["acme-03", "new"])
+@pytest.mark.parametrize("left", ["nothing", "no picture"])
+def test_what_cannot_be_embedded_is_hidden_and_stops_nothing(gateway: Gateway, name: str, left: str) -> None:
+    """A product of the snapshot is not shown as it was before, either."""
+    digest = GONE if left == "nothing" else gateway.photos.put(b"no photo at all")
+    gateway.journal.append([unembedded("before", "mug"), unembedded(name, "", digest), unembedded("after", "mug")])
+    with capture_logs() as logs:
+        view = gateway.replay(gateway.live())
+    assert len(view) == 38 - (name == "acme-03")
+    everything = view.select(Filters())
+    found = view.search("fusion", StandInEncoders().embed([ProductInput(text="mug")])[0], 100, everything)
+    names = [view.id_of(row) for row in found.rows.tolist()]
+    assert len(names) == len(view)
+    assert {"before", "after"} <= set(names)
+    assert name not in names
+    assert [entry["product_id"] for entry in logs if entry["log_level"] == "error"] == [name]
+    gateway.journal.append([unembedded(name, "a mug again")])
+    assert gateway.replay(gateway.live()).row_of(name) >= 0
+
+
+def test_more_changes_than_are_kept_stop_it_and_what_was_applied_stays(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.live.MAX_ROWS", 3)
+    monkeypatch.setattr("service.replay._READ", 2)
+    live = gateway.live()
+    gateway.journal.append([unembedded(f"n{n}", "mug") for n in range(9)])
+    for _ in range(2):
+        with pytest.raises(DeltaFull, match="--from-live"):
+            replay(gateway.journal, gateway.photos, live, gateway.encoder)
+        assert (live.view.position, len(live.view)) == (6, 42)
+    assert live.view.row_of("n5") >= 0
+
+
+def test_without_its_encoder_nothing_is_applied_or_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = gateway.live()
+    gateway.journal.append([Change.delete("acme-03"), unembedded("new", "mug")])
+    monkeypatch.setattr(gateway.encoder, "_closed", True)
+    with pytest.raises(NotReady):
+        replay(gateway.journal, gateway.photos, live, gateway.encoder)
+    assert (live.view.position, len(live.view)) == (0, 36)
+    monkeypatch.undo()
+    assert len(gateway.replay(live)) == 36
+
+
+def test_an_index_that_joins_shows_all_that_was_acknowledged(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change may become visible in the others, and so be acknowledged, when the new one has just been replayed."""
+    feed = Feed(gateway.journal, gateway.photos, poll_s=60)
+    first, second = gateway.live(), gateway.live()
+
+    def replay_and_be_overtaken(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> int:
+        head = replay(journal, photos, live, encoder)
+        if live is second and head == 0:
+            (position,) = journal.append([unembedded("written", "mug")])
+            feed.reached(position).result(10)
+        return head
+
+    monkeypatch.setattr("service.feed.replay", replay_and_be_overtaken)
+    try:
+        feed.add(first, gateway.encoder)
+        feed.add(second, gateway.encoder)
+        assert first.view.row_of("written") >= 0
+        assert second.view.row_of("written") >= 0
+    finally:
+        feed.close()
