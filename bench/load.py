@@ -32,6 +32,11 @@ class Connection:
 
     async def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Status and body; status 0 where the connection failed."""
+        again = self._streams is not None  # the server may have closed it for having been idle
+        status, answer = await self._request(method, path, body)
+        return await self._request(method, path, body) if again and status == 0 else (status, answer)
+
+    async def _request(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(content)}\r\n"
         head += "Content-Type: application/json\r\n\r\n"

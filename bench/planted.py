@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from index.products import SCHEMA
+from index.products import SCHEMA, id_hash
 
 DIM: Final = 256
 _LARGE: Final = (200, 500, 1_000, 2_000)
@@ -98,7 +98,7 @@ def _table(variant: NDArray[np.int64], colours: NDArray[np.int64], random: np.ra
     documents = [f'{{"product_id": "p{row:08d}", "title": "{title}"}}'.encode() for row, title in enumerate(titles)]
     columns: dict[str, Any] = {
         "product_id": ids,
-        "id_hash": random.integers(0, 2**63, rows, dtype=np.uint64),
+        "id_hash": np.fromiter((id_hash(f"p{row:08d}") for row in range(rows)), np.uint64, rows),
         "title": pa.array(titles, pa.large_string()),
         "supplier_id": pa.array([f"s{number}" for number in range(_SUPPLIERS)])
         .take(pa.array(suppliers))

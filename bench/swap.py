@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,13 +155,14 @@ def _report(
     first = windows[0][0]
     calm = [answer.seconds for answer in answers if answer.due < first and answer.due > first - CALM_S / 2]
     during = [answer.seconds for answer in answers if any(start <= answer.due <= end for start, end in windows)]
-    failed = sum(answer.status != 200 for answer in answers)
+    failed = Counter(answer.status for answer in answers if answer.status != 200)
     table = Table("", "requests", "p50 ms", "p99 ms", "longest ms")
     for name, times in (("steady", calm), ("during swaps", during)):
         table.add_row(name, f"{len(times):,}", *(f"{np.percentile(times, at) * 1e3:.1f}" for at in (50, 99, 100)))
     console.print(table)
     ratio = np.percentile(during, 99) / np.percentile(calm, 99)
-    console.print(f"failed: {failed} of {len(answers):,}; p99 during swaps {ratio:.1f} x steady")
+    console.print(f"failed: {failed.total()} of {len(answers):,} {dict(failed) or ''}")
+    console.print(f"p99 during swaps {ratio:.1f} x steady")
     console.print(f"a swap takes {np.median(took):.1f} s (longest {max(took):.1f}), a rollback {rollback:.1f} s")
     for name, size in before.items():
         console.print(f"{name} memory {size:,.0f} MB before, {after[name]:,.0f} MB after {SWAPS} swaps")

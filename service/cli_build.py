@@ -78,7 +78,8 @@ def _cut(settings: Settings, name: str, choice: "Choice", *, as_json: bool) -> N
         return
     out.print(
         f"Cut {name}: {manifest.products:,} products, with the journal up to {manifest.journal_position:,}. "
-        f"Serve it with: samestyle snapshot activate {name}"
+        f"Serve it with: samestyle snapshot activate {name}",
+        soft_wrap=True,
     )
     _print_index(manifest.index_type, manifest.recall_at_10, choice.recall)
 

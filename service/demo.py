@@ -7,7 +7,7 @@ from typing import Final
 
 from catalogue import demo
 from catalogue.settings import Settings
-from index.snapshot import read_manifest
+from index.snapshot import SCHEMA_VERSION, read_manifest
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
 from service.retrieval import Found, Query, Scope
@@ -17,10 +17,10 @@ WORDS: Final = "bike print tote bag"
 
 
 def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:
-    """Build the index unless the one for this catalogue and this model is there."""
+    """Build the index unless the one for this catalogue, this model and this version is there."""
     fingerprint = Bundle.load(settings.bundle or DEFAULT_BUNDLE).fingerprint
     catalogue = hashlib.sha256(demo.CATALOGUE.read_bytes()).hexdigest()
-    name = f"demo-{catalogue[:8]}-{fingerprint[:8]}"
+    name = f"demo-{catalogue[:8]}-{fingerprint[:8]}-{SCHEMA_VERSION}"
     if (settings.data / "snapshots" / name / "manifest.json").is_file():
         read_manifest(settings.data / "snapshots" / name)
         return

@@ -1,5 +1,6 @@
 """The process: a bound socket, uvicorn, logs as JSON lines."""
 
+import gc
 import ipaddress
 import logging
 import os
@@ -31,6 +32,7 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     listener = bind(settings.host, settings.port)
     serving, swaps = open_serving(settings)
+    gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
     log = structlog.get_logger(__name__)
     with serving.lease() as retrieval:
         log.info(

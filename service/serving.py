@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,23 +27,31 @@ _DRAIN_SLACK_S: Final = 5.0
 _DRAIN_POLL_S: Final = 0.005
 
 
-@dataclass(eq=False, slots=True)
 class Generation:
     """A loaded snapshot, kept up with the journal, and how many requests are using it."""
 
-    retrieval: Retrieval
-    encoder: EncoderQueue
-    requests: int = 0
+    def __init__(self, retrieval: Retrieval, encoder: EncoderQueue) -> None:
+        self.name = retrieval.snapshot_name
+        self.encoder = encoder
+        self.requests = 0
+        self._retrieval: Retrieval | None = retrieval
+
+    @property
+    def retrieval(self) -> Retrieval:
+        """What answers from it; raises NotReady once it is let go of."""
+        if self._retrieval is None:
+            raise NotReady(f"Snapshot {self.name} is served no more. Ask again.")
+        return self._retrieval
 
     @property
     def live(self) -> LiveIndex:
         """Its index."""
         return self.retrieval.live
 
-    @property
-    def name(self) -> str:
-        """Its snapshot."""
-        return self.retrieval.snapshot_name
+    def let_go(self) -> None:
+        """Give up all it holds, whoever still holds it."""
+        self.live.snapshot.release()
+        self._retrieval = None
 
 
 class Serving:
@@ -147,8 +154,7 @@ class Serving:
         while generation.requests and time.monotonic() < patience:
             time.sleep(_DRAIN_POLL_S)
         self.feed.remove(generation.live)
-        generation.live.snapshot.release()
-        generation.retrieval.recent.clear()
+        generation.let_go()
         self._tidy()
 
     async def close(self) -> None:

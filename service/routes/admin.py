@@ -54,6 +54,7 @@ class AliasStatus(BaseModel):
     snapshot_due: bool | None = Field(default=None, description="whether a new one should be cut")
     position: int | None = Field(default=None, description="the last journal entry that searches see")
     created_at: datetime | None = None
+    requests: int | None = Field(default=None, description="how many are being answered from it")
 
 
 class OperationAnswer(BaseModel):
@@ -126,6 +127,7 @@ async def status(serving: CurrentServing, swaps: CurrentSwaps) -> StatusAnswer:
             manifest, view = generation.live.snapshot.manifest, generation.live.view
             entry.model, entry.fingerprint, entry.created_at = manifest.model, manifest.fingerprint, manifest.created_at
             entry.products, entry.position = len(view), view.position
+            entry.requests = generation.requests
             entry.changes, entry.snapshot_due = view.changes, view.is_due
         aliases.append(entry)
     return StatusAnswer(
