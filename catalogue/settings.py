@@ -37,6 +37,7 @@ class IndexSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where indexes are searched")
     watch_s: float = Field(default=1.0, gt=0, description="seconds between two looks at aliases.json")
     verify_bytes_per_s: float = Field(
         default=200_000_000, gt=0, description="how fast a running gateway reads a snapshot to verify it"

@@ -12,14 +12,16 @@ from service import metrics
 from service.problems import problem
 
 MAX_BODY_BYTES: Final = 20_000_000
+MAX_BULK_BYTES: Final = 1_000_000_000
+BULK: Final = "/v1/products/bulk"
 MAX_IN_FLIGHT: Final = 256
 SLASH: Final = "\ue000"
 """Stands for an encoded slash inside a path; of the private use area, so no id has it."""
 MAX_BYTES_IN_FLIGHT: Final = 256_000_000
 BODY_TIMEOUT_S: Final = 20.0
 _REFUSALS: Final = {
-    "too-large": (413, f"The body is over {MAX_BODY_BYTES // 1_000_000} MB. Send a smaller photo."),
-    "too-slow": (408, f"The body was not complete after {BODY_TIMEOUT_S:g} s. Send a smaller photo, or faster."),
+    "too-large": (413, "The body is over {} MB. Send a smaller photo, or a bulk in parts."),
+    "too-slow": (408, f"The body did not come within {BODY_TIMEOUT_S:g} s. Send a smaller photo, or faster."),
 }
 _SECURITY: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -36,6 +38,7 @@ class BodyLimit:
     """Bounds what a request may send and how long it may take over it; nothing more is read then.
 
     Answers 413 as soon as more than the limit is announced or has arrived, 408 when the body is not complete in time.
+    A bulk is read as it is written: it may be large, and only its pauses are bounded.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,15 +49,19 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_bulk = scope["path"] == BULK
+        limit = MAX_BULK_BYTES if is_bulk else MAX_BODY_BYTES
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-            await _refuse("too-large", scope, receive, send)
+        if announced.isdigit() and int(announced) > limit:
+            await _refuse("too-large", limit, scope, receive, send)
             return
         arrived, complete, refused = 0, False, ""
         deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
 
         async def bounded() -> Message:
-            nonlocal arrived, complete, refused
+            nonlocal arrived, complete, refused, deadline
+            if is_bulk:
+                deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
             try:
                 async with asyncio.timeout_at(None if complete else deadline):
                     message = await receive()
@@ -63,7 +70,7 @@ class BodyLimit:
                 raise _BodyRefused from None
             arrived += len(message.get("body", b""))
             complete = not message.get("more_body", False)
-            if arrived > MAX_BODY_BYTES:
+            if arrived > limit:
                 refused = "too-large"
                 raise _BodyRefused
             return message
@@ -75,11 +82,12 @@ class BodyLimit:
         with suppress(_BodyRefused):
             await self._app(scope, bounded, unless_refused)
         if refused:
-            await _refuse(refused, scope, receive, send)
+            await _refuse(refused, limit, scope, receive, send)
 
 
-async def _refuse(slug: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(slug: str, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
     status, detail = _REFUSALS[slug]
+    detail = detail.format(limit // 1_000_000)
     await problem(status, slug, detail, headers={"Connection": "close"})(scope, receive, send)
 
 

@@ -13,6 +13,7 @@ from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Snapshot
 from index.aliases import LIVE
+from index.gpu import Device
 from index.snapshot import check_files, read_manifest, snapshot_path
 from service.cache import make_cache
 from service.encoding import EncoderQueue
@@ -70,6 +71,7 @@ class Serving:
         self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
         self.kept_model: str | None = None
         """The fingerprint of what was live before: writes are embedded for it too, so that a rollback is quick."""
+        self._device = Device() if settings.index.device == "cuda" else None
         self._cache = make_cache(settings.cache)
         self._served: dict[str, Generation] = {}
         self._lock = threading.Lock()
@@ -129,7 +131,8 @@ class Serving:
         check_memory(needed, limit=self.settings.index.memory_bytes)
         try:
             encoder = self.models.get(manifest.fingerprint)
-            live = LiveIndex(Snapshot.open(path, fingerprint=manifest.fingerprint), self.journal.id)
+            snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, device=self._device)
+            live = LiveIndex(snapshot, self.journal.id)
             stage("replaying the journal")
             self.feed.add(live, encoder)
         except BaseException:
@@ -169,6 +172,8 @@ class Serving:
         self.journal.close()
         self.models.keep(())
         self.pools.close()
+        if self._device is not None:
+            self._device.close()
 
     def _tidy(self) -> None:
         """Close the models nothing needs, and give memory back."""

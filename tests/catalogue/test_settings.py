@@ -42,7 +42,9 @@ def test_the_example_names_exactly_the_settings_that_exist() -> None:
 def test_the_example_shows_the_real_defaults() -> None:
     defaults = names_and_defaults(Settings)
     for name, value in example().items():
-        assert value == ("" if defaults[name] is None else str(defaults[name])), name
+        default = defaults[name]
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        assert value == ("" if default is None else shown), name
 
 
 def test_what_has_no_default_is_commented_out_in_the_example() -> None:

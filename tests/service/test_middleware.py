@@ -87,3 +87,31 @@ def test_requests_and_their_bytes_are_bounded_together(headers: dict[str, str], 
         return statuses
 
     assert set(asyncio.run(run())) == {200}
+
+
+def in_parts(count: int, size: int, pause_s: float) -> Receive:
+    """A body of so many parts, one after another."""
+    left = iter(range(count, 0, -1))
+
+    async def receive() -> Message:
+        await asyncio.sleep(pause_s)
+        return {"type": "http.request", "body": b"x" * size, "more_body": next(left) > 1}
+
+    return receive
+
+
+def test_a_bulk_may_take_long_but_not_pause_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.2)
+    assert asyncio.run(call(BodyLimit(read_all), scope_of(middleware.BULK), in_parts(6, 10, 0.1))) == 200
+    assert asyncio.run(call(BodyLimit(read_all), scope_of(), in_parts(6, 10, 0.1))) == 408
+    assert asyncio.run(call(BodyLimit(read_all), scope_of(middleware.BULK), in_parts(2, 10, 0.5))) == 408
+
+
+def test_a_bulk_may_be_larger_than_other_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MAX_BODY_BYTES", 1_000)
+    monkeypatch.setattr(middleware, "MAX_BULK_BYTES", 5_000)
+    for path, parts, status in (("/v1/search", 2, 413), (middleware.BULK, 2, 200), (middleware.BULK, 6, 413)):
+        assert asyncio.run(call(BodyLimit(read_all), scope_of(path), in_parts(parts, 900, 0))) == status
+    for path, announced, status in ((middleware.BULK, "4000", 200), (middleware.BULK, "6000", 413)):
+        scope = scope_of(path, content_length=announced)
+        assert asyncio.run(call(BodyLimit(read_all), scope, in_parts(1, 10, 0))) == status
