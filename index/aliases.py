@@ -7,7 +7,7 @@ where hosts share the data directory on storage without locks, the last one wins
 
 import fcntl
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,17 +92,20 @@ def read_aliases(data: Path) -> AliasTable:
         ) from None
 
 
-def activate(data: Path, alias: str, snapshot: str, *, served: str | None = None) -> AliasTable:
+def activate(
+    data: Path, alias: str, snapshot: str, *, served: str | None = None, check: Callable[[], object] = lambda: None
+) -> AliasTable:
     """Let `alias` stand for `snapshot`; what it stood for goes onto its history.
 
     `served` is what answers for an alias that the file does not know yet, and becomes its history. What is active
-    already stays as it is. Whether there is such a snapshot is not looked at. Raises InvalidInput for what cannot be
-    a name, AliasesInvalid.
+    already stays as it is. Whether there is such a snapshot is for `check` to say: it is called where nobody on this
+    host can change that. Raises InvalidInput for what cannot be a name, AliasesInvalid, and what `check` raises.
     """
     _check_alias(alias)
     for name in (snapshot, served or snapshot):
         snapshot_path(data, name)
     with locked_aliases(data) as table:
+        check()
         state, now = table.get(alias), datetime.now(UTC)
         if state is None:
             before = [] if served in {None, snapshot} else [Placement(snapshot=served, since=now)]
@@ -131,6 +134,20 @@ def rollback(data: Path, alias: str, *, to: str | None = None) -> AliasTable:
             )
         back = AliasState(snapshot=target.snapshot, since=datetime.now(UTC), history=tuple(rest))
         return _write(data, table, alias, back)
+
+
+def remove(data: Path, alias: str) -> AliasTable:
+    """Forget an alias; raises NotFound, InvalidInput for `live`, AliasesInvalid."""
+    _check_alias(alias)
+    if alias == LIVE:
+        raise InvalidInput("The alias live cannot be removed; point it at another snapshot.")
+    with locked_aliases(data) as table:
+        if table.get(alias) is None:
+            raise NotFound(f"There is no alias {alias}.")
+        left = {name: state for name, state in table.aliases.items() if name != alias}
+        changed = table.model_copy(update={"aliases": left})
+        write_atomic(data / FILE, changed.model_dump_json(indent=2).encode() + b"\n")
+        return changed
 
 
 @contextmanager

@@ -173,7 +173,13 @@ def open_postgresql(address: str, *, wait_s: float) -> Engine:
     engine = create_engine(
         _address(address),
         isolation_level="READ COMMITTED",  # a writer that waited for `head` must see what the other made of it
-        connect_args={"connect_timeout": max(2, round(wait_s))},
+        connect_args={
+            "connect_timeout": max(2, round(wait_s)),
+            "tcp_user_timeout": max(1, round(1000 * wait_s)),  # a server whose machine is gone says nothing
+            "keepalives_idle": max(1, round(wait_s)),
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
+        },
         pool_size=_CONNECTIONS,
         pool_timeout=wait_s,
         pool_pre_ping=True,

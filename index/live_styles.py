@@ -1,22 +1,28 @@
 """Style groups of the live catalogue: those of the snapshot, joined by what changed since."""
 
+from typing import Final
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogue.errors import Conflict
+from catalogue.variants import contradict
 from index.groups import join
 from index.live import LiveView, Selection
 from index.search import Neighbours
 from index.styles import StyleGroups, several
 
+MOST_CHANGED: Final = 2_000
+"""A search each, and a score for each two: seconds. The others are in groups when the next snapshot is cut."""
+
 
 def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     """The groups with at least two of the selected rows of a view.
 
-    A changed product is of the style of its nearest product in the snapshot, or else of the first changed one among
-    the selected that it is alike to; what was found for it is kept for later views. Raises Conflict where the snapshot
-    has no groups.
+    A changed product is of the style of its nearest product in the snapshot, or else of the changed one among the
+    selected that it is most alike to; what was found for it is kept for later views. Of more than `MOST_CHANGED`
+    selected changes, the latest count. Raises Conflict where the snapshot has no groups.
     """
     threshold = view.snapshot.manifest.same_style
     if threshold is None:
@@ -27,7 +33,7 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     styles = view.snapshot.products.styles
     base = np.ones(view.base_rows, np.bool_) if among.base is None else among.base
     old = styles.grouped(base & view.delta.visible)
-    new = np.flatnonzero(among.delta) + view.base_rows
+    new = np.flatnonzero(among.delta)[-MOST_CHANGED:] + view.base_rows
     medoids = np.array(_joined(view, new.tolist(), threshold), np.int64)
     scores = np.einsum("ij,ij->i", view.vectors("fusion", new), view.vectors("fusion", medoids)).astype(np.float32)
     return several(
@@ -40,19 +46,16 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
 
 def _joined(view: LiveView, rows: list[int], threshold: float) -> list[int]:
     """The medoid of each changed row: one of the snapshot, or a changed row, which may be itself."""
-    alone: list[int] = []
-    medoids = []
     for row in rows:
         if row not in view.joined:
             view.joined[row] = _nearest(view, row, threshold)
+    strangers = [row for row in rows if view.joined[row] is None]
+    medoids = dict(zip(strangers, _among_themselves(view, strangers, threshold), strict=True))
+    for row in rows:
         near = view.joined[row]
         if near is not None:
-            medoids.append(int(view.snapshot.products.styles.medoids[near]))
-            continue
-        medoids.append(_like(view, row, alone, threshold))
-        if medoids[-1] == row:
-            alone.append(row)
-    return medoids
+            medoids[row] = int(view.snapshot.products.styles.medoids[near])
+    return [medoids[row] for row in rows]
 
 
 def _nearest(view: LiveView, row: int, threshold: float) -> int | None:
@@ -66,13 +69,15 @@ def _nearest(view: LiveView, row: int, threshold: float) -> int | None:
     return join(search, lambda near: products.get(near).product, vector, view.get(row).product, threshold)
 
 
-def _like(view: LiveView, row: int, others: list[int], threshold: float) -> int:
-    """The one of some changed rows that a changed row is most alike to, itself where it is like none."""
-    if not others:
-        return row
-    vector = view.vectors("fusion", np.array([row]))[0]
-    scores = view.vectors("fusion", np.array(others)) @ vector
-    order = np.argsort(-scores, kind="stable")
-    ranked = Neighbours(np.array(others)[order], scores[order].astype(np.float32))
-    found = join(lambda _, __: ranked, lambda near: view.get(near).product, vector, view.get(row).product, threshold)
-    return row if found is None else found
+def _among_themselves(view: LiveView, rows: list[int], threshold: float) -> list[int]:
+    """For each of some changed rows the earlier one that it is most alike to and that is alike to none, or itself."""
+    vectors = view.vectors("fusion", np.array(rows, np.int64))
+    scores = vectors @ vectors.T
+    medoids: list[int] = []
+    for at, row in enumerate(rows):
+        earlier = [near for near in range(at) if medoids[near] == rows[near] and scores[at, near] >= threshold]
+        earlier.sort(key=lambda near, at=at: (-scores[at, near], near))  # type: ignore[misc]
+        own = view.get(row).product
+        alike = (near for near in earlier if not contradict(own, view.get(rows[near]).product))
+        medoids.append(rows[next(alike, at)])
+    return medoids

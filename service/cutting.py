@@ -1,5 +1,6 @@
 """`samestyle build --from-live`: a snapshot of what is live, beside the gateway that serves it."""
 
+import shutil
 import sys
 import tempfile
 import threading
@@ -122,16 +123,24 @@ class AutoSnapshot:
 
     def _run(self) -> None:
         while not self._closing.wait(self._pause_s):
-            generation = self._serving.served.get(LIVE)
-            if generation is None or not generation.live.view.is_due:
-                continue
-            name = f"{AUTOMATIC}{datetime.now(UTC):%Y%m%d-%H%M%S}"
             try:
-                if self._cut(name) and self._serve(name):
+                if not self._is_due() or self._cut_and_serve(f"{AUTOMATIC}{datetime.now(UTC):%Y%m%d-%H%M%S}"):
                     continue
             except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a disk raises
-                log.error("snapshot_not_cut", snapshot=name, reason=str(error))  # noqa: TRY400
+                log.error("snapshot_not_cut", reason=str(error))  # noqa: TRY400
             self._closing.wait(_AFTER_FAILURE_S)
+
+    def _is_due(self) -> bool:
+        with self._serving.lease(LIVE) as retrieval:
+            return retrieval.view.is_due
+
+    def _cut_and_serve(self, name: str) -> bool:
+        """Whether it is served now; the snapshots it makes superfluous are removed, itself if it cannot be."""
+        is_served = self._cut(name) and self._serve(name)
+        gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
+        if not is_served:
+            shutil.rmtree(self._serving.settings.data / "snapshots" / name, ignore_errors=True)
+        return is_served
 
     def _cut(self, name: str) -> bool:
         settings = self._serving.settings
@@ -151,12 +160,8 @@ class AutoSnapshot:
         return False
 
     def _serve(self, name: str) -> bool:
-        """Swap to it, after any swap that runs, and remove the ones before that nobody needs any more."""
+        """Swap to it, after any swap that runs."""
         while not self._closing.wait(_POLL_S):
             with suppress(Conflict):
-                operation = self._swaps.swap(LIVE, name)
-                if operation.done.exception() is not None:
-                    return False
-                gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
-                return True
+                return self._swaps.swap(LIVE, name).done.exception() is None
         return False

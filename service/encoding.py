@@ -35,6 +35,7 @@ class EncoderQueue:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(max_queue)
         self._pool = decode_pool
         self._closed = False
+        self._closing = threading.Lock()
         self._owner = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._owner.start()
 
@@ -53,17 +54,19 @@ class EncoderQueue:
     def submit(self, prepared: Prepared) -> Future[NDArray[np.float32]]:
         """The vector of a prepared input, in time; raises Overloaded when the queue is full."""
         job = _Job(prepared)
-        if self._closed:
-            raise NotReady("The service is shutting down; ask another instance.")
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise _overloaded() from None
+        with self._closing:  # nothing may come after what ends the queue: nobody would answer it
+            if self._closed:
+                raise NotReady("This model is served no more. Ask again.")
+            try:
+                self._jobs.put_nowait(job)
+            except queue.Full:
+                raise _overloaded() from None
         return job.done
 
     def close(self) -> None:
         """Finish what is queued and stop."""
-        self._closed = True
+        with self._closing:
+            self._closed = True
         self._jobs.put(None)
         self._owner.join()
 

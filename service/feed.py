@@ -11,7 +11,7 @@ from catalogue.photos import PhotoStore
 from index import Journal, LiveIndex
 from service import metrics
 from service.encoding import EncoderQueue
-from service.replay import replay
+from service.replay import step
 
 log = structlog.get_logger(__name__)
 
@@ -77,33 +77,44 @@ class Feed:
             return sorted(set(self._failing.values()))
 
     def _run(self) -> None:
+        behind = False
         while not self._closed:
-            self._wake.wait(self._poll_s)
-            self._wake.clear()
+            if not behind:
+                self._wake.wait(self._poll_s)
+                self._wake.clear()
             with self._lock:
                 fed = list(self._fed.items())
-            for live, encoder in fed:
-                self._keep_up(live, encoder)
+            # A step each in turn: one that has much to catch up with, or to embed, must not keep the others waiting.
+            steps = [self._step(live, encoder) for live, encoder in fed]
+            behind = any(steps)
             self._announce()
 
-    def _keep_up(self, live: LiveIndex, encoder: EncoderQueue) -> None:
-        """One index; what stops it is said once, and does not stop the others."""
+    def _step(self, live: LiveIndex, encoder: EncoderQueue) -> bool:
+        """Apply some entries to one index; whether there are more. What stops it is said once."""
         try:
-            self._replay(live, encoder)
-        except Exception as error:  # the thread must outlive whatever a database or disk raises
-            with self._lock:
-                known = self._failing.get(live) == str(error) or live not in self._fed
-                self._failing[live] = str(error)
-            if not known:
-                trace = None if isinstance(error, SamestyleError) else error
-                log.error("journal_not_applied", reason=str(error), exc_info=trace)  # noqa: TRY400
-            metrics.FEED_FAILURES.inc()
-            return
+            is_behind = step(self._journal, self._photos, live, encoder)
+        except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a database or disk raises
+            self._failed(live, error)
+            return False
         with self._lock:
+            self.head = max(self.head, live.view.position)
             self._failing.pop(live, None)
+        return is_behind
+
+    def _failed(self, live: LiveIndex, error: Exception) -> None:
+        metrics.FEED_FAILURES.inc()
+        with self._lock:
+            known = self._failing.get(live) == str(error) or live not in self._fed
+            if live in self._fed:
+                self._failing[live] = str(error)
+        if not known:
+            trace = None if isinstance(error, SamestyleError) else error
+            log.error("journal_not_applied", reason=str(error), exc_info=trace)
 
     def _replay(self, live: LiveIndex, encoder: EncoderQueue) -> None:
-        self.head = replay(self._journal, self._photos, live, encoder)
+        while step(self._journal, self._photos, live, encoder):
+            pass
+        self.head = max(self.head, live.view.position)
 
     def _announce(self) -> None:
         """Tell those who wait for a position that every index that can has reached it."""

@@ -38,6 +38,7 @@ SWAP_SECONDS: Final = Histogram(
     "samestyle_swap_seconds", "Time of a swap up to the flip.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 )
 REFUSED: Final = Gauge("samestyle_aliases_refused", "Aliases whose desired snapshot is not the one that serves.")
+DEGRADED: Final = Gauge("samestyle_degraded", "1 while what serves is not what should; /readyz says why.")
 SNAPSHOT_CREATED: Final = Gauge("samestyle_snapshot_created_seconds", "When the live snapshot was cut, in Unix time.")
 SNAPSHOT: Final = Info("samestyle_snapshot", "The live snapshot and its model.")
 

@@ -20,26 +20,35 @@ from service.models import field_inputs
 log = structlog.get_logger(__name__)
 
 _READ: Final = 1_000
+_EMBEDDED_AT_ONCE: Final = 32
 _EMBEDDED_TOGETHER: Final = 8
 _ENCODER_WAIT_S: Final = 60.0
 _QUEUE_POLL_S: Final = 0.02
 
 
-def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> int:
-    """Apply all that the journal holds beyond `live`; returns its head.
+def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> None:
+    """Apply all that the journal holds beyond `live`.
 
     An encoder runs only for entries written when nobody knew its model. Raises what the journal, the delta and the
     encoder raise; what was applied before that stays.
     """
-    while (head := journal.head()) != live.view.position:
-        entries = journal.read_after(live.view.position, _READ)
-        try:
-            live.apply(entries)
-        except FingerprintMismatch:
-            _embed(entries, journal, photos, live.snapshot.manifest.fields, encoder)
-            again = journal.read_after(live.view.position, len(entries))
-            live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in again])
-    return head
+    while step(journal, photos, live, encoder):
+        pass
+
+
+def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> bool:
+    """Apply some of what the journal holds beyond `live`, fewer where they must be embedded; whether there is more."""
+    if journal.head() == live.view.position:
+        return False
+    entries = journal.read_after(live.view.position, _READ)
+    try:
+        live.apply(entries)
+    except FingerprintMismatch:
+        some = entries[:_EMBEDDED_AT_ONCE]
+        _embed(some, journal, photos, live.snapshot.manifest.fields, encoder)
+        again = journal.read_after(live.view.position, len(some))
+        live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in again])
+    return True
 
 
 def _embed(

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -71,6 +71,7 @@ class Serving:
         self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
         self.kept_model: str | None = None
         """The fingerprint of what was live before: writes are embedded for it too, so that a rollback is quick."""
+        self.kept_fields: tuple[str, ...] = ()
         self._device = Device() if settings.index.device == "cuda" else None
         self._cache = make_cache(settings.cache)
         self._served: dict[str, Generation] = {}
@@ -107,9 +108,20 @@ class Serving:
             )
         return path
 
-    def keep_model(self, fingerprint: str) -> None:
-        """Keep a model although nothing served needs it, in place of the one kept before; raises as `load`."""
-        self.kept_model = fingerprint
+    def fields_of(self, fingerprint: str) -> set[str]:
+        """The fields that some snapshot in a vector space has, of those served and the one kept for a rollback."""
+        fields = {"fusion"} | (set(self.kept_fields) if fingerprint == self.kept_model else set())
+        for generation in self.served.values():
+            if generation.encoder.embedder.fingerprint == fingerprint:
+                fields |= set(generation.live.snapshot.manifest.fields)
+        return fields
+
+    def keep_model(self, fingerprint: str, fields: Collection[str]) -> None:
+        """Keep a model although nothing served needs it, in place of the one kept before; raises as `load`.
+
+        `fields` are those of the snapshot that a rollback would go to.
+        """
+        self.kept_model, self.kept_fields = fingerprint, tuple(fields)
         if needed := self.models.needs(fingerprint):
             check_memory(needed, limit=self.settings.index.memory_bytes)
         self.models.get(fingerprint)

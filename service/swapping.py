@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -78,6 +79,8 @@ class Swaps:
         self._settings = serving.settings.index
         self.operations: deque[Operation] = deque(maxlen=_OPERATIONS)
         self.refusals: dict[str, Refusal] = {}
+        self._unreadable: list[str] = []
+        """Why `aliases.json` cannot be followed, where it cannot."""
         self._swapping = ThreadPoolExecutor(1, "swap")
         self._running: Operation | None = None
         self._lock = threading.Lock()
@@ -99,10 +102,8 @@ class Swaps:
 
     def complaints(self) -> list[str]:
         """Why what serves is not what should, or not up to date; none where all is well."""
-        refused = [
-            f"{alias} should be {item.snapshot or 'known'}: {item.reason}" for alias, item in self.refusals.items()
-        ]
-        return refused + self._serving.feed.failures
+        refused = [f"{alias} should be {item.snapshot}: {item.reason}" for alias, item in self.refusals.copy().items()]
+        return [*self._unreadable, *refused, *self._serving.feed.failures]
 
     def open_first(self) -> None:
         """Serve what is desired, or what was served before it, or the newest that can be; raises NotReady."""
@@ -111,7 +112,7 @@ class Swaps:
         except SamestyleError as error:
             log.error("aliases_refused", reason=str(error))  # noqa: TRY400
             table = AliasTable()
-            self.refusals[LIVE] = Refusal("", str(error))
+            self._unreadable = [str(error)]
         for alias in dict.fromkeys([LIVE, *list(table.aliases)[:_MOST_ALIASES]]):
             self._open_alias(alias, table)
         self._keep_previous_model(table)
@@ -146,7 +147,8 @@ class Swaps:
         if alias not in served and len(served) >= _MOST_ALIASES:
             raise InvalidInput(f"There are {_MOST_ALIASES} aliases already; that is the most there can be.")
         before = served[alias].name if alias in served else None
-        return self._begin(alias, name, lambda: activate(self._data, alias, name, served=before))
+        check = partial(self._serving.path_of, name)  # or else `gc` may have removed it
+        return self._begin(alias, name, lambda: activate(self._data, alias, name, served=before, check=check))
 
     def rollback(self, alias: str) -> Operation:
         """Begin to point `alias` at what it pointed at before; raises NotFound without such, Conflict as `swap`."""
@@ -198,7 +200,12 @@ class Swaps:
             return None
         path = self._serving.path_of(name)
         stage("verifying")
-        verify(path, remembered=self._data / "verified", max_bytes_per_s=self._settings.verify_bytes_per_s)
+        verify(
+            path,
+            remembered=self._data / "verified",
+            max_bytes_per_s=self._settings.verify_bytes_per_s,
+            progress=lambda _: self._check_open(),
+        )
         generation = self._serving.load(name, stage=stage)
         try:
             stage("warming up")
@@ -210,6 +217,10 @@ class Swaps:
         before = self._serving.flip(alias, generation)
         self._keep_previous_model(table)
         return before
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise SwapFailed("The gateway is shutting down; the next start serves what is desired.")
 
     def _warm_up(self, generation: Generation, alias: str) -> None:
         """Ask the new generation what the old one was asked lately: its pages are read, its caches filled."""
@@ -232,7 +243,9 @@ class Swaps:
             log.error("swap_fault", exc_info=error)
             error = SwapFailed(f"The swap failed ({error}). What was served before goes on; the log says more.")
         operation.error = str(error)
-        if operation.is_desired:
+        error = error.with_traceback(None)  # its frames hold what had been loaded, and the operation is kept
+        error.__cause__ = error.__context__ = None
+        if operation.is_desired and not isinstance(error, Conflict):
             self.refusals[operation.alias] = Refusal(operation.snapshot, str(error))
         log.error("swap_failed", alias=operation.alias, snapshot=operation.snapshot, reason=str(error))
         self._finish(operation, "failed")
@@ -253,7 +266,8 @@ class Swaps:
         if state is None or state.previous is None:
             return
         try:
-            self._serving.keep_model(read_manifest(self._data / "snapshots" / state.previous).fingerprint)
+            previous = read_manifest(self._data / "snapshots" / state.previous)
+            self._serving.keep_model(previous.fingerprint, previous.fields)
         except SamestyleError as error:
             log.warning("previous_model_not_kept", snapshot=state.previous, reason=str(error))
 
@@ -261,8 +275,11 @@ class Swaps:
         while not self._closing.wait(self._settings.watch_s):
             try:
                 self._look()
+                self._unreadable = []
             except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a shared disk raises
-                log.error("aliases_not_read", reason=str(error))  # noqa: TRY400
+                if [str(error)] != self._unreadable:
+                    log.error("aliases_not_read", reason=str(error))  # noqa: TRY400
+                self._unreadable = [str(error)]
 
     def _look(self) -> None:
         """Follow what `aliases.json` says now; what was refused is tried again after a minute."""
@@ -274,14 +291,24 @@ class Swaps:
                 self.refusals.pop(alias, None)
             elif refusal is None or refusal.snapshot != state.snapshot or refusal.is_old:
                 self._follow(alias, state.snapshot)
+        for alias in self.refusals.keys() - aliases.keys() - {LIVE}:
+            self.refusals.pop(alias, None)
         for alias in served.keys() - aliases.keys() - {LIVE}:
             if aliases and (dropped := self._serving.flip(alias, None)) is not None:
                 self._swapping.submit(self._serving.retire, dropped)
 
     def _follow(self, alias: str, name: str) -> None:
         with contextlib.suppress(Conflict):  # one that runs; the next look sees what came of it
-            operation = self._begin(alias, name, lambda: read_aliases(self._data), is_desired=True)
+            operation = self._begin(alias, name, lambda: self._still_desired(alias, name), is_desired=True)
             operation.done.exception()
+
+    def _still_desired(self, alias: str, name: str) -> AliasTable:
+        """Raise Conflict where `aliases.json` has changed its mind meanwhile."""
+        table = read_aliases(self._data)
+        state = table.get(alias)
+        if state is None or state.snapshot != name:
+            raise Conflict(f"{alias} should not be {name} any more.")
+        return table
 
 
 def open_serving(settings: Settings, source: ModelSource | None = None) -> tuple[Serving, Swaps]:
@@ -316,6 +343,7 @@ async def answering(settings: Settings, source: ModelSource | None = None) -> As
 def observe(serving: Serving, swaps: Swaps) -> None:
     """Bring the gauges up to date."""
     metrics.REFUSED.set(len(swaps.refusals))
+    metrics.DEGRADED.set(bool(swaps.complaints()))
     generation = serving.served.get(LIVE)
     if generation is None:
         return

@@ -1,7 +1,7 @@
 """Changes of the live catalogue: embedded for every model in use, durable, and then visible."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import DeltaFull, InvalidInput, NotFound, SamestyleError
+from catalogue.errors import Conflict, DeltaFull, InvalidInput, NotFound, NotReady, SamestyleError
 from catalogue.product import Product
 from index import Change, IndexedProduct, LiveView
 from index.aliases import LIVE
@@ -90,7 +90,9 @@ class Writer:
         self._check_room()
         async with AsyncExitStack() as stack:  # a photo that is kept must be the last one written
             for number in sorted({id_hash(write.product_id) % _LOCKS for write in writes}):
-                await stack.enter_async_context(self._locks[number])
+                await self._serving.pools.in_time(stack.enter_async_context(self._locks[number]))
+            if any(isinstance(write, Upsert) and write.keeps_photo for write in writes):
+                await self._see_all()
             changes = await asyncio.gather(*(self._change(write) for write in writes))
             positions = iter(await self._append([change for change in changes if isinstance(change, Change)]))
         outcomes = [next(positions) if isinstance(change, Change) else change for change in changes]
@@ -100,18 +102,28 @@ class Writer:
         return outcomes
 
     def _check_room(self) -> None:
-        for alias, generation in self._serving.served.items():
-            if generation.live.view.delta.full:
+        with self._serving.lease(LIVE) as retrieval:
+            if retrieval.view.delta.full:
                 raise DeltaFull(
-                    f"Too many products changed since snapshot {generation.name} ({alias}) was cut. Cut a new one "
+                    f"Too many products changed since snapshot {retrieval.snapshot_name} was cut. Cut a new one "
                     "(samestyle build --from-live) and activate it; searches go on meanwhile."
                 )
+
+    async def _see_all(self) -> None:
+        """Wait until what is live shows all that was written, by other gateways too."""
+        head = await self._serving.pools.off_loop(self._serving.journal.head)
+        with self._serving.lease(LIVE) as retrieval:
+            if retrieval.view.position < head:
+                await self._serving.pools.in_time(asyncio.wrap_future(self._serving.feed.reached(head)))
 
     async def _change(self, write: Write) -> Change | SamestyleError:
         try:
             if isinstance(write, Delete):
                 return Change.delete(write.product_id)
-            return await self._serving.pools.in_time(self._upsert(write))
+            try:
+                return await self._serving.pools.in_time(self._upsert(write))
+            except NotReady:  # a swap has closed a model that was no more needed
+                return await self._serving.pools.in_time(self._upsert(write))
         except SamestyleError as error:
             return error
 
@@ -139,20 +151,25 @@ class Writer:
         photo = write.photo
         vectors = {}
         for fingerprint, encoder in self._serving.models.loaded.items():
-            known = _known_vectors(before, product, encoder) if write.photo is None and digest == _photo(before) else {}
+            fields = self._serving.fields_of(fingerprint)
+            is_kept = write.photo is None and digest == _photo(before)
+            known = _known_vectors(before, product, encoder, fields) if is_kept else {}
             if not known and photo is None and digest is not None:
-                photo = await self._serving.pools.off_loop(partial(self._serving.photos.get, digest))
-            vectors[fingerprint] = known or await self._embed(encoder, product, photo)
+                photo = await self._serving.pools.off_loop(partial(self._kept_photo, digest))
+            vectors[fingerprint] = known or await self._embed(encoder, product, photo, fields)
         if write.photo is not None:
             digest = await self._serving.pools.off_loop(partial(self._serving.photos.put, write.photo))
         return Change.upsert(IndexedProduct(product=product, photo=digest), vectors)
 
-    async def _embed(self, encoder: EncoderQueue, product: Product, photo: bytes | None) -> Vectors:
-        """The vectors of every field that some snapshot of this model has."""
-        fields = {"fusion"}
-        for generation in self._serving.served.values():
-            if generation.encoder is encoder:
-                fields |= set(generation.live.snapshot.manifest.fields)
+    def _kept_photo(self, digest: str) -> bytes:
+        try:
+            return self._serving.photos.get(digest)
+        except NotFound:
+            raise Conflict("The photo of this product is lost. Send it again, or null for none.") from None
+
+    async def _embed(
+        self, encoder: EncoderQueue, product: Product, photo: bytes | None, fields: Collection[str]
+    ) -> Vectors:
         inputs = field_inputs(encoder.embedder, product, photo, fields)
         if "fusion" not in inputs:
             raise InvalidInput("There is nothing to embed: give a title with at least one word, or a photo.")
@@ -173,13 +190,13 @@ def _photo(before: _Before | None) -> str | None:
     return None if before is None else before.item.photo
 
 
-def _known_vectors(before: _Before | None, product: Product, encoder: EncoderQueue) -> Vectors:
+def _known_vectors(before: _Before | None, product: Product, encoder: EncoderQueue, fields: Collection[str]) -> Vectors:
     """The vectors it has, where nothing changed that a model sees (a price, the stock); none otherwise."""
     if before is None or before.view.snapshot.manifest.fingerprint != encoder.embedder.fingerprint:
         return {}
     if encoder.embedder.product_text(before.item.product) != encoder.embedder.product_text(product):
         return {}
-    found = {
-        name: before.view.vectors(name, np.array([before.row]))[0] for name in before.view.snapshot.manifest.fields
-    }
+    if not set(fields) <= set(before.view.snapshot.manifest.fields):
+        return {}
+    found = {name: before.view.vectors(name, np.array([before.row]))[0] for name in fields}
     return {name: vector for name, vector in found.items() if vector.any()}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from catalogue.strict import Strict
 from index import Manifest
-from index.aliases import AliasName, read_aliases
+from index.aliases import AliasName, read_aliases, remove
 from index.snapshot import list_snapshots
 from service.problems import responses
 from service.routes.deps import CurrentServing, CurrentSwaps
@@ -134,7 +134,7 @@ async def status(serving: CurrentServing, swaps: CurrentSwaps) -> StatusAnswer:
         status="degraded" if reasons else "ready",
         reasons=reasons,
         aliases=aliases,
-        journal_head=await asyncio.to_thread(serving.journal.head),
+        journal_head=serving.feed.head,
         models=sorted(serving.models.loaded),
         operations=[OperationAnswer.of(operation) for operation in list(swaps.operations)],
     )
@@ -146,6 +146,13 @@ async def put_alias(
 ) -> OperationAnswer:
     """Point an alias at a snapshot: 200 when requests are answered from it, 202 when that takes longer than `wait`."""
     return await _followed(await asyncio.to_thread(swaps.swap, alias, change.snapshot), response, wait)
+
+
+@router.delete("/aliases/{alias}", status_code=204, responses=responses(400, 404, 503))
+async def delete_alias(alias: Alias, serving: CurrentServing) -> Response:
+    """Forget an alias; gateways let go of its snapshot within a second or two."""
+    await asyncio.to_thread(remove, serving.settings.data, alias)
+    return Response(status_code=204)
 
 
 @router.post("/aliases/{alias}/rollback", responses=_SWAP)

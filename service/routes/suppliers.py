@@ -29,11 +29,15 @@ async def duplicates(
     """Groups of at least two listings of the supplier that are one style in one variant, the largest first."""
     cursors = Cursors(request.app.state.cursor_secret, "duplicates", f"{retrieval.snapshot_name}\n{supplier_id}")
     start, view = cursors.offset(cursor), retrieval.view
-    page = await serving.pools.in_search(lambda: supplier_duplicates(view, supplier_id, start, limit))
-    after = start + len(page.groups)
-    return DuplicatesAnswer(
-        snapshot=retrieval.snapshot_name,
-        total=page.total,
-        groups=[DuplicatesGroup.of(group) for group in page.groups],
-        next_cursor=cursors.cursor(after) if after < page.total else None,
-    )
+
+    def look() -> DuplicatesAnswer:
+        page = supplier_duplicates(view, supplier_id, start, limit)
+        after = start + len(page.groups)
+        return DuplicatesAnswer(
+            snapshot=view.snapshot.manifest.name,
+            total=page.total,
+            groups=[DuplicatesGroup.of(group) for group in page.groups],
+            next_cursor=cursors.cursor(after) if after < page.total else None,
+        )
+
+    return await serving.pools.in_search(look)

@@ -30,6 +30,7 @@ _MAX_LINE: Final = 28_000_000
 """A photo of 20 MB in base64, and its words."""
 _TOGETHER: Final = 8
 """Lines embedded and committed at once: few, so that searches between them wait for few."""
+_TOGETHER_BYTES: Final = 8_000_000
 _REPORT_IN_MEMORY: Final = 1_000_000
 _TRIES: Final = 30
 
@@ -73,6 +74,8 @@ async def bulk(request: Request, serving: CurrentServing, writer: CurrentWriter)
             parsed = await serving.pools.off_loop(lambda lines=lines: [_parse(*line) for line in lines])  # type: ignore[misc]
             for some in _without_repetition(parsed):
                 report.add(some, await _write(writer, [line.write for line in some if line.write is not None]))
+    except TooLarge as error:  # what comes after cannot be read, but what came before was written
+        report.end(error)
     except BaseException:
         report.close()
         raise
@@ -94,6 +97,7 @@ class _Report:
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_REPORT_IN_MEMORY)  # noqa: SIM115  # closed by `stream`
         self._written = self._refused = 0
+        self._error: dict[str, Any] = {}
 
     def add(self, lines: Sequence[_Line], outcomes: Sequence[Outcome]) -> None:
         """Note lines and the outcomes of those that had a change."""
@@ -114,10 +118,15 @@ class _Report:
             entry |= _problem(outcome)
         self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
+    def end(self, error: SamestyleError) -> None:
+        """Say at the end why no more was read."""
+        self._error = _problem(error)
+
     def stream(self) -> Iterator[bytes]:
-        """The report, ended by its sums."""
+        """The report, ended by its sums, and by why the rest was not read where it was not."""
         with self._file as file:
             sums = {"lines": self._written + self._refused, "written": self._written, "refused": self._refused}
+            sums |= self._error
             file.write(orjson.dumps(sums, option=orjson.OPT_APPEND_NEWLINE))
             file.seek(0)
             while part := file.read(65_536):
@@ -139,11 +148,13 @@ async def _batches(request: Request) -> AsyncIterator[list[tuple[int, bytes]]]:
             if waiting.strip():
                 batch.append((number, bytes(waiting)))
             waiting.clear()
-            if len(batch) == _TOGETHER:
+            if len(batch) == _TOGETHER or sum(len(line) for _, line in batch) > _TOGETHER_BYTES:
                 yield batch
                 batch = []
         waiting += rest
         if len(waiting) > _MAX_LINE:
+            if batch:
+                yield batch
             raise TooLarge(f"Line {number + 1} is over {_MAX_LINE // 1_000_000} MB. Send a smaller photo.")
     if waiting.strip():
         batch.append((number + 1, bytes(waiting)))

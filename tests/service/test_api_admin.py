@@ -1,5 +1,6 @@
 """`/admin/v1`: snapshots are exchanged while requests go on, whole or not at all."""
 
+import gc
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from catalogue.settings import IndexSettings, Settings
+from index import LiveIndex
 from index.aliases import activate, read_aliases
 from models import StandInEncoders
 from service.build import build
@@ -190,6 +192,18 @@ class TestRefusal:
         monkeypatch.undo()
         assert point(api, "shop-2").status_code == 200
 
+    def test_failed_ones_keep_nothing_in_memory(
+        self, api: TestClient, two: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("index.aliases.write_atomic", broken)
+        for _ in range(3):
+            assert point(api, "shop-2").status_code == 503
+        held = [held.snapshot.path for held in gc.get_objects() if isinstance(held, LiveIndex)]
+        assert [path for path in held if path.parent == two.data / "snapshots"] == [two.data / "snapshots" / "shop-1"]
+
     def test_one_at_a_time(self, api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         going_on = threading.Event()
         monkeypatch.setattr("service.swapping.verify", lambda *_, **__: going_on.wait(10))
@@ -256,12 +270,37 @@ class TestWatch:
         activate(two.data, "live", "shop-1")
         eventually(lambda: get(api, "/readyz")["status"] == "ready")
 
+    def test_what_was_withdrawn_meanwhile_is_not_served(
+        self, api: TestClient, two: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        going_on, reached = threading.Event(), threading.Event()
+
+        def slow(*_: object, **__: object) -> None:
+            reached.set()
+            going_on.wait(10)
+
+        monkeypatch.setattr("service.swapping.verify", slow)
+        activate(two.data, "live", "shop-2")
+        assert reached.wait(10)
+        activate(two.data, "live", "shop-1")
+        going_on.set()
+        eventually(lambda: get(api, "/admin/v1/status")["operations"][0]["stage"] == "failed")
+        assert "any more" in get(api, "/admin/v1/status")["operations"][0]["error"]
+        assert (live(api), get(api, "/readyz")["status"]) == ("shop-1", "ready")
+
     def test_a_broken_file_changes_nothing(self, api: TestClient, two: Settings) -> None:
         (two.data / "aliases.json").write_text("{")
-        time.sleep(0.3)
+        eventually(lambda: get(api, "/readyz")["status"] == "degraded")
         assert live(api) == "shop-1"
         assert point(api, "shop-2").status_code == 503
         assert live(api) == "shop-1"
+
+    def test_an_alias_can_be_forgotten_but_not_live(self, api: TestClient) -> None:
+        point(api, "shop-2", alias="test")
+        assert api.delete("/admin/v1/aliases/test").status_code == 204
+        eventually(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
+        assert api.delete("/admin/v1/aliases/test").status_code == 404
+        assert api.delete("/admin/v1/aliases/live").status_code == 400
 
     def test_an_alias_that_is_taken_out_goes(self, api: TestClient, two: Settings) -> None:
         point(api, "shop-2", alias="test")

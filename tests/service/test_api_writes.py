@@ -81,6 +81,15 @@ class TestPut:
         assert (after["price"], after["image_url"]) == (99, before["image_url"])
         assert after["category"] == ""
 
+    def test_a_photo_that_is_lost_is_asked_for(self, shop_api: TestClient, own_shop: Settings) -> None:
+        product = get(shop_api, "/v1/products/acme-03")
+        for stored in (own_shop.data / "photos").glob("*/*"):
+            stored.unlink()
+        answer = shop_api.put("/v1/products/acme-03", json={"title": "another title"})
+        assert answer.status_code == 409
+        assert "Send it again" in answer.json()["detail"]
+        put(shop_api, "acme-03", title=product["title"], category=product["category"], attributes=product["attributes"])
+
     def test_a_new_price_runs_no_encoder(self, own_shop: Settings) -> None:
         embedder = Counting()
         with client_of(own_shop, embedder) as api:
@@ -197,12 +206,15 @@ class TestBulk:
     def test_nothing_at_all(self, shop_api: TestClient) -> None:
         assert bulk(shop_api) == [{"lines": 0, "written": 0, "refused": 0}]
 
-    def test_a_line_without_end_is_refused(self, shop_api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_line_without_end_ends_it_with_the_reason(
+        self, shop_api: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("service.routes.writes._MAX_LINE", 1_000)
-        answer = shop_api.post(
-            "/v1/products/bulk", content=b"x" * 2_000, headers={"content-type": "application/x-ndjson"}
-        )
-        assert answer.status_code == 413
+        lines = [{"product_id": f"p{n}", "title": "mug"} for n in range(9)]
+        *report, sums = bulk(shop_api, *lines, "x" * 2_000)
+        assert [line["position"] for line in report] == list(range(1, 10))
+        assert (sums["lines"], sums["written"], sums["status"]) == (9, 9, 413)
+        assert "Line 10" in sums["detail"]
 
 
 class Counting(StandInEncoders):
