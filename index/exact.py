@@ -37,8 +37,9 @@ def best_of(
     for start in range(0, len(candidates), _PART):
         part = slice(start, start + _PART)
         # Not `@`: what BLAS makes of a row differs with the rows beside it, and equal vectors must tie.
-        scores[part] = np.einsum("ij,j->i", vectors[candidates[part]].astype(np.float32), query)
-    np.clip(scores, -1.0, 1.0, out=scores)
+        scores[part] = np.einsum("ij,j->i", vectors.take(candidates[part], 0).astype(np.float32), query)
+    np.minimum(scores, 1.0, out=scores)
+    np.maximum(scores, -1.0, out=scores)
     best = np.lexsort((candidates, -scores))[:k]
     return Neighbours(candidates[best], scores[best])
 
@@ -82,7 +83,7 @@ class FlatIndex:
     """
 
     def __init__(self, vectors: NDArray[np.float16]) -> None:
-        self._vectors = vectors
+        self._vectors = np.asarray(vectors)
         self._views: dict[int, list[_Part]] = {}
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:

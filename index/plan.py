@@ -25,7 +25,7 @@ GRAPH_UP_TO: Final = 20_000_000
 DEFAULT_RECALL: Final = 0.99
 K: Final = 10
 
-_QUERIES: Final = 400
+_QUERIES: Final = 1_000
 """Half of them to tune on, half to measure what came of it."""
 _HARDEST: Final = 0.999
 """The curve ends where next to nothing is left to gain."""

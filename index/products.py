@@ -74,9 +74,9 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
     return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Path, *, gently: bool = False) -> pa.Table:
     """`products.parquet` as a table with `SCHEMA`, whichever version wrote it."""
-    table = pq.read_table(path, memory_map=True)
+    table = pq.read_table(path, memory_map=True, use_threads=not gently)
     for name, of_document in _LATER.items():
         if name not in table.column_names:
             documents = map(orjson.loads, table.column("document").to_pylist())
@@ -103,9 +103,9 @@ class ProductTable:
         self.styles = Styles(*(_chunk(table, name) for name in ("product_id", "style_group", "style_score")))
 
     @classmethod
-    def read(cls, path: Path) -> "ProductTable":
-        """Read `products.parquet`."""
-        return cls(read_table(path))
+    def read(cls, path: Path, *, gently: bool = False) -> "ProductTable":
+        """Read `products.parquet`; `gently` on one thread, beside requests."""
+        return cls(read_table(path, gently=gently))
 
     def __len__(self) -> int:
         return int(self._table.num_rows)

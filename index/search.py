@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ _FEW: Final = 100
 """More than one row in so many is no neighbourhood: it is scanned for."""
 _LEAST_LOOK: Final = 32
 _MOST_LOOK: Final = 1_024
+_PICKED: Final = 8
+"""Scoring one row here and there takes as long as so many of a scan that leaves none out."""
+_SKIPPING: Final = 2
+"""And a scan that leaves rows out takes at most so many times as long as one that does not."""
 
 
 class VectorIndex(Protocol):
@@ -76,6 +81,8 @@ class ShardedIndex:
     """The effort that gives ten neighbours the recall asked for."""
     refine: int = 1
     """Rows fetched for each one wanted, where shards hold only an outline of the vectors."""
+    _costs: dict[int, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What an unfiltered search for so many rows costs, as far as one has been asked for."""
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
@@ -88,7 +95,10 @@ class ShardedIndex:
 
     def _unfiltered(self, query: NDArray[np.float32], k: int) -> Neighbours | None:
         """None where a scan is as cheap, or finds more."""
-        if k <= 0 or self._cost(self.tuned, k) >= len(self.vectors):
+        cost = self._costs.get(k)
+        if cost is None:
+            cost = self._costs[k] = self._cost(self.tuned, k)
+        if k <= 0 or cost >= len(self.vectors):
             return None
         # Shards of an exact kind cut ties in any order: one more than asked for tells whether one was cut.
         wanted = k + 1 if self._exact else k
@@ -106,7 +116,8 @@ class ShardedIndex:
         count = int(np.count_nonzero(allowed))
         share = count / max(1, len(allowed))
         look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), max(_MOST_LOOK, 2 * k)))
-        if k <= 0 or self._cost(2 * self.tuned, look) >= count:
+        scan = min(_PICKED * count, _SKIPPING * len(allowed))
+        if k <= 0 or self._cost(2 * self.tuned, look) >= scan:
             return None
         nearest = self._ask(query, look, 2 * self.tuned, None)
         passed = allowed[nearest.rows]
@@ -116,26 +127,27 @@ class ShardedIndex:
         if not all(shard.filters for shard in self.shards):
             return None
         effort = math.ceil(2 * self.tuned * look / max(1, len(near.rows)))
-        if self._cost(effort, k) >= count:
+        if self._cost(effort, k) >= scan:
             return None
         found = self._ask(query, k, effort, allowed)
         return found if len(found.rows) >= min(k, count) else None
 
     def _ask(self, query: NDArray[np.float32], k: int, tuned: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         """The k best of what all shards find."""
-        firsts = list(itertools.accumulate((shard.rows for shard in self.shards), initial=0))
+        search = partial(self._search_shard, query, k, tuned, allowed)
+        found = shared_workers().map(search, range(len(self.shards)))
+        return best_of(self.vectors, query, found[0] if len(found) == 1 else np.concatenate(found), k)
 
-        def ask(number: int) -> NDArray[np.int64]:
-            shard, first = self.shards[number], firsts[number]
-            fetch = min(k * self.refine, shard.rows, shard.most)
-            if fetch == 0:
-                return np.empty(0, np.int64)
-            part = None if allowed is None else allowed[first : first + shard.rows]
-            rows = shard.search(query, fetch, shard.effort(tuned, k), part)
-            return np.add(rows, first, dtype=np.int64)
-
-        found = np.concatenate(shared_workers().map(ask, range(len(self.shards))))
-        return best_of(self.vectors, query, found, k)
+    def _search_shard(
+        self, query: NDArray[np.float32], k: int, tuned: int, allowed: NDArray[np.bool_] | None, number: int
+    ) -> NDArray[np.int64]:
+        """Rows of the whole index that one of the shards finds."""
+        shard, first = self.shards[number], self._firsts[number]
+        fetch = min(k * self.refine, shard.rows, shard.most)
+        if fetch == 0:
+            return np.empty(0, np.int64)
+        part = None if allowed is None else allowed[first : first + shard.rows]
+        return np.add(shard.search(query, fetch, shard.effort(tuned, k), part), first, dtype=np.int64)
 
     def _cost(self, tuned: int, k: int) -> float:
         """Infinite for more rows than a shard gives at once, or than are still a neighbourhood."""
@@ -143,7 +155,12 @@ class ShardedIndex:
             return math.inf
         return sum(shard.cost(shard.effort(tuned, k)) for shard in self.shards)
 
-    @property
+    @cached_property
+    def _firsts(self) -> list[int]:
+        """The first row of each shard."""
+        return list(itertools.accumulate((shard.rows for shard in self.shards), initial=0))
+
+    @cached_property
     def _exact(self) -> bool:
         return all(shard.exact for shard in self.shards)
 

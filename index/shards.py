@@ -1,6 +1,9 @@
 """FAISS indexes on the CPU: how each type is trained, filled, written, mapped and asked.
 
-A graph's nodes are the stored vectors themselves: its file holds the links alone. Lists hold their own copy of the
+A graph's nodes are the stored vectors themselves: its file holds the links alone. Beside it, every 24th node stands in
+a small graph of its own, with its vectors: what is nearest there is where the search of the large one sets out. From
+the one way in that HNSW has, some queries never reach their neighbours, however many near-duplicates of other things
+are looked at. Lists hold their own copy of the
 vectors, whole (float16, as stored) or coarser (8 bits, product quantisation scanned with SIMD shuffles), side by side
 as they are read.
 """
@@ -8,6 +11,7 @@ as they are read.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, cast
@@ -30,6 +34,13 @@ _CHUNK: Final = 65_536
 _TRAINING_ROWS_PER_LIST: Final = 64
 _CODES: Final[Mapping[IndexType, str]] = {"ivf-flat": "SQfp16", "ivf-sq8": "SQ8", "ivf-pq": "PQ{pq_m}x4fsr"}
 _HARDEST: Final = 2_048
+_STRIDE: Final = 24
+_SEEDED: Final = 20_000
+"""A graph of fewer nodes is searched from its own way in."""
+_SEEDS: Final = 8
+_SEED_EFFORT: Final = 32
+_TOGETHER: Final = 2
+"""FAISS's number for one search from all seeds, not one from each."""
 _QUANTISED: Final = 3
 """Lists of 8-bit vectors: so many rows are re-scored for each one wanted."""
 
@@ -44,6 +55,8 @@ class GraphShard:
     links: int
     rows: int
     most: int
+    seeds: Any = None
+    """A graph of every 24th node, where there is one."""
     filters: bool = True
     exact: bool = False
 
@@ -52,8 +65,25 @@ class GraphShard:
     ) -> NDArray[np.int64]:
         """See `Shard.search`."""
         bitmap = None if allowed is None else Bitmap(allowed)
-        parameters = _faiss.SearchParametersHNSW(efSearch=effort, sel=bitmap and bitmap.selector)
-        return _found(self.index, query, fetch, parameters)
+        parameters = (
+            _graph_parameters(effort)
+            if bitmap is None
+            else _faiss.SearchParametersHNSW(efSearch=effort, sel=bitmap.selector)
+        )
+        if self.seeds is None:
+            return _found(self.index, query, fetch, parameters)
+        return self._from_seeds(np.ascontiguousarray(query), fetch, parameters)
+
+    def _from_seeds(self, query: NDArray[np.float32], fetch: int, parameters: Any) -> NDArray[np.int64]:
+        """Search the lowest level alone, from the nodes that the small graph finds."""
+        scores, seeds = self.seeds.search(query[np.newaxis], _SEEDS, params=_graph_parameters(_SEED_EFFORT))
+        nodes = np.multiply(seeds, _STRIDE, dtype=np.int64).astype(np.int32)  # none found stays below zero
+        rows, ignored = np.empty(fetch, np.int64), np.empty(fetch, np.float32)
+        at = faiss.swig_ptr
+        self.index.search_level_0(
+            1, at(query), fetch, at(nodes), at(scores), at(ignored), at(rows), _SEEDS, _TOGETHER, parameters
+        )
+        return rows[rows >= 0]
 
     @property
     def hardest(self) -> int:
@@ -66,7 +96,7 @@ class GraphShard:
 
     def cost(self, effort: int) -> float:
         """Each candidate kept has its links followed, in no order that memory likes."""
-        return 4.0 * self.links * effort
+        return 4.0 * self.links * (effort + (0 if self.seeds is None else _SEED_EFFORT))
 
 
 @dataclass(slots=True)
@@ -121,7 +151,11 @@ def write_shards(
         shard = faiss.clone_index(empty)
         for start in range(first, first + size, _CHUNK):
             shard.add(vectors[start : min(start + _CHUNK, first + size)].astype(np.float32))
-        _faiss.write_index(shard, str(file), faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
+        if kind == "hnsw":
+            _faiss.write_index(shard, str(file), faiss.IO_FLAG_SKIP_STORAGE)
+            _write_seeds(file, parameters, vectors[first : first + size])
+        else:
+            faiss.write_index(shard, str(file))
         first += size
 
 
@@ -133,6 +167,7 @@ def open_index(
     vectors: NDArray[np.float16],
 ) -> VectorIndex:
     """Map the shards of a field into memory; raises ValueError for those that are not of these vectors."""
+    vectors = np.asarray(vectors)  # a memmap's rows are slower to pick
     flat = FlatIndex(vectors)
     if kind == "flat":
         return flat
@@ -146,7 +181,7 @@ def open_index(
             storage = stored_view(vectors[first : first + rows])
             index.own_fields = False
             index.storage = storage
-            shards.append(GraphShard(index, storage, parameters["m"], rows, rows))
+            shards.append(GraphShard(index, storage, parameters["m"], rows, rows, _read_seeds(file, index)))
         else:
             shards.append(ListShard(index, index.nlist, rows, rows))
         first += rows
@@ -154,6 +189,29 @@ def open_index(
         raise ValueError(f"the shards hold {first} vectors where there are {len(vectors)}")
     refine = {"ivf-pq": parameters.get("refine", 1), "ivf-sq8": _QUANTISED}.get(kind, 1)
     return ShardedIndex(shards, vectors, flat, tuned, refine)
+
+
+def _seeds_file(file: Path) -> Path:
+    return file.with_suffix(".seeds.faiss")
+
+
+def _write_seeds(file: Path, parameters: Mapping[str, int], vectors: NDArray[np.float16]) -> None:
+    if len(vectors) >= _SEEDED:
+        chosen = vectors[::_STRIDE]
+        seeds = _trained("hnsw", parameters, chosen)
+        seeds.add(chosen.astype(np.float32))
+        faiss.write_index(seeds, str(_seeds_file(file)))
+
+
+def _read_seeds(file: Path, graph: Any) -> Any:
+    """The seeds of a graph, None where it has none; raises ValueError for those of another."""
+    if not _seeds_file(file).exists():
+        return None
+    seeds = _read(_seeds_file(file))
+    _check(_seeds_file(file), seeds, "hnsw", graph.d)
+    if seeds.ntotal != -(-graph.ntotal // _STRIDE):
+        raise ValueError(f"{_seeds_file(file).name} holds {seeds.ntotal} seeds of {graph.ntotal} nodes")
+    return seeds
 
 
 def _read(file: Path) -> Any:
@@ -186,6 +244,12 @@ def _check(file: Path, index: faiss.Index, kind: IndexType, dim: int) -> None:
         raise ValueError(f"{file.name} holds {type(index).__name__}, not an index of type {kind}")
     if index.d != dim or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise ValueError(f"{file.name} does not compare vectors of {dim} dimensions by inner product")
+
+
+@lru_cache
+def _graph_parameters(effort: int) -> Any:
+    """Searches only read them, so those without a filter share them."""
+    return _faiss.SearchParametersHNSW(efSearch=effort)
 
 
 def _found(

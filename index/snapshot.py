@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
@@ -48,6 +49,8 @@ PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
 _CHUNK_ROWS: Final = 65_536
+_GENTLE: Final = 2.0
+"""How long to rest after a scan, in times of its length."""
 _CANARY_SLACK: Final = 0.02
 """Processors sum in different orders, and an approximate search may take another turn for it."""
 
@@ -114,10 +117,11 @@ class Snapshot:
             self._indexes[field] = index if present is None else Findable(index, present)
 
     @classmethod
-    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
+    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None, gently: bool = False) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
-        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
+        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files. `gently`
+        leaves the processor to others for much of the time.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
         """
         manifest = read_manifest(path)
@@ -130,9 +134,9 @@ class Snapshot:
         if device is not None:
             check_support()
         try:
-            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet"), device)
+            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet", gently=gently), device)
             snapshot._check_structure()
-            snapshot._check_canary()
+            snapshot._check_canary(gently=gently)
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
         return snapshot
@@ -165,7 +169,7 @@ class Snapshot:
         if rows != self.manifest.products:
             raise ValueError(f"{rows} products where the manifest says {self.manifest.products}")
 
-    def _check_canary(self) -> None:
+    def _check_canary(self, *, gently: bool) -> None:
         with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
             queries, expected = canary["queries"], canary["scores"].clip(-1, 1)
             found_when_built = float(canary["recall"]) if "recall" in canary else 1.0
@@ -173,7 +177,9 @@ class Snapshot:
             raise ValueError(f"the canary has {len(queries)} queries")
         flat = FlatIndex(self._vectors["fusion"])
         for query, scores in zip(queries, expected, strict=True):
+            started = time.perf_counter()
             found = flat.search(query, CANARY_K).scores
+            time.sleep(_GENTLE * (time.perf_counter() - started) if gently else 0)
             if len(found) != len(scores) or not np.allclose(found, scores, atol=1e-4):
                 raise ValueError("stored queries no longer give their stored answers")
         now = _canary_recall(self._indexes["fusion"], queries, expected)

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli_bench import app as bench_app
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(duplicates)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(bench_app, name="bench")
 
 
 def _version(asked: bool) -> None:  # Typer's way

@@ -15,6 +15,7 @@ import uvicorn
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
+from service.serving import Serving
 from service.swapping import open_serving
 
 DRAIN_S: Final = 10
@@ -33,16 +34,7 @@ def run(settings: Settings) -> None:
     listener = bind(settings.host, settings.port)
     serving, swaps = open_serving(settings)
     gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
-    log = structlog.get_logger(__name__)
-    with serving.lease() as retrieval:
-        log.info(
-            "serving",
-            url=f"http://{settings.host}:{settings.port}",
-            snapshot=retrieval.snapshot_name,
-            products=len(retrieval.view),
-            model=retrieval.embedder.name,
-            licence=retrieval.embedder.licence,
-        )
+    _say_what_serves(settings, serving)
     app = create_app(serving, swaps, cursor_secret=_cursor_secret(settings))
     config = uvicorn.Config(
         app,
@@ -71,6 +63,18 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen(BACKLOG)
     return listener
+
+
+def _say_what_serves(settings: Settings, serving: Serving) -> None:
+    with serving.lease() as retrieval:
+        structlog.get_logger(__name__).info(
+            "serving",
+            url=f"http://{settings.host}:{settings.port}",
+            snapshot=retrieval.snapshot_name,
+            products=len(retrieval.view),
+            model=retrieval.embedder.name,
+            licence=retrieval.embedder.licence,
+        )
 
 
 def _cursor_secret(settings: Settings) -> bytes:

@@ -8,6 +8,7 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -38,6 +39,7 @@ _OPERATIONS: Final = 20
 _RETRY_S: Final = 60.0
 _MOST_ALIASES: Final = 16
 _WARM_UP_S: Final = 30.0
+_NICE: Final = 10
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class Swaps:
         self.refusals: dict[str, Refusal] = {}
         self._unreadable: list[str] = []
         """Why `aliases.json` cannot be followed, where it cannot."""
-        self._swapping = ThreadPoolExecutor(1, "swap")
+        self._swapping = ThreadPoolExecutor(1, "swap", initializer=_give_way)
         self._running: Operation | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -206,7 +208,7 @@ class Swaps:
             max_bytes_per_s=self._settings.verify_bytes_per_s,
             progress=lambda _: self._check_open(),
         )
-        generation = self._serving.load(name, stage=stage)
+        generation = self._serving.load(name, stage=stage, gently=True)
         try:
             stage("warming up")
             self._warm_up(generation, alias)
@@ -309,6 +311,11 @@ class Swaps:
         if state is None or state.snapshot != name:
             raise Conflict(f"{alias} should not be {name} any more.")
         return table
+
+
+def _give_way() -> None:
+    """Let the threads of requests go before this one."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # on Linux, of one thread
 
 
 def open_serving(settings: Settings, source: ModelSource | None = None) -> tuple[Serving, Swaps]:

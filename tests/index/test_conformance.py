@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from index import gpu, search
 from index import plan as plan_module
+from index import shards as shards_module
 from index.exact import FlatIndex
 from index.gpu import Device, on_shard
 from index.plan import Choice, IndexType, make_plan, recall, tune
@@ -107,6 +108,7 @@ def implementation(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu, "_WORTH", 100.0)  # as against so few rows
         patch.setattr(plan_module, "_QUERIES", 120)
+        patch.setattr(shards_module, "_SEEDED", 1_000)
         if request.param in GPU:
             device = Device(deadline_s=60)
 

@@ -1,0 +1,49 @@
+"""`samestyle bench`: measurements against other libraries, on this machine."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from catalogue.errors import SamestyleError
+
+app = typer.Typer(no_args_is_help=True, help="Measure this machine against other libraries.")
+out = Console()
+err = Console(stderr=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure this machine against other libraries (extra `bench`)."""
+
+
+@app.command("index")
+def bench_index(
+    rows: Annotated[int, typer.Option(min=1_000, help="How many vectors.")] = 1_000_000,
+    work: Annotated[Path, typer.Option(help="Where vectors and indexes are kept for the next run.")] = Path(
+        "/tmp/samestyle-bench"  # noqa: S108  # gigabytes that no one misses
+    ),
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder of Parquet files with photos.", show_default="the demo catalogue's")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="speed or filters; both by default.")] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="A library to compare with; all by default.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How many times all are measured in turn.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Search speed, build time, memory and filters of the index, beside other libraries (docs/benchmarks.md)."""
+    from bench.index.main import run  # noqa: PLC0415  # FAISS and the encoders take a second
+
+    try:
+        found = run(work, photos, rows, peers=peer, steps=only, rounds=rounds, say=err.print)
+    except SamestyleError as error:
+        err.print(f"error: {error}", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    from bench.index.report import show  # noqa: PLC0415
+
+    show(found, out)
