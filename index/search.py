@@ -117,16 +117,16 @@ class ShardedIndex:
         share = count / max(1, len(allowed))
         look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), max(_MOST_LOOK, 2 * k)))
         scan = min(_PICKED * count, _SKIPPING * len(allowed))
-        if k <= 0 or self._cost(2 * self.tuned, look) >= scan:
+        if k <= 0 or self._cost(self.tuned, look) >= scan:
             return None
-        nearest = self._ask(query, look, 2 * self.tuned, None)
+        nearest = self._ask(query, look, self.tuned, None)
         passed = allowed[nearest.rows]
         near = Neighbours(nearest.rows[passed], nearest.scores[passed])
         if len(near.rows) >= k and not (self._exact and near.scores[k - 1] <= nearest.scores[-1] + _SAME):
             return Neighbours(near.rows[:k], near.scores[:k])
         if not all(shard.filters for shard in self.shards):
             return None
-        effort = math.ceil(2 * self.tuned * look / max(1, len(near.rows)))
+        effort = math.ceil(self.tuned * look / max(1, len(near.rows)))
         if self._cost(effort, k) >= scan:
             return None
         found = self._ask(query, k, effort, allowed)

@@ -10,7 +10,7 @@ from rich.console import Console
 from catalogue.errors import SamestyleError
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine against other libraries.")
-out = Console()
+out = Console(width=140)  # the tables are kept in files
 err = Console(stderr=True)
 
 

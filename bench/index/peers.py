@@ -91,9 +91,9 @@ class Runner:
         """The first effort that reaches the recall: doubling steps, then halving them."""
         low, high = -1, 0
         while self._recall(ladder[high]) < recall:
-            low, high = high, 2 * high + 1
-            if high >= len(ladder):
+            if high == len(ladder) - 1:
                 return None
+            low, high = high, min(2 * high + 1, len(ladder) - 1)
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self._recall(ladder[middle]) >= recall else (middle, high)

@@ -1,6 +1,6 @@
 """What `samestyle bench index` prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -36,7 +36,7 @@ def _data(data: Mapping[str, Any]) -> Table:
 
 
 def _speed(found: Mapping[str, Any]) -> Table:
-    heads = [f"{what}, {threads} threads" for threads in speed.THREADS for what in ("QPS", "min..max")]
+    heads = [f"QPS, {threads} thread" for threads in speed.THREADS] + ["QPS, batches, 2 threads"]
     table = Table("library", "build s", "CPU s", "effort", "recall@10", *heads, title="Speed", title_justify="left")
     for name, answer in found["libraries"].items():
         build = answer["build"]
@@ -45,12 +45,13 @@ def _speed(found: Mapping[str, Any]) -> Table:
             table.add_row(*cells, "does not reach the recall")
             continue
         recall = answer["rounds"]["1"][0]["recall"]
-        row = [*cells, str(answer["effort"]), f"{recall:.4f}"]
-        for threads in speed.THREADS:
-            rates = speed.qps(answer, threads)
-            row += [f"{median(rates):,.0f}", f"{min(rates):,.0f}..{max(rates):,.0f}"]
-        table.add_row(*row)
+        ways = [speed.qps(answer, threads) for threads in speed.THREADS] + [speed.qps(answer, 2, "qps_batch")]
+        table.add_row(*cells, str(answer["effort"]), f"{recall:.4f}", *map(_spread, ways))
     return table
+
+
+def _spread(rates: Sequence[float]) -> str:
+    return f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})" if rates else ""
 
 
 def _memory(found: Mapping[str, Any]) -> Table:

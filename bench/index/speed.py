@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from bench.index.libraries import PEERS, package_version
@@ -91,11 +90,9 @@ def compare(work: Path, rows: int, peers: Sequence[str], rounds: int, say: Calla
     return {"libraries": found, "missing": [name for name in peers if name not in found]}
 
 
-def qps(answer: Answer, threads: int) -> list[float]:
-    """Queries a second of each round, one by one or in batches, whichever is the library's better."""
-    rounds = answer["rounds"][str(threads)]
-    ways = [[each[way] for each in rounds] for way in ("qps", "qps_batch") if way in rounds[0]]
-    return max(ways, key=median)
+def qps(answer: Answer, threads: int, way: str = "qps") -> list[float]:
+    """Queries a second of each round, `qps` one by one or `qps_batch` in batches; none where the library has none."""
+    return [each[way] for each in answer["rounds"][str(threads)] if way in each]
 
 
 def _rounds(running: dict[str, Process], found: dict[str, Answer], rounds: int, say: Callable[[str], None]) -> None:
