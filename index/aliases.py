@@ -15,9 +15,9 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalogue.errors import AliasesInvalid, InvalidInput, NotFound
+from catalogue.errors import AliasesInvalid, InvalidInput, NotFound, SnapshotInvalid
 from catalogue.files import write_atomic
-from index.snapshot import SnapshotName, snapshot_path
+from index.snapshot import SnapshotName, check_files, list_snapshots, snapshot_path
 
 SCHEMA_VERSION: Final = 1
 MAX_HISTORY: Final = 20
@@ -148,6 +148,23 @@ def remove(data: Path, alias: str) -> AliasTable:
         changed = table.model_copy(update={"aliases": left})
         write_atomic(data / FILE, changed.model_dump_json(indent=2).encode() + b"\n")
         return changed
+
+
+def live_name(data: Path) -> str:
+    """The snapshot that `live` should stand for, or without aliases the newest that is whole; raises NotFound."""
+    state = read_aliases(data).get(LIVE)
+    if state is not None:
+        return state.snapshot
+    manifests, refused = list_snapshots(data / "snapshots")
+    for manifest in manifests:
+        try:
+            check_files(data / "snapshots" / manifest.name, manifest)
+        except SnapshotInvalid as error:
+            refused.append(error)
+        else:
+            return manifest.name
+    reasons = "; ".join(map(str, refused)) or "`samestyle build` makes one"
+    raise NotFound(f"There is no snapshot in {data / 'snapshots'}: {reasons}.")
 
 
 @contextmanager

@@ -137,7 +137,9 @@ class LiveView:
 
     def select(self, filters: Filters) -> Selection:
         """The rows that pass."""
-        delta = self.changed.mask(filters, self.delta.rows) & self.delta.alive
+        delta = self.delta.alive
+        if len(delta):
+            delta = delta & self.changed.mask(filters, self.delta.rows)
         return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self._visible, delta)
 
     def search(self, field: str, query: NDArray[np.float32], k: int, among: Selection) -> Neighbours:

@@ -33,6 +33,7 @@ from index.plan import Choice, check_choice
 from index.products import to_table
 from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
+from service.models import threshold
 
 BATCH: Final = 32
 IN_FLIGHT: Final = 4 * BATCH
@@ -287,7 +288,7 @@ def _build(
         choice=choice,
         journal=since[0],
         journal_position=since[1],
-        same_style=same_style_from(embedder),
+        same_style=threshold(embedder, "same_style"),
     )
     remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
     vectors.discard()
@@ -304,9 +305,3 @@ def _build(
         index_type=manifest.index_type,
         recall_at_10=manifest.recall_at_10,
     )
-
-
-def same_style_from(embedder: Embedder) -> float | None:
-    """The score from which two products are one style; None where the bundle was not calibrated for that."""
-    thresholds = embedder.thresholds.get("m-m")
-    return thresholds.same_style.score if thresholds is not None and thresholds.same_style is not None else None

@@ -7,22 +7,21 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
 import structlog
 
-from catalogue.errors import Conflict, InvalidInput, NotReady
+from catalogue.errors import Conflict, InvalidInput
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
-from index.aliases import LIVE, read_aliases
+from index.aliases import LIVE, live_name
 from index.checksums import remember
 from index.cut import cut
 from index.maintenance import gc
 from index.plan import Choice
-from index.snapshot import list_snapshots, read_manifest, snapshot_path
+from index.snapshot import read_manifest, snapshot_path
 from service.models import Bundles, LoadedModels, ModelSource
 from service.replay import replay
 from service.serving import Serving
@@ -41,10 +40,10 @@ _LOW_PRIORITY: Final = ("nice", "-n", "10")
 def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: ModelSource | None = None) -> Manifest:
     """Cut a snapshot from what `live` points at and all the journal holds beyond it.
 
-    No encoder runs but for changes nobody embedded yet. Raises NotReady where nothing is live, InvalidInput where the
+    No encoder runs but for changes nobody embedded yet. Raises NotFound where nothing is live, InvalidInput where the
     name is taken, and what reading the snapshot and the journal raises.
     """
-    base = snapshot_path(settings.data / "snapshots", _live_name(settings.data))
+    base = snapshot_path(settings.data / "snapshots", live_name(settings.data))
     snapshot = Snapshot.open(base, fingerprint=read_manifest(base).fingerprint)
     if _has_journal(settings):
         live = _caught_up(settings, snapshot, source or Bundles(settings))
@@ -74,16 +73,6 @@ def check_position(settings: Settings, position: int) -> str | None:
 def _has_journal(settings: Settings) -> bool:
     where = settings.journal_address
     return isinstance(where, str) or where.exists()
-
-
-def _live_name(data: Path) -> str:
-    """What `live` should point at, or without aliases the newest snapshot."""
-    state = read_aliases(data).get(LIVE)
-    if state is not None:
-        return state.snapshot
-    for manifest in list_snapshots(data / "snapshots")[0]:
-        return manifest.name
-    raise NotReady(f"There is no snapshot in {data} yet; build one from a catalogue first.")
 
 
 def _caught_up(settings: Settings, snapshot: Snapshot, source: ModelSource) -> LiveIndex:

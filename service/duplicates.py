@@ -14,10 +14,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
-from index import Filters, IndexedProduct, LiveView, Manifest, ProductTable
-from index.aliases import LIVE, read_aliases
+from index import Filters, IndexedProduct, LiveView, ProductTable
+from index.aliases import live_name
 from index.live_styles import style_groups
-from index.snapshot import check_files, list_snapshots, read_manifest, snapshot_path
+from index.snapshot import check_files, read_manifest, snapshot_path
 
 MAX_LISTINGS: Final = 100
 """Of a group in a page; a supplier may list one product ten thousand times."""
@@ -69,20 +69,15 @@ def find_snapshot(data: Path, name: str | None) -> Path:
 
     Raises NotFound when there is none, SnapshotInvalid for a damaged one, InvalidInput for one without style groups.
     """
-    root = data / "snapshots"
-    live = read_aliases(data).get(LIVE)
-    name = name or (live.snapshot if live is not None else None)
-    if name is not None:
-        manifest = read_manifest(snapshot_path(root, name))
-        check_files(root / name, manifest)
-    else:
-        manifest = _newest(root)
+    path = snapshot_path(data / "snapshots", name or live_name(data))
+    manifest = read_manifest(path)
+    check_files(path, manifest)
     if manifest.same_style is None:
         raise InvalidInput(
             f"Snapshot {manifest.name} has no style groups. Build it again, with a model whose bundle has a same_style "
             "threshold for m-m."
         )
-    return root / manifest.name
+    return path
 
 
 def duplicate_table(snapshot: Path, *, supplier: str | None, filters: Filters) -> pa.Table:
@@ -108,19 +103,6 @@ def duplicate_table(snapshot: Path, *, supplier: str | None, filters: Filters) -
     sizes = np.diff(groups.starts)
     scores = pc.round(pa.array(groups.scores.astype(np.float64)), 4)
     return found.append_column("score", scores).append_column("group_size", pa.array(np.repeat(sizes, sizes)))
-
-
-def _newest(root: Path) -> Manifest:
-    manifests, refused = list_snapshots(root)
-    for manifest in manifests:
-        try:
-            check_files(root / manifest.name, manifest)
-        except SnapshotInvalid as error:
-            refused.append(error)
-        else:
-            return manifest
-    reasons = "; ".join(map(str, refused)) or "`samestyle build` makes one"
-    raise NotFound(f"There is no snapshot in {root}: {reasons}.")
 
 
 def _csv(table: pa.Table) -> bytes:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from catalogue.errors import BundleInvalid
 from catalogue.product import Product
@@ -74,6 +74,12 @@ def default_model(settings: Settings) -> Embedder:
 
 def _load(settings: Settings, path: Path) -> Embedder:
     return Encoders.load(path, device=settings.device, threads=settings.threads.onnx)
+
+
+def threshold(embedder: Embedder, kind: Literal["same_style", "similar"]) -> float | None:
+    """The calibrated score for product against product; None where the bundle has none."""
+    calibrated = getattr(embedder.thresholds.get("m-m"), kind, None)
+    return calibrated.score if calibrated is not None else None
 
 
 def field_inputs(

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache, cache_key
 from service.encoding import EncoderQueue
+from service.models import threshold
 
 NEGATIVE_WEIGHT: Final = 0.5
 """What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
@@ -174,8 +175,11 @@ class Retrieval:
     async def similar(self, product_id: str, k: int) -> list[Found]:
         """Products that are alike but not the same: another variant, or below the same-style threshold."""
         own = self.product(product_id).product
-        floor = self._threshold("similar", without=-math.inf)
-        scope = Scope(k=k, min_score=floor, keep=lambda other, score: not self._is_same(own, other, score))
+        scope = Scope(
+            k=k,
+            min_score=threshold(self.embedder, "similar"),
+            keep=lambda other, score: not self._is_same(own, other, score),
+        )
         return await self.search(Query(product_id=product_id), scope)
 
     def product(self, product_id: str) -> IndexedProduct:
@@ -331,13 +335,8 @@ class Retrieval:
 
     def _same_style_from(self) -> float:
         """Without a calibrated threshold nothing is called the same."""
-        return self._threshold("same_style", without=math.inf)
-
-    def _threshold(self, kind: Literal["same_style", "similar"], *, without: float) -> float:
-        """The calibrated score for product against product, or `without` where the bundle has none."""
-        thresholds = self.embedder.thresholds.get("m-m")
-        calibrated = getattr(thresholds, kind, None)
-        return calibrated.score if calibrated is not None else without
+        score = threshold(self.embedder, "same_style")
+        return math.inf if score is None else score
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -270,7 +270,7 @@ class Swaps:
         try:
             previous = read_manifest(self._data / "snapshots" / state.previous)
             self._serving.keep_model(previous.fingerprint, previous.fields)
-        except SamestyleError as error:
+        except Exception as error:  # noqa: BLE001  # the swap is done: whatever this is must not undo it
             log.warning("previous_model_not_kept", snapshot=state.previous, reason=str(error))
 
     def _watch(self) -> None:

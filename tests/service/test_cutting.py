@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogue.errors import InvalidInput, NotReady
+from catalogue.errors import InvalidInput, NotFound
 from catalogue.settings import IndexSettings, Settings
 from index import Snapshot
 from index.aliases import activate, read_aliases
@@ -56,7 +56,7 @@ def test_it_is_cut_from_what_the_alias_names(own_shop: Settings) -> None:
 def test_what_cannot_be_cut(own_shop: Settings, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="shop-1"):
         cut_from_live(own_shop, "shop-1", choice=CHOICE, source=StandIns())
-    with pytest.raises(NotReady, match="build one"):
+    with pytest.raises(NotFound, match="samestyle build"):
         cut_from_live(Settings(data=tmp_path / "empty"), "x", choice=CHOICE, source=StandIns())
 
 
