@@ -9,6 +9,7 @@ as they are read.
 """
 
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -148,15 +149,30 @@ def write_shards(
     empty = _trained(kind, parameters, vectors)
     first = 0
     for file, size in zip(files, sizes, strict=True):
-        shard = faiss.clone_index(empty)
-        for start in range(first, first + size, _CHUNK):
-            shard.add(vectors[start : min(start + _CHUNK, first + size)].astype(np.float32))
+        shard, rows = faiss.clone_index(empty), vectors[first : first + size]
         if kind == "hnsw":
+            _add_at_once(shard, rows, file.parent)
             _faiss.write_index(shard, str(file), faiss.IO_FLAG_SKIP_STORAGE)
-            _write_seeds(file, parameters, vectors[first : first + size])
+            _write_seeds(file, parameters, rows)
         else:
+            for start in range(0, size, _CHUNK):
+                shard.add(rows[start : start + _CHUNK].astype(np.float32))
             faiss.write_index(shard, str(file))
         first += size
+
+
+def _add_at_once(graph: Any, vectors: NDArray[np.float16], folder: Path) -> None:
+    """Add all nodes in one call, in which FAISS takes them in random order.
+
+    Cell by cell, as they lie, the first ones would never get links that lead far. FAISS wants them in float32, which
+    lie in a file meanwhile: the system keeps in memory what there is room for.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if len(vectors):
+            whole = np.memmap(file, np.float32, "w+", shape=vectors.shape)
+            for start in range(0, len(vectors), _CHUNK):
+                whole[start : start + _CHUNK] = vectors[start : start + _CHUNK]
+            graph.add(whole)
 
 
 def open_index(

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
@@ -32,6 +31,7 @@ from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
 from index.groups import Groups, group
+from index.order import by_likeness
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
 from index.products import ProductTable
 from index.seal import has_seal, is_intact, sealed
@@ -49,8 +49,6 @@ PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
 _CHUNK_ROWS: Final = 65_536
-_GENTLE: Final = 0.5
-"""How long to rest after a scan, in times of its length."""
 _CANARY_SLACK: Final = 0.02
 """Processors sum in different orders, and an approximate search may take another turn for it."""
 
@@ -120,8 +118,8 @@ class Snapshot:
     def open(cls, path: Path, *, fingerprint: str, device: Device | None = None, gently: bool = False) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
-        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files. `gently`
-        leaves the processor to others for much of the time.
+        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
+        `gently`, on one thread.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
         """
         manifest = read_manifest(path)
@@ -136,7 +134,7 @@ class Snapshot:
         try:
             snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet", gently=gently), device)
             snapshot._check_structure()
-            snapshot._check_canary(gently=gently)
+            snapshot._check_canary()
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
         return snapshot
@@ -169,19 +167,22 @@ class Snapshot:
         if rows != self.manifest.products:
             raise ValueError(f"{rows} products where the manifest says {self.manifest.products}")
 
-    def _check_canary(self, *, gently: bool) -> None:
+    def _check_canary(self) -> None:
+        """Whether the rows that answered the stored queries score as they did, and the index still finds them.
+
+        A scan for other rows that would now be better is left to `verify`, which reads every byte anyhow: at a million
+        products it takes seconds of both cores.
+        """
         with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
             queries, expected = canary["queries"], canary["scores"].clip(-1, 1)
+            rows = canary.get("rows")  # older ones lack this, and what follows
+            among = int(canary["among"]) if "among" in canary else len(self.products)
             found_when_built = float(canary["recall"]) if "recall" in canary else 1.0
-        if len(queries) != min(CANARY_QUERIES, len(self.products)):
-            raise ValueError(f"the canary has {len(queries)} queries")
-        if gently:  # on this thread alone: searches share FAISS's
-            answers = list(_exact_scores(self._vectors["fusion"], queries, rest=_GENTLE))
-        else:
-            flat = FlatIndex(self._vectors["fusion"])
-            answers = [flat.search(query, CANARY_K).scores for query in queries]
-        for found, scores in zip(answers, expected, strict=True):
-            if len(found) != len(scores) or not np.allclose(found, scores, atol=1e-4):
+        if len(queries) != min(CANARY_QUERIES, len(self.products)) or among != len(self.products):
+            raise ValueError(f"the canary has {len(queries)} queries among {among} products")
+        if rows is not None:
+            scores = np.einsum("qkd,qd->qk", self._vectors["fusion"][rows].astype(np.float32), queries).clip(-1, 1)
+            if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-4):
                 raise ValueError("stored queries no longer give their stored answers")
         now = _canary_recall(self._indexes["fusion"], queries, expected)
         if now < found_when_built - _CANARY_SLACK:
@@ -289,7 +290,8 @@ def write_snapshot(
     work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
     try:
         shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
-        order = np.argsort(shard_of, kind="stable")
+        cells = by_likeness(vectors["fusion"]) if plan.index_type != "flat" else np.zeros(count, np.int64)
+        order = np.lexsort((cells, shard_of))
         sizes = np.bincount(shard_of, minlength=shards)
         (work / "vectors").mkdir()
         tuning: dict[FieldName, Tuning] = {}
@@ -414,27 +416,19 @@ def _write_products(work: Path, products: pa.Table, index: VectorIndex, same_sty
 def _write_canary(work: Path, index: VectorIndex) -> None:
     """Queries between two products each, and the scores of their answers by brute force over the stored vectors.
 
-    Scores, not rows: products with equal vectors may change places.
+    Those of a search are compared by score, not by row: products with equal vectors may change places.
     """
     stored: NDArray[np.float16] = np.lib.format.open_memmap(work / "vectors" / "fusion.npy", mode="r")
     picked = np.linspace(0, len(stored) - 1, min(CANARY_QUERIES, len(stored)), dtype=np.int64)
     queries = stored[picked].astype(np.float32) * 0.75 + stored[picked[::-1]].astype(np.float32) * 0.25
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
-    scores = _exact_scores(stored, queries)
-    np.savez(work / "canary.npz", queries=queries, scores=scores, recall=_canary_recall(index, queries, scores))
-
-
-def _exact_scores(stored: NDArray[np.float16], queries: NDArray[np.float32], *, rest: float = 0) -> NDArray[np.float32]:
-    """The best scores of each query by brute force, in order; `rest` is how long to sleep between, in times of work."""
-    scores: NDArray[np.float32] = np.full((len(queries), min(CANARY_K, len(stored))), -np.inf, np.float32)
-    kept = scores.shape[1]
-    for start in range(0, len(stored), _CHUNK_ROWS):
-        started = time.perf_counter()
-        part = queries @ stored[start : start + _CHUNK_ROWS].astype(np.float32).T
-        both = np.hstack([scores, part])
-        scores = np.partition(both, both.shape[1] - kept, axis=1)[:, both.shape[1] - kept :]
-        time.sleep(rest * (time.perf_counter() - started))
-    return -np.sort(-scores, axis=1).clip(-1, 1)  # as searches do: rounding makes some vectors longer than 1
+    flat = FlatIndex(stored)
+    found = [flat.search(query, CANARY_K) for query in queries]
+    kept = min(CANARY_K, len(stored))
+    rows = np.array([answer.rows for answer in found], np.int64).reshape(len(queries), kept)
+    scores = np.array([answer.scores for answer in found], np.float32).reshape(len(queries), kept)
+    share = _canary_recall(index, queries, scores)
+    np.savez(work / "canary.npz", queries=queries, rows=rows, scores=scores, among=len(stored), recall=share)
 
 
 def _canary_recall(index: VectorIndex, queries: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

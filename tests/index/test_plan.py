@@ -155,6 +155,13 @@ def test_held_out_queries_are_near_the_stored_vectors_and_none_of_them() -> None
     np.testing.assert_array_equal(queries, held_out(VECTORS, 100))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_few_vectors_give_as_many_queries(rows: int) -> None:
+    queries = held_out(VECTORS[:rows], 10)
+    assert queries.shape == (10, VECTORS.shape[1])
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
+
+
 def test_recall_takes_any_of_equal_scores() -> None:
     truth = np.array([0.9, 0.5, 0.5], np.float32)
     assert recall(truth, truth) == 1

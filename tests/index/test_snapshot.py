@@ -264,6 +264,15 @@ def test_answers_that_changed_are_noticed_by_the_canary(built: Path) -> None:
     refused_by_open(built, "stored answers")
 
 
+def test_rows_that_no_longer_answer_are_noticed_by_the_canary(built: Path) -> None:
+    with np.load(built / "canary.npz") as canary:
+        kept = dict(canary)
+    for rows in (np.roll(kept["rows"], 1, axis=0), kept["rows"] + 10_000, kept["rows"][:, :3]):
+        np.savez(built / "canary.npz", **{**kept, "rows": rows})
+        accept(built, "canary.npz")
+        refused_by_open(built, "cannot be loaded")
+
+
 def test_a_canary_that_asks_nothing_is_refused(built: Path) -> None:
     np.savez(built / "canary.npz", queries=np.empty((0, DIM), np.float32), scores=np.empty((0, 10), np.float32))
     accept(built, "canary.npz")
