@@ -98,7 +98,7 @@ def measure_planted(count: int, work: Path) -> None:
         f"peak memory {_peak_mb() - before:,.0f} MB over the {before:,.0f} MB held before"
     )
     _print_quality(groups, planted)
-    _print_listing(ProductTable(with_groups(table, groups)), count)
+    _print_listing(ProductTable.of(with_groups(table, groups)), count)
 
 
 def _write(path: Path, planted: Planted) -> None:

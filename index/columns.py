@@ -6,7 +6,7 @@ by level, so that a category and everything below it is one range of codes. Attr
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from catalogue.product import CATEGORY_SEPARATOR
 from index.filters import Filters
 
 Mask = NDArray[np.bool_]
+Arrays = Mapping[str, Any]
+"""Arrays of Arrow by name, without nulls but where it is said; they may lie in a mapped file."""
 
 _FALSE, _TRUE, _UNSAID = range(3)
 _FEW: Final = 8
@@ -33,15 +35,9 @@ class Texts:
     codes: NDArray[Any]
 
     @classmethod
-    def of(cls, column: Any, key: Callable[[str], Any] = str) -> "Texts":
-        """From a dictionary column of Arrow, sorted by `key`."""
-        found = [key(value) for value in column.dictionary.to_pylist()]
-        order = sorted(range(len(found)), key=found.__getitem__)
-        rank = np.empty(len(found) + 1, np.min_scalar_type(len(found)))
-        rank[order] = np.arange(len(found))
-        rank[-1] = len(found)
-        indices = pc.fill_null(column.indices, len(found)).to_numpy(zero_copy_only=False)
-        return cls([found[at] for at in order], rank[indices])
+    def of(cls, arrays: Arrays, name: str, key: Callable[[str], Any] = str) -> "Texts":
+        """From the arrays that `packed_texts` made; a text stands for `key` of it."""
+        return cls([key(text) for text in arrays[f"{name}.keys"].to_pylist()], arrays[f"{name}.codes"].to_numpy())
 
     def between(self, first: int, last: int) -> Mask:
         """Rows whose code is in first..last, `last` excluded."""
@@ -84,17 +80,11 @@ class Postings:
     rows: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, column: Any) -> "Postings":
-        """From a map column of Arrow; a name stands once per value in a row, and in the case it is asked for."""
-        names, name_codes = _sorted_codes(column.keys)
-        values, value_codes = _sorted_codes(column.items)
-        lengths = np.diff(column.offsets.to_numpy())
-        rows = np.repeat(np.arange(len(column), dtype=np.uint32), lengths)
-        pairs, rows = _sorted_pairs(name_codes * len(values) + value_codes, rows, len(names) * len(values))
-        start = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1)) if len(pairs) else np.zeros(1, np.int64)
-        distinct = pairs[start[:-1]]
-        first = np.searchsorted(distinct, np.arange(len(names) + 1) * len(values))
-        return cls(names.to_pylist(), first, values.take(pa.array(distinct % max(1, len(values)))), start, rows)
+    def of(cls, arrays: Arrays) -> "Postings":
+        """From the arrays that `packed_attributes` made."""
+        first, values, start, rows = (arrays[f"attributes.{name}"] for name in ("first", "values", "start", "rows"))
+        names = arrays["attributes.names"].to_pylist()
+        return cls(names, first.to_numpy(), values, start.to_numpy(), rows.to_numpy())
 
     def having(self, name: str, wanted: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
         """For each of the values that occurs, the rows in which the name has it."""
@@ -125,16 +115,15 @@ class Postings:
 class Columns:
     """The columns of some products, by row; immutable, safe for any number of threads."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """From a table in one chunk with the columns of `index.products.SCHEMA`."""
-        self._rows = table.num_rows
-        self._category = Texts.of(_chunk(table, "category"), _levels)
-        self._supplier = Texts.of(_chunk(table, "supplier_id"))
-        self._currency = Texts.of(_chunk(table, "currency"))
-        in_stock = pc.fill_null(pc.cast(_chunk(table, "in_stock"), pa.uint8()), _UNSAID)
-        self._in_stock: NDArray[np.uint8] = in_stock.to_numpy()
-        self.prices: NDArray[np.float64] = pc.fill_null(_chunk(table, "price"), float("nan")).to_numpy()
-        self._attributes = Postings.of(_chunk(table, "attributes"))
+    def __init__(self, arrays: Arrays) -> None:
+        """From what `packed_columns` made; nothing is copied but distinct texts."""
+        self._category = Texts.of(arrays, "category", _levels)
+        self._supplier = Texts.of(arrays, "supplier_id")
+        self._currency = Texts.of(arrays, "currency")
+        self._in_stock: NDArray[np.uint8] = arrays["in_stock"].to_numpy()
+        self.prices: NDArray[np.float64] = arrays["price"].to_numpy()
+        self._attributes = Postings.of(arrays)
+        self._rows = len(self.prices)
 
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass all conditions but those on ids, as bool [rows], the caller's own."""
@@ -186,6 +175,49 @@ class Columns:
                 path = CATEGORY_SEPARATOR.join(key[: levels or None])
                 sums[path] = sums.get(path, 0) + int(rows)
         return list(sums), np.fromiter(sums.values(), np.int64, len(sums))
+
+
+def packed_columns(table: pa.Table) -> dict[str, Any]:
+    """The arrays of `Columns`, by name, of a table in one chunk with the columns of `index.products.SCHEMA`."""
+    return {
+        **_packed_texts("category", _chunk(table, "category"), _levels),
+        **_packed_texts("supplier_id", _chunk(table, "supplier_id"), str),
+        **_packed_texts("currency", _chunk(table, "currency"), str),
+        "in_stock": pc.fill_null(pc.cast(_chunk(table, "in_stock"), pa.uint8()), _UNSAID),
+        "price": pc.fill_null(_chunk(table, "price"), float("nan")),
+        **_packed_attributes(_chunk(table, "attributes")),
+    }
+
+
+def _packed_texts(name: str, column: Any, key: Callable[[str], Any]) -> dict[str, Any]:
+    """Distinct texts in the order of `key`, and each row's place among them: of a dictionary column of Arrow."""
+    texts = column.dictionary.to_pylist()
+    order = sorted(range(len(texts)), key=lambda at: key(texts[at]))
+    rank = np.empty(len(texts) + 1, np.min_scalar_type(len(texts)))
+    rank[order] = np.arange(len(texts))
+    rank[-1] = len(texts)
+    indices = pc.fill_null(column.indices, len(texts)).to_numpy(zero_copy_only=False)
+    keys = pa.array([texts[at] for at in order], pa.large_string())
+    return {f"{name}.keys": keys, f"{name}.codes": pa.array(rank[indices])}
+
+
+def _packed_attributes(column: Any) -> dict[str, Any]:
+    """Of a map column of Arrow; a name stands once per value in a row, and in the case it is asked for."""
+    names, name_codes = _sorted_codes(column.keys)
+    values, value_codes = _sorted_codes(column.items)
+    lengths = np.diff(column.offsets.to_numpy())
+    rows = np.repeat(np.arange(len(column), dtype=np.uint32), lengths)
+    pairs, rows = _sorted_pairs(name_codes * len(values) + value_codes, rows, len(names) * len(values))
+    start = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1)) if len(pairs) else np.zeros(1, np.int64)
+    distinct = pairs[start[:-1]]
+    first = np.searchsorted(distinct, np.arange(len(names) + 1) * len(values))
+    return {
+        "attributes.names": names,
+        "attributes.first": pa.array(first),
+        "attributes.values": values.take(pa.array(distinct % max(1, len(values)))),
+        "attributes.start": pa.array(start),
+        "attributes.rows": pa.array(rows),
+    }
 
 
 def _levels(category: str) -> tuple[str, ...]:

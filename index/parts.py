@@ -35,7 +35,7 @@ class GrowingTable:
 
     def __init__(self) -> None:
         empty = to_table([])
-        self._tables: tuple[tuple[pa.Table, ProductTable], ...] = ((empty, ProductTable(empty)),)
+        self._tables: tuple[tuple[pa.Table, ProductTable], ...] = ((empty, ProductTable.of(empty)),)
 
     def __len__(self) -> int:
         return sum(len(products) for _, products in self._tables)
@@ -48,7 +48,7 @@ class GrowingTable:
         while kept and len(kept[-1][1]) < 2 * added.num_rows:
             added = pa.concat_tables([kept.pop()[0], added])
         added = added.combine_chunks().unify_dictionaries()
-        self._tables = (*kept, (added, ProductTable(added)))
+        self._tables = (*kept, (added, ProductTable.of(added)))
 
     def mask(self, filters: Filters, rows: int) -> Mask:
         """Which of the first `rows` rows pass, as bool [rows]."""

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import orjson
@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import NotFound
 from catalogue.product import Product
-from index.columns import Columns, Mask
+from index.arrays import read_arrays, write_arrays
+from index.columns import Arrays, Columns, Mask, packed_columns
 from index.filters import Filters
-from index.styles import Styles
+from index.styles import Styles, packed_styles
 
 SCHEMA: Final = pa.schema(
     [
@@ -74,9 +75,9 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
     return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def read_table(path: Path, *, gently: bool = False) -> pa.Table:
+def read_table(path: Path) -> pa.Table:
     """`products.parquet` as a table with `SCHEMA`, whichever version wrote it."""
-    table = pq.read_table(path, memory_map=True, use_threads=not gently)
+    table = pq.read_table(path, memory_map=True)
     for name, of_document in _LATER.items():
         if name not in table.column_names:
             documents = map(orjson.loads, table.column("document").to_pylist())
@@ -91,28 +92,46 @@ def read_table(path: Path, *, gently: bool = False) -> pa.Table:
 class ProductTable:
     """Some products by row, id and condition; immutable, safe for any number of threads."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """From a table with `SCHEMA`."""
-        table = table.combine_chunks().unify_dictionaries()
-        self.columns = Columns(table)
-        self._table = table.select(["product_id", "title", "photo", "document"])
-        hashes = table.column("id_hash").to_numpy()
-        self._by_hash = np.argsort(hashes, kind="stable").astype(np.uint32)
-        self._sorted_hashes = hashes[self._by_hash]
-        self._orders: dict[Sort, NDArray[np.uint32]] = {}
-        self.styles = Styles(*(_chunk(table, name) for name in ("product_id", "style_group", "style_score")))
+    def __init__(self, arrays: Arrays) -> None:
+        """From what `packed` made; nothing is copied but distinct texts."""
+        self._arrays = arrays
+        self._ids = arrays["product_id"]
+        if wrong := {name: len(arrays[name]) for name in _BY_ROW if len(arrays[name]) != len(self._ids)}:
+            raise ValueError(f"there are {len(self._ids)} products, but {wrong} values")
+        self.columns = Columns(arrays)
+        self.styles = Styles(arrays)
+        self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
+        self._hashes: NDArray[np.uint64] = arrays["hash.sorted"].to_numpy()
+        self._orders: dict[Sort, NDArray[np.uint32]] = {
+            sort: arrays[f"order.{sort}"].to_numpy() for sort in get_args(Sort) if f"order.{sort}" in arrays
+        }
 
     @classmethod
-    def read(cls, path: Path, *, gently: bool = False) -> "ProductTable":
-        """Read `products.parquet`; `gently` on one thread, beside requests."""
-        return cls(read_table(path, gently=gently))
+    def of(cls, table: pa.Table) -> "ProductTable":
+        """From a table with `SCHEMA`."""
+        return cls(packed(table))
+
+    @classmethod
+    def read(cls, path: Path) -> "ProductTable":
+        """Read `products.parquet`."""
+        return cls.of(read_table(path))
+
+    @classmethod
+    def map(cls, path: Path) -> "ProductTable":
+        """Map what `write` wrote; raises ValueError (ArrowInvalid) for what it did not."""
+        return cls(read_arrays(path))
+
+    def write(self, path: Path) -> None:
+        """Write all of it as it is used, the orders too, to be mapped."""
+        orders = {f"order.{sort}": pa.array(self._order(sort)) for sort in get_args(Sort)}
+        write_arrays(path, {**self._arrays, **orders})
 
     def __len__(self) -> int:
-        return int(self._table.num_rows)
+        return len(self._ids)
 
     def id_of(self, row: int) -> str:
         """The product id of a row."""
-        return str(self._column("product_id")[row].as_py())
+        return str(self._ids[row].as_py())
 
     def row_of(self, product_id: str) -> int:
         """The row of a product id; raises NotFound."""
@@ -123,8 +142,8 @@ class ProductTable:
     def rows_of(self, product_ids: Sequence[str]) -> list[int]:
         """The rows of those of the ids that there are."""
         wanted = np.array([id_hash(product_id) for product_id in product_ids], np.uint64)
-        first = np.searchsorted(self._sorted_hashes, wanted, "left").tolist()
-        last = np.searchsorted(self._sorted_hashes, wanted, "right").tolist()
+        first = np.searchsorted(self._hashes, wanted, "left").tolist()
+        last = np.searchsorted(self._hashes, wanted, "right").tolist()
         return [
             row
             for product_id, low, high in zip(product_ids, first, last, strict=True)
@@ -134,8 +153,8 @@ class ProductTable:
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row."""
-        fields = orjson.loads(self._column("document")[row].as_py())
-        return IndexedProduct(product=Product.model_validate(fields), photo=self._column("photo")[row].as_py())
+        fields = orjson.loads(self._arrays["document"][row].as_py())
+        return IndexedProduct(product=Product.model_validate(fields), photo=self._arrays["photo"][row].as_py())
 
     def style_group(self, row: int) -> str | None:
         """The id of the product that a row's style group is named after, its own where it is alone.
@@ -163,9 +182,9 @@ class ProductTable:
 
     def sort_keys(self, rows: NDArray[np.uint32], sort: Sort) -> pa.Table:
         """What `sort` sorts some rows by: the column `first`, null where there is none, and `product_id`."""
-        ids = self._column("product_id").take(pa.array(rows))
+        ids = self._ids.take(pa.array(rows))
         if sort in {"product_id", "title"}:
-            return pa.table({"first": self._column(sort).take(pa.array(rows)), "product_id": ids})
+            return pa.table({"first": self._arrays[sort].take(pa.array(rows)), "product_id": ids})
         return pa.table({"first": pa.array(self.columns.prices[rows], from_pandas=True), "product_id": ids})
 
     def _order(self, sort: Sort) -> NDArray[np.uint32]:
@@ -174,7 +193,8 @@ class ProductTable:
         if order is None:
             if sort in {"product_id", "title"}:
                 keys = [(name, "ascending") for name in dict.fromkeys((sort, "product_id"))]
-                order = pc.sort_indices(self._table, sort_keys=keys).to_numpy().astype(np.uint32)
+                table = pa.table({name: self._arrays[name] for name, _ in keys})
+                order = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.uint32)
             else:
                 by_id = self._order("product_id")
                 prices = self.columns.prices[by_id]
@@ -182,8 +202,19 @@ class ProductTable:
             self._orders[sort] = order
         return order
 
-    def _column(self, name: str) -> Any:
-        return _chunk(self._table, name)
+
+def packed(table: pa.Table) -> dict[str, Any]:
+    """The arrays of a `ProductTable`, by name, of a table with `SCHEMA`."""
+    table = table.combine_chunks().unify_dictionaries()
+    hashes = table.column("id_hash").to_numpy()
+    by_hash = np.argsort(hashes, kind="stable").astype(np.uint32)
+    return {
+        **{name: _chunk(table, name) for name in ("product_id", "title", "photo", "document")},
+        **packed_columns(table),
+        **packed_styles(*(_chunk(table, name) for name in ("product_id", "style_group", "style_score"))),
+        "hash.rows": pa.array(by_hash),
+        "hash.sorted": pa.array(hashes[by_hash]),
+    }
 
 
 def _chunk(table: pa.Table, name: str) -> Any:
@@ -197,6 +228,10 @@ def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted({(name.casefold(), value) for name, value in attributes.items()})
 
 
+_BY_ROW: Final = (
+    "title", "photo", "document", "category.codes", "supplier_id.codes", "currency.codes", "in_stock", "price",
+    "style.medoids", "style.scores", "hash.rows", "hash.sorted",
+)  # fmt: skip
 _LATER: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
     "currency": lambda document: document.get("currency"),
     "attributes": lambda document: _attributes(document.get("attributes", {})),

@@ -2,6 +2,7 @@
 
     manifest.json               what it is, every file's bytes and SHA-256, and its own (`index.seal`)
     products.parquet            the products, one row each, shard by shard
+    products.arrow              the same as it is asked for: columns, places of ids, orders; mapped
     vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
     shards/<field>-000.faiss    what is searched, unless it is the vectors themselves (index type flat)
     canary.npz                  stored queries, their exact answers, and how many of those the index found
@@ -115,11 +116,10 @@ class Snapshot:
             self._indexes[field] = index if present is None else Findable(index, present)
 
     @classmethod
-    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None, gently: bool = False) -> "Snapshot":
+    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
         With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
-        `gently`, on one thread.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
         """
         manifest = read_manifest(path)
@@ -132,8 +132,7 @@ class Snapshot:
         if device is not None:
             check_support()
         try:
-            snapshot = cls(path, manifest, ProductTable.read(path / "products.parquet", gently=gently), device)
-            snapshot._check_structure()
+            snapshot = cls(path, manifest, _open_products(path, manifest), device)
             snapshot._check_canary()
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
@@ -161,11 +160,6 @@ class Snapshot:
             for shard in index.shards if isinstance(index, ShardedIndex) else ():
                 if isinstance(shard, GpuShard):
                     shard.release()
-
-    def _check_structure(self) -> None:
-        rows = len(self.products)
-        if rows != self.manifest.products:
-            raise ValueError(f"{rows} products where the manifest says {self.manifest.products}")
 
     def _check_canary(self) -> None:
         """Whether the rows that answered the stored queries score as they did, and the index still finds them.
@@ -366,6 +360,18 @@ def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]
                 raise ValueError(f"vectors of {field} are not all of length 1")
 
 
+def _open_products(path: Path, manifest: Manifest) -> ProductTable:
+    """Mapped, or made from the table in an older snapshot, in memory of its own."""
+    listed = pq.read_metadata(path / "products.parquet").num_rows
+    is_mapped = "products.arrow" in manifest.files
+    products = ProductTable.map(path / "products.arrow") if is_mapped else ProductTable.read(path / "products.parquet")
+    if {listed, len(products)} != {manifest.products}:
+        raise ValueError(
+            f"{listed} products, {len(products)} of them found, where the manifest says {manifest.products}"
+        )
+    return products
+
+
 def _map_vectors(path: Path, field: FieldName, shape: tuple[int, int]) -> NDArray[np.float16]:
     vectors: NDArray[np.float16] = np.lib.format.open_memmap(path / "vectors" / f"{field}.npy", mode="r")
     if vectors.shape != shape or vectors.dtype != np.float16 or not vectors.flags.c_contiguous:
@@ -410,7 +416,9 @@ def _write_products(work: Path, products: pa.Table, index: VectorIndex, same_sty
     if same_style is not None:
         stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
         groups = group(index, stored, products["attributes"].combine_chunks(), same_style)
-    pq.write_table(with_groups(products, groups), work / "products.parquet", compression="zstd")
+    products = with_groups(products, groups)
+    pq.write_table(products, work / "products.parquet", compression="zstd")
+    ProductTable.of(products).write(work / "products.arrow")
 
 
 def _write_canary(work: Path, index: VectorIndex) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from index.columns import Arrays
 from index.groups import Groups
 
 _NONE: Final = -1
@@ -52,11 +53,11 @@ def with_groups(products: pa.Table, groups: Groups | None) -> pa.Table:
 class Styles:
     """Medoid and score by row, eight bytes; immutable, safe for any number of threads."""
 
-    def __init__(self, ids: Any, groups: Any, scores: Any) -> None:
-        """From columns of Arrow in one chunk: `product_id`, `style_group` and `style_score`."""
-        self._ids = ids
-        self.medoids = _rows_of_medoids(ids, groups)
-        self.scores: NDArray[np.float32] = pc.fill_null(scores, float("nan")).to_numpy(zero_copy_only=False)
+    def __init__(self, arrays: Arrays) -> None:
+        """From what `packed_styles` made, and the column `product_id` beside it."""
+        self._ids = arrays["product_id"]
+        self.medoids: NDArray[np.int32] = arrays["style.medoids"].to_numpy()
+        self.scores: NDArray[np.float32] = arrays["style.scores"].to_numpy()
 
     def medoid(self, row: int) -> int | None:
         """The row that a row's group is named after; None where there are no groups."""
@@ -76,6 +77,14 @@ class Styles:
     def grouped(self, selected: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Those of the selected rows, bool [rows], that are in a group."""
         return np.flatnonzero(selected & (self.medoids != _NONE))
+
+
+def packed_styles(ids: Any, groups: Any, scores: Any) -> dict[str, Any]:
+    """The arrays of `Styles` by name, of columns of Arrow in one chunk: `product_id`, `style_group`, `style_score`."""
+    return {
+        "style.medoids": pa.array(_rows_of_medoids(ids, groups)),
+        "style.scores": pc.fill_null(scores, float("nan")),
+    }
 
 
 def several(

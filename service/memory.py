@@ -15,22 +15,24 @@ _CGROUP: Final = Path("/sys/fs/cgroup")
 _KEPT_FREE: Final = 0.05
 _FIXED_BYTES: Final = 32_000_000
 """Pools and buffers of any snapshot."""
-_TABLE_FACTOR: Final = 3
-"""The table, its columns, and what reading it leaves behind."""
+_TABLE_FACTOR: Final = 4
+"""Of an older snapshot: the table, its columns, and what reading it leaves behind."""
 _PRODUCT_BYTES: Final = 64
-"""Order, hashes and codes of a product beside its columns."""
+"""Of an index; of an older snapshot, order, hashes and codes too."""
 
 
 def snapshot_bytes(path: Path, manifest: Manifest) -> int:
     """What a snapshot keeps in memory of its own, roughly and at most; mapped files need none."""
+    mapped = _FIXED_BYTES + manifest.products * _PRODUCT_BYTES
+    if "products.arrow" in manifest.files:
+        return mapped
     table = manifest.product_bytes
-    if not table:  # of an older version; encoded columns are smaller than those in memory
+    if not table:  # of a version still older; encoded columns are smaller than those in memory
         metadata = pq.read_metadata(path / "products.parquet")
         table = _TABLE_FACTOR * sum(
             metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)
         )
-    shards = sum(entry.bytes for name, entry in manifest.files.items() if name.startswith("shards/"))
-    return _FIXED_BYTES + _TABLE_FACTOR * table + shards + manifest.products * _PRODUCT_BYTES
+    return mapped + _TABLE_FACTOR * table
 
 
 def check_memory(needed: int, *, limit: int | None) -> None:

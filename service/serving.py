@@ -126,11 +126,11 @@ class Serving:
             check_memory(needed, limit=self.settings.index.memory_bytes)
         self.models.get(fingerprint)
 
-    def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None, gently: bool = False) -> Generation:
+    def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None) -> Generation:
         """A snapshot, its model and the journal's changes, ready to be flipped to; one that is served is shared.
 
-        `stage` hears what is being done; `gently`, requests come first. Raises SnapshotInvalid, BundleInvalid,
-        NotEnoughMemory or NotFound, and what the journal raises; whatever had been loaded is let go of then.
+        `stage` hears what is being done. Raises SnapshotInvalid, BundleInvalid, NotEnoughMemory or NotFound, and what
+        the journal raises; whatever had been loaded is let go of then.
         """
         for generation in self.served.values():
             if generation.name == name:
@@ -143,7 +143,7 @@ class Serving:
         check_memory(needed, limit=self.settings.index.memory_bytes)
         try:
             encoder = self.models.get(manifest.fingerprint)
-            snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, device=self._device, gently=gently)
+            snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, device=self._device)
             live = LiveIndex(snapshot, self.journal.id)
             stage("replaying the journal")
             self.feed.add(live, encoder)

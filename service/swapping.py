@@ -208,7 +208,7 @@ class Swaps:
             max_bytes_per_s=self._settings.verify_bytes_per_s,
             progress=lambda _: self._check_open(),
         )
-        generation = self._serving.load(name, stage=stage, gently=True)
+        generation = self._serving.load(name, stage=stage)
         try:
             stage("warming up")
             self._warm_up(generation, alias)

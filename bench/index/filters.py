@@ -58,7 +58,7 @@ class Shop:
         """Products in `LEVELS` of cells (attributes a0, a1, a2), and in as many at random (a3, a4, a5)."""
         cells = Cells.of(data.base)
         table = product_table(len(data.base), np.hstack([cells.of_row, cells.at_random()]), in_stock=_OTHERS)
-        return cls(data, cells, ProductTable(table), FlatIndex(np.asarray(data.base)))
+        return cls(data, cells, ProductTable.of(table), FlatIndex(np.asarray(data.base)))
 
     def filters(self, query: Vectors, share: float, lie: str, predicates: int) -> Filters:
         """Conditions that let `share` of the products pass, as near as the cells allow."""

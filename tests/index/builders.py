@@ -29,7 +29,7 @@ def items(count: int) -> list[IndexedProduct]:
 
 
 def table(products: Sequence[IndexedProduct]) -> ProductTable:
-    return ProductTable(to_table(products))
+    return ProductTable.of(to_table(products))
 
 
 def unit(rows: NDArray[Any]) -> NDArray[np.float32]:

@@ -102,7 +102,7 @@ def test_any_number_of_categories_and_suppliers(count: int) -> None:
         columns.get(field.name, pa.concat_arrays([whole[field.name].chunk(0)] * count)).cast(field.type)
         for field in SCHEMA
     ]
-    products = ProductTable(pa.Table.from_arrays(arrays, schema=SCHEMA))
+    products = ProductTable.of(pa.Table.from_arrays(arrays, schema=SCHEMA))
     for row in {0, count // 2, count - 1}:
         assert np.flatnonzero(products.mask(Filters(category=f"c{row:05d}"))).tolist() == [row]
         assert np.flatnonzero(products.mask(Filters(suppliers=(f"c{row:05d}",)))).tolist() == [count - 1 - row]
@@ -203,7 +203,7 @@ def test_columns_that_may_pass_2_gb_have_64_bit_offsets() -> None:
 
 def test_a_table_of_many_chunks_is_one(tmp_path: Path) -> None:
     parts = [to_table([item(str(n), supplier_id=f"s{n}")]) for n in range(5)]
-    products = ProductTable(pa.concat_tables(parts))
+    products = ProductTable.of(pa.concat_tables(parts))
     assert [products.get(row).product.product_id for row in range(5)] == list("01234")
     assert products.mask(Filters(suppliers=("s4",))).tolist() == [False] * 4 + [True]
 

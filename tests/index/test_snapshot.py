@@ -19,7 +19,7 @@ from index import snapshot as module
 from index.snapshot import list_snapshots, read_manifest, snapshot_path
 from tests.index.builders import DIM, FINGERPRINT, accept, build, edit_manifest, item, items, reopen, unit_rows
 
-FILES = ("products.parquet", "canary.npz", "vectors/fusion.npy")
+FILES = ("products.parquet", "products.arrow", "canary.npz", "vectors/fusion.npy")
 
 
 @pytest.fixture

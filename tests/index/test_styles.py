@@ -110,7 +110,7 @@ def test_tiny_snapshots(tmp_path: Path, count: int) -> None:
 
 def test_a_group_named_after_no_product_is_none() -> None:
     table = with_groups(to_table([item("a"), item("b")]), Groups(np.array([0, 0]), np.ones(2, np.float32)))
-    alone = ProductTable(table.slice(1))
+    alone = ProductTable.of(table.slice(1))
     assert alone.style_group(0) is None
     assert len(alone.styles.groups(np.ones(1, np.bool_))) == 0
 
@@ -124,7 +124,7 @@ def test_lists_what_is_selected_more_than_once(rows: list[tuple[int, float, bool
     medoid = np.array([first[group] for group, _, _ in rows], np.int64)
     score = np.array([score for _, score, _ in rows], np.float32)
     ids = [f"p{number * 7 % 13:02d}" for number in range(len(rows))]
-    table = ProductTable(with_groups(to_table([item(product_id) for product_id in ids]), Groups(medoid, score)))
+    table = ProductTable.of(with_groups(to_table([item(product_id) for product_id in ids]), Groups(medoid, score)))
     selected = np.array([chosen for _, _, chosen in rows], np.bool_)
     found = table.styles.groups(selected)
     expected = []
