@@ -18,6 +18,8 @@ _HEALTH: Final = frozenset({"/livez", "/readyz"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKING: Final = ("/v1/search", "/v1/compare", "/v1/embed")
 """What is asked by POST and changes nothing."""
+INTERNAL: Final = "samestyle.internal"
+"""Stands in the scope of what the gateway asks itself. The server makes scopes, so nobody else can put it there."""
 _KEY: Final = "samestyle.key"
 
 _Refusal = tuple[int, str, str]
@@ -76,7 +78,7 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or INTERNAL in scope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

@@ -25,6 +25,7 @@ from service.keys import HOW_TO_CREATE, KeyRing
 from service.serving import Serving
 from service.signals import end_well_on_signals
 from service.swapping import open_serving
+from service.warming import warm_up
 
 DRAIN_S: Final = 10
 BACKLOG: Final = 512
@@ -50,13 +51,14 @@ def run(settings: Settings) -> None:
     gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
     _allow_files_for(settings.max_connections)
     _say_what_serves(settings, serving)
-    _Server(app, settings).run(sockets=listeners)
+    _Server(app, serving).run(sockets=listeners)
 
 
 class _Server(uvicorn.Server):
     """uvicorn with bounded connections, whose /readyz says so as soon as it is to end."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, serving: Serving) -> None:
+        settings = serving.settings
         bounds = Bounds(settings.headers_timeout_s, settings.max_connections, settings.admin_port)
         super().__init__(
             uvicorn.Config(
@@ -70,7 +72,13 @@ class _Server(uvicorn.Server):
             )
         )
         self._app = app
+        self._serving = serving
         self._delay_s = settings.shutdown_delay_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections once what they need has been used."""
+        await warm_up(self._app, self._serving)
+        await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note a signal; the second one cuts the delay short."""

@@ -177,7 +177,7 @@ async def limiters(valkey: Valkey, count: int = 1, timeout_s: float = 5) -> Asyn
 
 
 def fallbacks() -> float:
-    return metrics.LIMITS_FALLBACK._value.get()
+    return float(metrics.LIMITS_FALLBACK._value.get())
 
 
 class TestRedis:
@@ -236,11 +236,11 @@ class TestRedis:
         asyncio.run(ask())
 
     def test_what_is_kept_is_forgotten_in_time(self, valkey: Valkey) -> None:
-        async def ask() -> tuple[int, int]:
+        async def ask() -> list[int]:
             async with limiters(valkey) as (limiter,):
                 await limiter.take(key_of("rate", rate=1, burst=5), 1, 1)
                 await limiter.take(key_of("quota", quota=5), 1, 1)
-                return tuple([await limiter._redis.ttl(f"samestyle:1:limit:{name}") for name in ("rate", "quota")])
+                return [await limiter._redis.ttl(f"samestyle:1:limit:{name}") for name in ("rate", "quota")]
 
         rate, quota = asyncio.run(ask())
         assert 0 < rate <= 65
