@@ -1,7 +1,7 @@
 """Who may ask what: pure ASGI layers that refuse a request before anything of its body is read."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from catalogue.errors import Overloaded
 from service.keys import MAX_KEY_LENGTH, KeyRing, Role
 from service.limits import Allowance, Limiter
-from service.problems import describe, problem
+from service.problems import describe, problem, responses
 
 _OPEN: Final = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})
 _OPEN_BELOW: Final = "/static-offline-docs/"
@@ -21,6 +21,11 @@ _ASKING: Final = ("/v1/search", "/v1/compare", "/v1/embed")
 INTERNAL: Final = "samestyle.internal"
 """Stands in the scope of what the gateway asks itself. The server makes scopes, so nobody else can put it there."""
 _KEY: Final = "samestyle.key"
+
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, made by `samestyle keys create`"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same in another header"},
+}
 
 _Refusal = tuple[int, str, str]
 """Status, slug and detail of an answer."""
@@ -38,6 +43,20 @@ def role_for(method: str, path: str) -> Role | None:
 
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + "/")
+
+
+def describe_access(document: dict[str, Any]) -> None:
+    """Say in an OpenAPI document which role each operation needs where there are keys, and what it answers without."""
+    document["components"]["securitySchemes"] = _SCHEMES
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            role = role_for(method.upper(), path)
+            operation["security"] = [{name: [role]} for name in _SCHEMES] if role is not None else []
+            if role is not None:
+                needed = f"Where API keys are needed: one with the role `{role}`."
+                operation["description"] = f"{operation.get('description', '')}\n\n{needed}".strip()
+                refusals = {str(status): answer for status, answer in responses(401, 403, 429).items()}
+                operation["responses"] = dict(sorted({**refusals, **operation["responses"]}.items()))
 
 
 class AdminPort:

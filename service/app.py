@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from service import problems
-from service.access import Access, AdminPort, Limits, role_for
+from service.access import Access, AdminPort, Limits, describe_access
 from service.cutting import AutoSnapshot
 from service.headers import SafeHeaders, allow_origins
-from service.keys import KeyRing, Role
+from service.keys import KeyRing
 from service.limits import make_limiter
 from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
 from service.problems import Problem
@@ -95,33 +95,14 @@ def _describe_problems(app: FastAPI) -> None:
         for model in (SearchRequest, ProductWrite, BulkLine):  # parsed by hand, so unknown to FastAPI
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
+        for path in document["paths"].values():
+            for operation in path.values():
                 answer = operation["responses"].get("422", {}).get("content", {})
                 if "application/json" in answer:
                     del operation["responses"]["422"]
-                _describe_access(operation, role_for(method.upper(), path))
-        document["components"]["securitySchemes"] = _SCHEMES
+        describe_access(document)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-
-
-def _describe_access(operation: dict[str, Any], role: Role | None) -> None:
-    """Say which role an operation needs where there are keys, and what it answers without."""
-    if role is None:
-        operation["security"] = []
-        return
-    operation["security"] = [{name: [role]} for name in _SCHEMES]
-    needed = f"Where API keys are needed: one with the role `{role}`."
-    operation["description"] = f"{operation.get('description', '')}\n\n{needed}".strip()
-    operation["responses"] |= {str(status): answer for status, answer in problems.responses(401, 403, 429).items()}
-    operation["responses"] = dict(sorted(operation["responses"].items()))
-
-
-_SCHEMES: Final = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, made by `samestyle keys create`"},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same in another header"},
-}

@@ -1,8 +1,8 @@
 """What a gateway does once before it takes connections, so that no shopper waits for it.
 
 The first photo loads a decoder, the first request of each kind builds its route, the first search touches what is
-mapped: together a tenth of a second, measured on the demo shop. Batches need none: ONNX Runtime takes no longer over the
-first of a size than over the next ones.
+mapped. Together a tenth of a second, measured on the demo shop. Batches need none: ONNX Runtime takes no longer over
+the first of a size than over the next ones.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ import structlog
 from PIL import Image
 from starlette.types import ASGIApp, Message, Scope
 
-from catalogue.errors import SamestyleError
 from index.aliases import LIVE
 from models import ProductInput
 from service.access import INTERNAL
@@ -35,7 +34,7 @@ async def warm_up(app: ASGIApp, serving: Serving) -> None:
         async with asyncio.timeout(_PATIENCE_S):
             await _encode(serving)
             await _ask_all(app)
-    except (SamestyleError, TimeoutError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, requests will tell
         log.warning("not_warmed_up", reason=str(error) or type(error).__name__)
     log.info("warm", seconds=round(time.perf_counter() - started, 3))
 
