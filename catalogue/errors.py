@@ -14,6 +14,8 @@ SamestyleError
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
 │   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
+│   ├── RateLimited         a key asks faster than it may
+│   └── QuotaExceeded       a key has asked as much as it may today
 ├── DeadlineExceeded        the answer would have come too late
 ├── CatalogueInvalid        a catalogue file that cannot be read at all
 ├── AliasesInvalid          aliases that must not be followed or replaced
@@ -25,6 +27,7 @@ SamestyleError
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
 └── ConfigurationError      settings or an installation that cannot work
+    └── KeysInvalid         a file of API keys that cannot be used
 
 The HTTP status of each stands in `service.problems`, and only there.
 """
@@ -93,6 +96,14 @@ class Overloaded(SamestyleError):
         self.retry_after = retry_after
 
 
+class RateLimited(Overloaded):
+    """A key asks faster than it may."""
+
+
+class QuotaExceeded(Overloaded):
+    """A key has asked as much as it may today."""
+
+
 class DeadlineExceeded(SamestyleError):
     """The answer would have come too late."""
 
@@ -131,3 +142,7 @@ class JournalTrimmed(JournalInvalid):
 
 class ConfigurationError(SamestyleError):
     """Settings or an installation that cannot work."""
+
+
+class KeysInvalid(ConfigurationError):
+    """A file of API keys that cannot be used."""

@@ -1,15 +1,20 @@
 """Every setting of the service, with its default and meaning.
 
-Read from the environment: prefix `SAMESTYLE_`, nested names joined by `__` (`SAMESTYLE_CACHE__REDIS_URL`).
+Read from the environment: prefix `SAMESTYLE_`, nested names joined by `__` (`SAMESTYLE_CACHE__REDIS_URL`). A secret may
+also stand in a file, which the same name with `_FILE` behind it names.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from catalogue.secret_files import SecretFiles
 from catalogue.threads import ThreadBudget
+
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+$")]
+"""Scheme, host and port of a page, as browsers send it; `*` is none."""
 
 
 class CacheSettings(BaseModel):
@@ -65,6 +70,22 @@ class Settings(BaseSettings):
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where the encoders run")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
+    admin_host: str = Field(default="127.0.0.1", description="address of the admin port")
+    admin_port: int | None = Field(
+        default=None, ge=1, le=65_535, description="port for /admin and /metrics; default: beside all else"
+    )
+    keys_file: Path | None = Field(
+        default=None, description="API keys, made by `samestyle keys create`; without it, loopback only and no keys"
+    )
+    cors_origins: Annotated[
+        tuple[Origin, ...], NoDecode, BeforeValidator(lambda text: text.split() if isinstance(text, str) else text)
+    ] = Field(default=(), description="pages that may call from a browser, as https://host, separated by blanks")
+    hsts: bool = Field(default=False, description="TLS ends before the gateway: browsers are told to insist on it")
+    max_connections: int = Field(default=1000, ge=1, description="most open connections; one more is answered 429")
+    headers_timeout_s: float = Field(default=10.0, gt=0, description="longest wait for the headers of a request")
+    shutdown_delay_s: float = Field(
+        default=0.0, ge=0, description="seconds from SIGTERM until no more connections are taken; /readyz says 503"
+    )
     cores: int | None = Field(default=None, ge=1, description="cores to use; default: all this process may run on")
     deadline_s: float = Field(default=5.0, gt=0, description="longest time a search may take before 504")
     cursor_secret: SecretStr | None = Field(default=None, description="signs cursors; default: new at each start")
@@ -76,6 +97,18 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     encoder: EncoderSettings = EncoderSettings()
     index: IndexSettings = IndexSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files it names."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @property
     def journal_address(self) -> Path | str:

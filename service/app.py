@@ -11,7 +11,11 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from service import problems
+from service.access import Access, AdminPort, Limits, describe_access
 from service.cutting import AutoSnapshot
+from service.headers import SafeHeaders, allow_origins
+from service.keys import KeyRing
+from service.limits import make_limiter
 from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
 from service.problems import Problem
 from service.routes import admin, ops, products, suppliers, writes
@@ -23,7 +27,10 @@ from service.writing import Writer
 
 
 def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastAPI:
-    """The gateway around what serves already; both are closed when it ends."""
+    """The gateway around what serves already; both are closed when it ends. Raises KeysInvalid."""
+    settings = serving.settings
+    keys = KeyRing(settings.keys_file) if settings.keys_file is not None else None
+    limiter = make_limiter(settings.cache)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -31,7 +38,12 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
         swaps.start(asyncio.get_running_loop())
         if auto is not None:
             auto.start()
+        if keys is not None:
+            keys.start()
         yield
+        if keys is not None:
+            await asyncio.to_thread(keys.close)
+        await limiter.close()
         if auto is not None:
             await asyncio.to_thread(auto.close)
         await asyncio.to_thread(swaps.close)
@@ -48,13 +60,22 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
     app.state.swaps = swaps
     app.state.writer = Writer(serving)
     app.state.cursor_secret = cursor_secret
+    app.state.keys = keys
+    app.state.is_draining = False
     for module in (search_routes, writes, products, suppliers, admin, ops):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=ops.WEB), name="web")
     problems.install(app)
-    app.add_middleware(EncodedSlashes)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit)  # the last one a request comes to; the cheapest refusals come first
+    app.add_middleware(Limits, limiter=limiter)
     app.add_middleware(Admission)
+    has_admin_port = settings.admin_port is not None
+    app.add_middleware(Access, keys=keys, origins=settings.cors_origins, open_metrics=has_admin_port)
+    allow_origins(app, settings.cors_origins)
+    if settings.admin_port is not None:
+        app.add_middleware(AdminPort, port=settings.admin_port)
+    app.add_middleware(EncodedSlashes)
+    app.add_middleware(SafeHeaders, hsts=settings.hsts)
     app.add_middleware(Observed)
     _describe_problems(app)
     return app
@@ -79,6 +100,7 @@ def _describe_problems(app: FastAPI) -> None:
                 answer = operation["responses"].get("422", {}).get("content", {})
                 if "application/json" in answer:
                     del operation["responses"]["422"]
+        describe_access(document)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         return document

@@ -13,7 +13,9 @@ from service.cli_bench import app as bench_app
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
+from service.cli_keys import keys_app
 from service.cli_snapshot import snapshot_app
+from service.signals import end_well_on_signals
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help="Same-style product retrieval."
@@ -21,6 +23,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(duplicates)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(keys_app, name="keys")
 app.add_typer(bench_app, name="bench")
 
 
@@ -47,6 +50,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
 ) -> None:
     """Serve what `live` should stand for, or else the newest snapshot of the data directory."""
+    end_well_on_signals()
     from service.server import run  # noqa: PLC0415  # importing the server takes a second, --help should not
 
     with told():

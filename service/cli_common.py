@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from catalogue.errors import SamestyleError
+from catalogue.errors import ConfigurationError, SamestyleError
 from catalogue.settings import Settings
 
 out = Console()
@@ -39,6 +39,8 @@ def settings_of(**given: Any) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
         raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg']}") from None
+    except ConfigurationError as error:
+        raise _failure(str(error)) from None
 
 
 def _failure(message: str) -> typer.Exit:

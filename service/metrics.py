@@ -22,6 +22,9 @@ BATCH: Final = Histogram("samestyle_encoder_batch_size", "Queries encoded togeth
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
 CACHE: Final = Counter("samestyle_cache_lookups_total", "Embedding cache lookups, by outcome.", ["outcome"])
 REDIS_ERRORS: Final = Counter("samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.")
+LIMITS_FALLBACK: Final = Counter(
+    "samestyle_limits_fallback_total", "Requests counted against a key's limits without Redis, as it was away."
+)
 PRODUCTS: Final = Gauge("samestyle_index_products", "Products that are live.")
 CHANGES: Final = Gauge("samestyle_delta_products", "Products that changed since the live snapshot was cut.")
 SNAPSHOT_DUE: Final = Gauge(

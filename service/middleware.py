@@ -1,4 +1,4 @@
-"""Pure ASGI layers around every request: limits on the body, time per route, safe headers."""
+"""Pure ASGI layers around every request: limits on the body, time per route."""
 
 import asyncio
 import time
@@ -23,11 +23,6 @@ _REFUSALS: Final = {
     "too-large": (413, "The body is over {} MB. Send a smaller photo, or a bulk in parts."),
     "too-slow": (408, f"The body did not come within {BODY_TIMEOUT_S:g} s. Send a smaller photo, or faster."),
 }
-_SECURITY: Final = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
 
 
 class _BodyRefused(Exception):
@@ -146,7 +141,7 @@ class EncodedSlashes:
 
 
 class Observed:
-    """Times each request by its route template, and adds the headers every answer carries."""
+    """Times each request by its route template."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -163,7 +158,6 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_SECURITY]
             await send(message)
 
         try:

@@ -106,6 +106,8 @@ class LoadedModels:
         with self._loading:
             if fingerprint not in self._queues:
                 embedder = self._source.load(fingerprint)
+                if embedder.fingerprint != fingerprint:  # it is computed now, so that no request waits for it
+                    raise BundleInvalid(f"The bundle of {fingerprint[:12]} was changed while it was loaded. Try again.")
                 self._queues[fingerprint] = EncoderQueue(
                     embedder,
                     max_batch=self._settings.max_batch,

@@ -28,6 +28,8 @@ from catalogue.errors import (
     NotFound,
     NotReady,
     Overloaded,
+    QuotaExceeded,
+    RateLimited,
     SamestyleError,
     SnapshotInvalid,
     StorageUnavailable,
@@ -37,6 +39,7 @@ from catalogue.errors import (
     UnsupportedMedia,
 )
 from service import metrics
+from service.headers import ALWAYS
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +55,8 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     UnsupportedMedia: (415, "unsupported-media"),
     UndecodableImage: (422, "undecodable-image"),
     Overloaded: (429, "overloaded"),
+    RateLimited: (429, "rate-limited"),
+    QuotaExceeded: (429, "quota-exceeded"),
     NotReady: (503, "not-ready"),
     JournalUnavailable: (503, "journal-unavailable"),
     StorageUnavailable: (503, "storage-unavailable"),
@@ -64,6 +69,8 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
 }
 _TITLES: Final = {
     "invalid-input": "The request cannot be used as it is",
+    "unauthorized": "An API key is needed",
+    "forbidden": "Not allowed",
     "not-found": "Not found",
     "conflict": "Not now",
     "not-enough-memory": "Not enough memory",
@@ -75,6 +82,9 @@ _TITLES: Final = {
     "unsupported-media": "Unsupported media type",
     "undecodable-image": "The image cannot be decoded",
     "overloaded": "Overloaded",
+    "rate-limited": "Too many requests at once",
+    "quota-exceeded": "No requests left today",
+    "too-many-connections": "Too many connections",
     "not-ready": "Not ready",
     "journal-unavailable": "Changes cannot be stored",
     "storage-unavailable": "Photos cannot be stored or read",
@@ -191,7 +201,8 @@ async def _on_disconnect(_: Request, __: Exception) -> Response:
 
 async def _on_unexpected(_: Request, error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
-    return problem(500, "internal", "This is a fault of the service; it has been logged. Please try again.")
+    detail = "This is a fault of the service; it has been logged. Please try again."
+    return problem(500, "internal", detail, headers=ALWAYS)  # Starlette answers this outside of all layers
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:

@@ -1,25 +1,36 @@
 """The process: a bound socket, uvicorn, logs as JSON lines."""
 
+import asyncio
 import gc
 import ipaddress
 import logging
 import os
-import signal
+import resource
 import socket
 import sys
-from typing import Final
+import time
+from functools import partial
+from types import FrameType
+from typing import Final, cast
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
+from service.connections import BoundedProtocol, Bounds
+from service.keys import HOW_TO_CREATE, KeyRing
 from service.serving import Serving
+from service.signals import end_well_on_signals
 from service.swapping import open_serving
+from service.warming import warm_up
 
 DRAIN_S: Final = 10
 BACKLOG: Final = 512
+FILES_BESIDE: Final = 512
+"""Open files for all but connections: mapped indexes, the journal, Redis, photos."""
 
 
 def run(settings: Settings) -> None:
@@ -27,32 +38,68 @@ def run(settings: Settings) -> None:
 
     Raises ConfigurationError for an address that cannot or must not be bound, and what loading raises.
     """
+    end_well_on_signals()
     _configure_logs()
-    # uvicorn drains first and then raises the signal again; a drained process has ended well
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    listener = bind(settings.host, settings.port)
+    has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
+    listeners = [bind(settings.host, settings.port, has_keys=has_keys)]
+    if settings.admin_port is not None:
+        if settings.admin_port == settings.port:
+            raise ConfigurationError("The admin port is the port of all else. Choose another SAMESTYLE_ADMIN_PORT.")
+        listeners.append(bind(settings.admin_host, settings.admin_port, has_keys=has_keys))
     serving, swaps = open_serving(settings)
-    gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
-    _say_what_serves(settings, serving)
     app = create_app(serving, swaps, cursor_secret=_cursor_secret(settings))
-    config = uvicorn.Config(
-        app,
-        http="h11",  # it bounds the headers at 64 KB; httptools does not
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
+    _allow_files_for(settings.max_connections)
+    _say_what_serves(settings, serving)
+    _Server(app, serving).run(sockets=listeners)
 
 
-def bind(host: str, port: int) -> socket.socket:
+class _Server(uvicorn.Server):
+    """uvicorn with bounded connections, whose /readyz says so as soon as it is to end."""
+
+    def __init__(self, app: FastAPI, serving: Serving) -> None:
+        settings = serving.settings
+        bounds = Bounds(settings.headers_timeout_s, settings.max_connections, settings.admin_port)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds=bounds)),
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        self._app = app
+        self._serving = serving
+        self._delay_s = settings.shutdown_delay_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections once what they need has been used."""
+        await warm_up(self._app, self._serving)
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note a signal; the second one cuts the delay short."""
+        self._delay_s = 0 if self.should_exit else self._delay_s
+        self._app.state.is_draining = True
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer on while load balancers take notice, then take no more connections and drain."""
+        noticed = time.monotonic()
+        while time.monotonic() < noticed + self._delay_s:  # noqa: ASYNC110  # a signal cannot set an event
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
+
+
+def bind(host: str, port: int, *, has_keys: bool = False) -> socket.socket:
     """A listening socket; whoever connects before all is loaded waits instead of being refused."""
-    if not _is_loopback(host):
+    if not has_keys and not _is_loopback(host):
         raise ConfigurationError(
-            f"This version has no API keys, so it listens on loopback only, not on {host}. "
-            "Use --host 127.0.0.1 and put a proxy that checks callers before it."
+            f"Without API keys the gateway listens on loopback only, not on {host}. {HOW_TO_CREATE} "
+            "Then start with SAMESTYLE_KEYS_FILE=KEYS.json."
         )
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -63,6 +110,18 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen(BACKLOG)
     return listener
+
+
+def _allow_files_for(connections: int) -> None:
+    """Raise this process's limit of open files, where that may be done, so that connections do not use it up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise ConfigurationError(
+            f"SAMESTYLE_MAX_CONNECTIONS={connections} needs {wanted} open files, and this process may have {hard}. "
+            "Raise `ulimit -n`, or allow fewer connections."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _say_what_serves(settings: Settings, serving: Serving) -> None:
@@ -115,3 +174,4 @@ def _configure_logs() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a stranger's broken request is no news

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -347,10 +347,10 @@ async def answering(settings: Settings, source: ModelSource | None = None) -> As
         await serving.close()
 
 
-def observe(serving: Serving, swaps: Swaps) -> None:
+def observe(serving: Serving, swaps: Swaps, complaints: Sequence[str]) -> None:
     """Bring the gauges up to date."""
     metrics.REFUSED.set(len(swaps.refusals))
-    metrics.DEGRADED.set(bool(swaps.complaints()))
+    metrics.DEGRADED.set(bool(complaints))
     generation = serving.served.get(LIVE)
     if generation is None:
         return

@@ -12,7 +12,7 @@ from index import Manifest
 from index.aliases import AliasName, read_aliases, remove
 from index.snapshot import list_snapshots
 from service.problems import responses
-from service.routes.deps import CurrentServing, CurrentSwaps
+from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps
 from service.swapping import Operation
 
 router = APIRouter(prefix="/admin/v1", tags=["admin"])
@@ -110,9 +110,8 @@ async def snapshots(serving: CurrentServing) -> SnapshotsAnswer:
 
 
 @router.get("/status", responses=responses(503))
-async def status(serving: CurrentServing, swaps: CurrentSwaps) -> StatusAnswer:
+async def status(serving: CurrentServing, swaps: CurrentSwaps, reasons: CurrentComplaints) -> StatusAnswer:
     """What serves, what should, and the last swaps."""
-    reasons = swaps.complaints()
     served, refusals = serving.served, dict(swaps.refusals)
     aliases = []
     for alias in sorted(served.keys() | refusals.keys()):

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from catalogue.errors import NotReady
 from service.problems import responses
-from service.routes.deps import CurrentServing, CurrentSwaps
+from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps
 from service.swapping import observe
 
 router = APIRouter(tags=["ops"])
@@ -33,14 +34,15 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", response_model_exclude_none=True, responses=responses(503))
-async def readyz(serving: CurrentServing, swaps: CurrentSwaps) -> Health:
+async def readyz(request: Request, serving: CurrentServing, reasons: CurrentComplaints) -> Health:
     """200 when searches are answered, 503 with the reason before that.
 
-    `degraded` says that they are not answered from what they should be: from an older snapshot, or without the last
-    changes.
+    `degraded` says that they are not answered from what they should be: from an older snapshot, without the last
+    changes, or with API keys of before.
     """
+    if request.app.state.is_draining:
+        raise NotReady("The gateway is shutting down. Ask another instance.")
     with serving.lease() as retrieval:
-        reasons = swaps.complaints()
         return Health(
             status="degraded" if reasons else "ready",
             reasons=reasons or None,
@@ -51,9 +53,9 @@ async def readyz(serving: CurrentServing, swaps: CurrentSwaps) -> Health:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(serving: CurrentServing, swaps: CurrentSwaps) -> Response:
+async def metrics(serving: CurrentServing, swaps: CurrentSwaps, complaints: CurrentComplaints) -> Response:
     """Prometheus metrics."""
-    observe(serving, swaps)
+    observe(serving, swaps, complaints)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,9 +1,11 @@
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from catalogue.threads import ThreadBudget
 
@@ -22,7 +24,9 @@ def names_and_defaults(model: type[BaseModel], prefix: str = "SAMESTYLE_") -> di
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found |= names_and_defaults(field.annotation, f"{prefix}{name.upper()}__")
         else:
-            found[f"{prefix}{name.upper()}"] = field.default
+            found[f"{prefix}{name.upper()}"] = None if field.default == () else field.default
+            if SecretStr in get_args(field.annotation):
+                found[f"{prefix}{name.upper()}_FILE"] = None
     return found
 
 
@@ -87,12 +91,61 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("CACHE__TTL_S", "-1"),
         ("CACHE__MEMORY_BYTES", "-1"),
         ("ENCODER__MAX_BATCH", "129"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "shop.example"),
+        ("CORS_ORIGINS", "https://shop.example/page"),
+        ("MAX_CONNECTIONS", "0"),
     ],
 )
 def test_values_that_cannot_work_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"SAMESTYLE_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_origins_are_separated_by_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMESTYLE_CORS_ORIGINS", "https://shop.example  http://localhost:3000")
+    assert Settings().cors_origins == ("https://shop.example", "http://localhost:3000")
+
+
+class TestSecretFiles:
+    def test_a_secret_stands_in_the_file_that_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("JOURNAL", "CURSOR_SECRET", "CACHE__REDIS_URL"):
+            (tmp_path / name).write_text(f"hush {name}\n")
+            monkeypatch.setenv(f"SAMESTYLE_{name}_FILE", str(tmp_path / name))
+        monkeypatch.setenv("SAMESTYLE_CACHE__TTL_S", "5")
+        settings = Settings()
+        for name, secret in (
+            ("JOURNAL", settings.journal),
+            ("CURSOR_SECRET", settings.cursor_secret),
+            ("CACHE__REDIS_URL", settings.cache.redis_url),
+        ):
+            assert secret is not None
+            assert secret.get_secret_value() == f"hush {name}"
+        assert settings.cache.ttl_s == 5
+        assert "hush" not in repr(settings)
+
+    def test_empty_means_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SAMESTYLE_JOURNAL_FILE", "")
+        assert Settings().journal is None
+
+    @pytest.mark.parametrize(
+        ("content", "says"), [(None, "No such file"), (b"", "is empty"), (b"\xff", "UTF-8"), (b"x" * 70_000, "65,536")]
+    )
+    def test_a_file_that_cannot_be_one_is_named_but_not_quoted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, says: str
+    ) -> None:
+        if content is not None:
+            (tmp_path / "secret").write_bytes(content)
+        monkeypatch.setenv("SAMESTYLE_JOURNAL_FILE", str(tmp_path / "secret"))
+        with pytest.raises(ConfigurationError, match=f"SAMESTYLE_JOURNAL_FILE: .*secret.*{says}"):
+            Settings()
+
+    def test_twice_is_once_too_often(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SAMESTYLE_JOURNAL", "hush")
+        monkeypatch.setenv("SAMESTYLE_JOURNAL_FILE", str(tmp_path / "secret"))
+        with pytest.raises(ConfigurationError, match="both set"):
+            Settings()
 
 
 def test_settings_are_frozen_through_and_through() -> None:

@@ -319,3 +319,9 @@ def test_the_api_description_is_shown_without_a_network(quiet: Page, gateway: Ga
     quiet.goto(f"{gateway.url}/docs")
     expect(quiet.locator(".opblock-summary-path").first).to_have_text("/v1/search")
     assert quiet.locator(".opblock").count() >= 9
+
+
+def test_the_description_of_the_api_is_a_page_too(quiet: Page, gateway: Gateway) -> None:
+    quiet.goto(f"{gateway.url}/docs")
+    expect(quiet.locator(".opblock").first).to_be_visible()
+    expect(quiet.get_by_text("/v1/search", exact=True).first).to_be_visible()

@@ -1,0 +1,126 @@
+"""Connections: how many may be open, and how long a client may take over its headers or over reading the answer.
+
+uvicorn bounds neither the wait for a request's headers nor the connections on which no request has come yet.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.problems import problem
+
+MAX_ADMIN_CONNECTIONS: Final = 64
+READING_S: Final = 20.0
+READING_BYTES: Final = 200_000
+"""What a client must take of an answer in `READING_S`, unless that is all of it."""
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What the connections of a server may do, and how many are open on the admin port and on the other one.
+
+    The admin port has connections of its own: who fills the other one does not keep out engineers and health checks.
+    """
+
+    headers_timeout_s: float
+    max_connections: int
+    admin_port: int | None = None
+    open: Counter[bool] = field(default_factory=Counter)
+
+    def has_room(self, *, admin: bool) -> bool:
+        """Whether one more may be opened."""
+        return self.open[admin] < (MAX_ADMIN_CONNECTIONS if admin else self.max_connections)
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection that is closed when its client is too slow, and at once when there are too many."""
+
+    def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bounds = bounds
+        self._counted_as: bool | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count it and wait for headers, or refuse it."""
+        super().connection_made(transport)
+        admin = self.server is not None and self.server[1] == self._bounds.admin_port
+        if not self._bounds.has_room(admin=admin):
+            self._refuse(429, "too-many-connections", "Too many connections are open. Try again in a second.")
+            return
+        self._bounds.open[admin] += 1
+        self._counted_as = admin
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        if self._counted_as is not None:
+            self._bounds.open[self._counted_as] -= 1
+        self._stop(self._patience, self._reading)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless it is being closed."""
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def handle_events(self) -> None:
+        """Wait no longer for headers once they have come."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before and not self.cycle.response_complete:
+            self._stop(self._patience)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; what is left of this one's body must come in the same time."""
+        self._expect_headers()
+        super().on_response_complete()  # begins the next request where that has come already
+
+    def pause_writing(self) -> None:
+        """Look from now on whether the client takes the answer."""
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        """It has taken it."""
+        super().resume_writing()
+        self._stop(self._reading)
+
+    def _expect_headers(self) -> None:
+        self._stop(self._patience)
+        self._patience = self.loop.call_later(self._bounds.headers_timeout_s, self._headers_did_not_come)
+
+    def _headers_did_not_come(self) -> None:
+        if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]:
+            limit = f"{self._bounds.headers_timeout_s:g} s"
+            self._refuse(408, "too-slow", f"The headers of the request did not come within {limit}. Send them faster.")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, slug: str, detail: str) -> None:
+        answer = problem(status, slug, detail, headers={"Connection": "close", "Retry-After": "1"})
+        head = h11.Response(status_code=status, headers=answer.raw_headers)
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _watch_reading(self) -> None:
+        self._stop(self._reading)
+        self._reading = self.loop.call_later(READING_S, self._check, self.transport.get_write_buffer_size())
+
+    def _check(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < min(before, READING_BYTES):
+            self.transport.abort()  # the rest of an answer is of no use to who does not read it
+        else:
+            self._watch_reading()
+
+    @staticmethod
+    def _stop(*timers: asyncio.TimerHandle | None) -> None:
+        for timer in timers:
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,71 @@
+"""What a gateway does before it takes connections."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from catalogue.errors import NotReady
+from catalogue.settings import Settings
+from models import Prepared, StandInEncoders
+from models.embedder import Vectors
+from service.app import create_app
+from service.keys import create_key
+from service.swapping import open_serving
+from service.warming import warm_up
+from tests.service.conftest import StandIns
+
+
+class Watched(StandInEncoders):
+    """Notes what is encoded, or cannot."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        super().__init__()
+        self.encoded: list[tuple[bool, bool]] = []
+        self._broken = broken
+
+    def encode(self, items: Sequence[Prepared]) -> Vectors:
+        if self._broken:
+            raise NotReady("out of order")
+        self.encoded += [(item.pixels is not None, item.token_ids is not None) for item in items]
+        return super().encode(items)
+
+
+def warmed(settings: Settings, embedder: StandInEncoders) -> dict[str, list[int]]:
+    """The routes that were asked, and the statuses of their answers."""
+    serving, swaps = open_serving(settings, StandIns(embedder))
+    app = create_app(serving, swaps, cursor_secret=b"x")
+    answers: dict[str, list[int]] = {}
+
+    async def noted(scope: dict[str, object], receive: object, send: object) -> None:
+        async def note(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                answers.setdefault(str(scope["path"]), []).append(int(str(message["status"])))
+            await send(message)  # type: ignore[operator]
+
+        await app(scope, receive, note)  # type: ignore[arg-type]
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            await warm_up(noted, serving)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return answers
+
+
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_every_modality_and_the_routes_of_a_page_are_used(own_shop: Settings, tmp_path: Path, with_keys: bool) -> None:
+    settings = own_shop
+    if with_keys:
+        create_key(tmp_path / "keys.json", "shop", ["search"])
+        settings = own_shop.model_copy(update={"keys_file": tmp_path / "keys.json"})
+    embedder = Watched()
+    answers = warmed(settings, embedder)
+    assert {(True, False), (False, True), (True, True)} <= set(embedder.encoded)
+    assert {"/readyz", "/v1/products", "/v1/search", "/v1/products/acme-00/image"} <= answers.keys()
+    assert {status for statuses in answers.values() for status in statuses} == {200}
+
+
+def test_what_cannot_be_warmed_up_starts_all_the_same(own_shop: Settings) -> None:
+    warmed(own_shop, Watched(broken=True))
