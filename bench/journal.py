@@ -1,7 +1,7 @@
 """What durability costs: `python -m bench.journal [--folder DIR]`.
 
-Acknowledged appends one after another beside the disk's own rate of small synced writes, in turns so that noise hits
-both; then what many writers get together; then, where strace is installed, the system calls that make it durable.
+Acknowledged appends one after another beside the disk's own rates of small synced writes, in turns so that noise hits
+all; then what many writers get together; then, where strace is installed, the system calls that make it durable.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,7 +23,7 @@ from rich.console import Console
 from catalogue import Product
 from index import Change, IndexedProduct, Journal
 
-ROUNDS: Final = 9
+ROUNDS: Final = 31
 WRITES: Final = 200
 WRITERS: Final = 64
 DIM: Final = 256
@@ -30,7 +31,7 @@ FINGERPRINT: Final = "f" * 64
 _PAGE: Final = 4_096
 """What SQLite appends to its log for a small change: a few pages of so many bytes."""
 
-console = Console(width=110)
+console = Console(width=120)
 
 
 def main(folder: Annotated[Path, typer.Option(help="On the disk to be measured.")] = Path()) -> None:
@@ -41,26 +42,26 @@ def main(folder: Annotated[Path, typer.Option(help="On the disk to be measured."
 
 
 def _measure(work: Path) -> None:
-    ratios, rates = [], []
+    rates, growing, in_place = [], [], []
+    changes = [change(number) for number in range(WRITES * WRITERS // 4)]
     with Journal.open(work / "journal.sqlite3") as journal:
         pages = _pages_of_an_append(journal, work)
         for _ in range(ROUNDS):
-            disk = _disk_rate(work / "disk", pages)
-            started = time.perf_counter()
-            for number in range(WRITES):
-                journal.append([change(number)])
-            rates.append(WRITES / (time.perf_counter() - started))
-            ratios.append(rates[-1] / disk)
-        console.print(f"{np.median(rates):.0f} acknowledged appends/s, one after another")
-        console.print(
-            f"that is {np.median(ratios):.2f} of the disk's own rate of fdatasync after {pages} pages of 4 KiB "
-            f"({min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds)"
-        )
+            rates.append(_append_rate(journal, changes[:WRITES]))
+            growing.append(_disk_rate(work / "disk", pages))
+            in_place.append(_disk_rate(work / "disk", pages, grows=False))
+        console.print(f"{np.median(rates):.0f} acknowledged appends/s, one after another; the disk itself (quartiles):")
+        for name, disk in (("at the end of a file that grows", growing), ("over what a file holds", in_place)):
+            low, median, high = np.quantile(np.array(rates) / disk, (0.25, 0.5, 0.75))
+            console.print(
+                f"{np.median(disk):.0f} fdatasync/s after {pages} pages of 4 KiB {name}: {median:.2f} of that "
+                f"({low:.2f} to {high:.2f})"
+            )
         with ThreadPoolExecutor(WRITERS) as pool:
             started = time.perf_counter()
-            list(pool.map(lambda number: journal.append([change(number)]), range(WRITES * WRITERS // 4)))
+            list(pool.map(lambda one: journal.append([one]), changes))
             seconds = time.perf_counter() - started
-        console.print(f"{WRITES * WRITERS // 4 / seconds:.0f} acknowledged appends/s from {WRITERS} writers")
+        console.print(f"{len(changes) / seconds:.0f} acknowledged appends/s from {WRITERS} writers")
 
 
 def change(number: int) -> Change:
@@ -78,8 +79,16 @@ def _pages_of_an_append(journal: Journal, work: Path) -> int:
     return max(1, (log.stat().st_size - before) // _PAGE)
 
 
-def _disk_rate(file: Path, pages: int) -> float:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+def _append_rate(journal: Journal, changes: Sequence[Change]) -> float:
+    started = time.perf_counter()
+    for one in changes:
+        journal.append([one])
+    return len(changes) / (time.perf_counter() - started)
+
+
+def _disk_rate(file: Path, pages: int, *, grows: bool = True) -> float:
+    """SQLite's log grows until its first checkpoint, and from then on is written over from its beginning."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if grows else 0))
     try:
         started = time.perf_counter()
         for _ in range(WRITES):

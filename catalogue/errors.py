@@ -7,7 +7,8 @@ SamestyleError
 │   └── UndecodableImage    a photo that cannot be decoded
 ├── NotFound                an id, target or alias nobody knows
 ├── Conflict                the state of the service does not allow it now
-│   └── NotEnoughMemory     there is no room for what should be loaded
+│   ├── NotEnoughMemory     there is no room for what should be loaded
+│   └── ProductChanged      somebody else changed the product meanwhile
 ├── NotReady                the service cannot answer yet
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
 │   ├── StorageUnavailable  photos cannot be stored or read at the moment
@@ -22,7 +23,6 @@ SamestyleError
 ├── BundleInvalid           a model bundle that must not be served
 ├── SnapshotInvalid         an index snapshot that must not be served
 │   └── FingerprintMismatch vectors of another model's space
-├── AliasesInvalid          aliases that must not be followed or replaced
 ├── JournalInvalid          a journal that must not be written or replayed
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
@@ -63,6 +63,10 @@ class Conflict(SamestyleError):
 
 class NotEnoughMemory(Conflict):
     """There is no room for what should be loaded."""
+
+
+class ProductChanged(Conflict):
+    """Somebody else changed a product after what the change was made from; nothing was written."""
 
 
 class NotReady(SamestyleError):

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from catalogue.errors import DeadlineExceeded, JournalUnavailable, Overloaded
+from catalogue.errors import Conflict, DeadlineExceeded, JournalUnavailable, Overloaded
 
 MAX_ROWS: Final = 1_000
 MAX_BYTES: Final = 16_000_000
@@ -18,7 +18,10 @@ MAX_WAITING_BYTES: Final = 4 * MAX_BYTES
 
 Row = TypeVar("Row")
 Commit = Callable[[Sequence[Row]], int]
-"""Makes rows durable, all or none; answers the position of the first, the others follow it."""
+"""Makes rows durable, all or none; answers the position of the first, the others follow it.
+
+Raises Conflict where one of them must not be written as it is; what was to go with it is then tried batch by batch.
+"""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,8 @@ class _Batch(Generic[Row]):
 class GroupCommit(Generic[Row]):
     """A bounded queue of batches and the one thread that commits them, in order, as many at once as fit.
 
-    Nothing waits for company: an idle thread commits what comes at once.
+    Nothing waits for company: an idle thread commits what comes at once. Who waits for the result anyway may do it
+    instead of that thread while nobody else commits (`try_now`); two commits never run at once.
     """
 
     def __init__(self, commit: Commit[Row], *, deadline_s: float) -> None:
@@ -41,6 +45,7 @@ class GroupCommit(Generic[Row]):
         self._waiting: deque[_Batch[Row]] = deque()
         self._waiting_bytes = 0
         self._closed = False
+        self._busy = False
         self._changed = threading.Condition()
         self._writer = threading.Thread(target=self._run, name="journal", daemon=True)
         self._writer.start()
@@ -58,8 +63,24 @@ class GroupCommit(Generic[Row]):
                 raise Overloaded("Too many changes are waiting to be written. Try again in a second.", retry_after=1)
             self._waiting.append(batch)
             self._waiting_bytes += size
-            self._changed.notify()
+            if not self._busy:
+                self._changed.notify()
         return batch.done
+
+    def try_now(self, rows: Sequence[Row]) -> list[int] | None:
+        """Commit on the caller's own thread, and return the positions; None, and nothing done, unless all is idle.
+
+        To wake another thread and to be woken by it takes as long as a fast disk takes. Raises what the commit raises.
+        """
+        with self._changed:
+            if self._closed or self._busy or self._waiting:
+                return None
+            self._busy = True
+        try:
+            first = self._commit(rows)
+        finally:
+            self._rest()
+        return list(range(first, first + len(rows)))
 
     def close(self) -> None:
         """Commit what is waiting and stop."""
@@ -72,11 +93,20 @@ class GroupCommit(Generic[Row]):
         while group := self._gather():
             if wanted := [batch for batch in group if _still_wanted(batch)]:
                 self._write(wanted)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nobody commits any more; the thread is woken only where it has something to do."""
+        with self._changed:
+            self._busy = False
+            if self._waiting or self._closed:
+                self._changed.notify()
 
     def _gather(self) -> list[_Batch[Row]]:
-        """What is written next, oldest first; nothing once the queue is closed and empty."""
+        """What is written next, oldest first; nothing once the queue is closed and empty, and nobody commits."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(lambda: not self._busy and (self._waiting or self._closed))
+            self._busy = True
             group: list[_Batch[Row]] = []
             rows = size = 0
             while self._waiting:
@@ -92,8 +122,12 @@ class GroupCommit(Generic[Row]):
         try:
             first = self._commit([row for batch in group for row in batch.rows])
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the callers, not to this thread
+            is_of_one = isinstance(error, Conflict) and len(group) > 1  # the others go on
             for batch in group:
-                batch.done.set_exception(error)
+                if is_of_one:
+                    self._write([batch])
+                else:
+                    batch.done.set_exception(error)
             return
         for batch in group:
             batch.done.set_result(list(range(first, first + len(batch.rows))))

@@ -25,7 +25,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
 
 from catalogue.errors import (
     DeadlineExceeded,
@@ -38,15 +38,18 @@ from catalogue.errors import (
 )
 from catalogue.product import Product, ProductId
 from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
+from index.journal_postgres import open_postgresql
+from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
 from index.journal_store import (
-    ProcessLock,
-    attach_sqlite,
+    Row,
+    check_unchanged,
     entries,
     mapped_errors,
-    open_postgresql,
-    open_sqlite,
+    numbered,
     state,
+    time_left,
     vectors,
+    within,
 )
 from index.products import IndexedProduct
 
@@ -56,6 +59,7 @@ _TRIM_ROWS: Final = 1_000
 _TRIM_PAUSE_S: Final = 0.02
 _ROW_BYTES: Final = 256
 """What a row takes beside its document and vectors, roughly and at most."""
+_NORM_TOLERANCE: Final = 1e-3
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 _FIELDS: Final = frozenset({"fusion", "image", "text"})
 _PRODUCT_ID: Final = TypeAdapter(ProductId)
@@ -68,12 +72,14 @@ Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
 class Change:
     """A product put in place of what was there, or taken away (`item` is None).
 
+    With `seen`, a position, only if the product has not changed after it: what is written was made from what was there.
     Raises InvalidInput for an id, digest, fingerprint, field or vector that cannot be stored.
     """
 
     product_id: str
     item: IndexedProduct | None = None
     vectors: Vectors = field(default_factory=dict)
+    seen: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -86,9 +92,9 @@ class Change:
             _check_vectors(fingerprint, by_field)
 
     @classmethod
-    def upsert(cls, item: IndexedProduct, vectors: Vectors) -> "Change":
+    def upsert(cls, item: IndexedProduct, vectors: Vectors, *, seen: int | None = None) -> "Change":
         """`item` with its vectors for every model that should find it."""
-        return cls(item.product.product_id, item, vectors)
+        return cls(item.product.product_id, item, vectors, seen)
 
     @classmethod
     def delete(cls, product_id: str) -> "Change":
@@ -118,14 +124,6 @@ class Entry:
         return IndexedProduct(product=Product.model_validate(orjson.loads(self.document)), photo=self.photo)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A change as it goes into the tables, but for its position."""
-
-    columns: dict[str, Any]
-    vectors: list[dict[str, Any]]
-
-
 class Journal:
     """An open journal; safe for any number of threads.
 
@@ -141,7 +139,8 @@ class Journal:
         self._writing = threading.Lock()
         self.id = self._read_id()
         """Which journal this is, 32 hexadecimal digits: positions of another one mean nothing here."""
-        self._appends: GroupCommit[_Row] | None = None
+        self._sqlite = None if lock is None else SqliteAppends(engine)
+        self._appends: GroupCommit[Row] | None = None
         if not attached:
             self._appends = GroupCommit(self._commit, deadline_s=deadline_s)
 
@@ -181,6 +180,9 @@ class Journal:
         if self._appends is not None:
             self._appends.close()
         self._closed = True
+        if self._sqlite is not None:
+            self._sqlite.close()
+            self._sqlite = None
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
@@ -195,16 +197,14 @@ class Journal:
     def append(self, changes: Sequence[Change]) -> list[int]:
         """Make changes durable, all or none; returns their positions, which follow one another.
 
-        Raises TooLarge over 1,000 changes or 16 MB, Overloaded while too many wait, DeadlineExceeded.
+        Raises ProductChanged where one was `seen` before a later change, TooLarge over 1,000 changes or 16 MB,
+        Overloaded while too many wait, DeadlineExceeded.
         """
-        done = self.submit(changes)
-        try:
-            return done.result(self._deadline_s)
-        except TimeoutError:
-            outcome = "nothing of it was" if done.cancel() else "it may yet be, and repeating it does no harm"
-            raise DeadlineExceeded(
-                f"The change was not written within {self._deadline_s:g} s; {outcome}. Try again."
-            ) from None
+        if self._appends is None or not changes:
+            return self.submit(changes).result(0)
+        rows, size = _to_rows(changes)
+        positions = self._appends.try_now(rows)
+        return self._await(self._appends.submit(rows, size)) if positions is None else positions
 
     def submit(self, changes: Sequence[Change]) -> Future[list[int]]:
         """`append` without waiting: the positions come when the changes are durable, or the reason they are not.
@@ -213,12 +213,16 @@ class Journal:
         """
         if self._appends is None:
             raise JournalLocked("This journal is attached, to read and to trim; changes go to the process that has it.")
-        if not changes:
-            return _done([])
-        rows = [_to_row(change) for change in changes]
-        size = sum(row.columns["bytes"] for row in rows)
-        _check_size(len(rows), size)
-        return self._appends.submit(rows, size)
+        return self._appends.submit(*_to_rows(changes)) if changes else _done([])
+
+    def _await(self, done: Future[list[int]]) -> list[int]:
+        try:
+            return done.result(self._deadline_s)
+        except TimeoutError:
+            outcome = "nothing of it was" if done.cancel() else "it may yet be, and repeating it does no harm"
+            raise DeadlineExceeded(
+                f"The change was not written within {self._deadline_s:g} s; {outcome}. Try again."
+            ) from None
 
     def add_vectors(self, fingerprint: str, by_position: Mapping[int, Mapping[str, NDArray[np.float32]]]) -> None:
         """Give entries their vectors for one more model: unit float32 [dim] by position and field.
@@ -308,14 +312,17 @@ class Journal:
                 connection.execute(delete(entries).where(entries.c.position <= some[-1]))
         return len(some) == _TRIM_ROWS
 
-    def _commit(self, rows: Sequence[_Row]) -> int:
+    def _commit(self, rows: Sequence[Row]) -> int:
         """On the writer's thread: one transaction; returns the position of the first row."""
-        written_at = time.time_ns() // 1_000
+        if self._sqlite is not None:
+            with self._turn():
+                return self._sqlite.commit(rows)
         with self._transaction() as connection:
-            first = self._take_positions(connection, len(rows)) - len(rows) + 1
-            columns = [row.columns | {"position": first + at, "written_at": written_at} for at, row in enumerate(rows)]
+            before = self._take_positions(connection, len(rows)) - len(rows)
+            check_unchanged(rows, before, lambda after: connection.execute(_changed_after(after)))
+            first = before + 1
+            columns, parts = numbered(rows, first)
             connection.execute(insert(entries), columns)
-            parts = [{"position": first + at} | part for at, row in enumerate(rows) for part in row.vectors]
             if parts:
                 connection.execute(insert(vectors), parts)
         return first
@@ -329,14 +336,32 @@ class Journal:
     def _connection(self) -> Iterator[Connection]:
         if self._closed:
             raise JournalUnavailable("The service is shutting down; ask another instance.")
-        with mapped_errors(), self._engine.connect() as connection:
+        with within(self._deadline_s), mapped_errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """One at a time: threads that wait here take turns, those that wait for SQLite's own lock poll for it."""
-        with self._writing, self._connection() as connection, connection.begin():
+        with self._turn(), self._connection() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One transaction at a time: threads that wait here take turns, those that wait for SQLite's own lock poll."""
+        with within(self._deadline_s):
+            if not self._writing.acquire(timeout=time_left(self._deadline_s)):
+                raise JournalUnavailable(
+                    f"Other changes kept the journal busy for {self._deadline_s:g} s; nothing was written. Try again."
+                )
+            try:
+                yield
+            finally:
+                self._writing.release()
+
+
+def _changed_after(position: int) -> Select[tuple[str, int, int]]:
+    """The products that changed after a position, each with its last one and how many it has."""
+    changed = select(entries.c.product_id, func.max(entries.c.position), func.count())
+    return changed.where(entries.c.position > position).group_by(entries.c.product_id)
 
 
 def _last_of_read(connection: Connection, position: int, limit: int) -> int:
@@ -370,7 +395,15 @@ def _done(positions: list[int]) -> Future[list[int]]:
     return done
 
 
-def _to_row(change: Change) -> _Row:
+def _to_rows(changes: Sequence[Change]) -> tuple[list[Row], int]:
+    """Changes as they are stored, and their size in bytes; raises TooLarge."""
+    rows = [_to_row(change) for change in changes]
+    size = sum(row.columns["bytes"] for row in rows)
+    _check_size(len(rows), size)
+    return rows, size
+
+
+def _to_row(change: Change) -> Row:
     item = change.item
     document = None if item is None else item.product.model_dump_json(exclude_defaults=True).encode()
     parts = _vector_rows(change.vectors)
@@ -381,7 +414,7 @@ def _to_row(change: Change) -> _Row:
         "photo": None if item is None else item.photo,
         "bytes": _ROW_BYTES + len(document or b"") + sum(len(part["vector"]) for part in parts),
     }
-    return _Row(columns, parts)
+    return Row(columns, parts, change.seen)
 
 
 def _vector_rows(given: Vectors) -> list[dict[str, Any]]:
@@ -411,7 +444,7 @@ def _check_vectors(fingerprint: str, by_field: Mapping[str, NDArray[np.float32]]
     for name, vector in by_field.items():
         if name not in _FIELDS:
             raise InvalidInput(f"There is no field {name!r}; there are {', '.join(sorted(_FIELDS))}.")
-        if vector.ndim != 1 or not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
+        if vector.ndim != 1 or not abs(float(np.linalg.norm(vector)) - 1.0) <= _NORM_TOLERANCE:  # nor a NaN
             raise InvalidInput(f"The vector of {name} is not one of length 1.")
 
 

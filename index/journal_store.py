@@ -1,4 +1,4 @@
-"""The tables of the journal, and the two databases that can hold them.
+"""The tables of the journal, whichever database holds them (`journal_sqlite`, `journal_postgres`).
 
     journal_state      one row: schema version, which journal it is, the last position given out, the last one trimmed
     journal_entries    one row per change, by position
@@ -9,11 +9,13 @@ commit is visible, so positions have no gaps and become visible in their order, 
 that has seen one has seen all below it.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
@@ -27,33 +29,26 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
     insert,
     inspect,
     select,
-    text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from catalogue.errors import ConfigurationError, JournalInvalid, JournalLocked, JournalUnavailable
-from catalogue.files import sync_directory
+from catalogue.errors import JournalInvalid, JournalUnavailable, ProductChanged
 
 SCHEMA_VERSION: Final = 1
-_CONNECTIONS: Final = 8
-_CREATION_LOCK: Final = 7_305_807_614_285_171_301
-"""Any number that no other program takes for its own advisory lock in the same database."""
+CONNECTIONS: Final = 8
+"""How many a process keeps open."""
 
-_PASSING: Final = (OperationalError, InterfaceError, InternalError, PoolTimeout)
+_MAX_UNSEEN: Final = 10_000
+"""Entries that are looked through for changes of a product; after more, it counts as changed."""
+
+_PASSING: Final = (
+    *(OperationalError, InterfaceError, InternalError, PoolTimeout),
+    *(sqlite3.OperationalError, sqlite3.InterfaceError, sqlite3.InternalError),
+)
 
 _TABLES: Final = MetaData()
 _POSITION: Final = BigInteger().with_variant(Integer, "sqlite")  # there, only INTEGER is the row's own number
@@ -90,12 +85,58 @@ vectors: Final = Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A change as it goes into the tables, but for its position: columns of `entries`, and rows of `vectors`.
+
+    `seen` is the position that its product must not have changed after, None where it may have.
+    """
+
+    columns: dict[str, Any]
+    vectors: list[dict[str, Any]]
+    seen: int | None = None
+
+
+ENTRY_COLUMNS: Final = ("position", "operation", "product_id", "document", "photo", "bytes", "written_at")
+"""What `numbered` gives an entry."""
+
+
+def check_unchanged(
+    rows: Sequence[Row], head: int, changed_after: Callable[[int], Iterable[tuple[str, int, int]]]
+) -> None:
+    """Raise ProductChanged where a product has changed after what was seen of it.
+
+    `changed_after` gives the products changed after a position, each with its last one and how many it has; called
+    while nobody else can raise the `head`, and only where somebody has since.
+    """
+    seen = [(row.columns["product_id"], row.seen) for row in rows if row.seen is not None]
+    if not seen:
+        return
+    oldest = min(at for _, at in seen)
+    changed = list(changed_after(oldest)) if 0 < head - oldest <= _MAX_UNSEEN else []
+    last = {name: at for name, at, _ in changed}
+    times = Counter(row.columns["product_id"] for row in rows)
+    if (
+        sum(count for *_, count in changed) != head - oldest  # some are trimmed already, or too many to look through
+        or any(last.get(name, 0) > at for name, at in seen)
+        or any(times[name] > 1 for name, _ in seen)
+    ):
+        raise ProductChanged("Somebody else changed the product at the same time; nothing was written. Try again.")
+
+
+def numbered(rows: Sequence[Row], first: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What goes into `entries` and into `vectors` when rows get the positions from `first` on, now."""
+    written_at = time.time_ns() // 1_000
+    columns = [row.columns | {"position": first + at, "written_at": written_at} for at, row in enumerate(rows)]
+    return columns, [{"position": first + at} | part for at, row in enumerate(rows) for part in row.vectors]
+
+
 @contextmanager
 def mapped_errors() -> Iterator[None]:
     """Raise the project's errors for those of the database."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         reason = _reason(error)
         if isinstance(error, _PASSING) and reason != "SQLITE_ERROR":  # what SQLite calls a table it cannot use
             raise JournalUnavailable(
@@ -108,124 +149,44 @@ def mapped_errors() -> Iterator[None]:
         ) from error
 
 
-class ProcessLock:
-    """The right of one process to a file, held until it is released or the process ends, however it ends."""
+class _Deadline(threading.local):
+    """When what this thread does with the journal must be over, on the clock of `time.monotonic`."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the right; raises JournalLocked, naming the process that has it."""
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.pwrite(self._handle, f"{os.getpid():<20}\n".encode(), 0)  # in place: works on a full disk too
-        except BlockingIOError:
-            holder = os.pread(self._handle, 20, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._handle)
-            raise JournalLocked(
-                f"{path.with_suffix('')} is in use by process {holder}, and only one process may use it. "
-                "Stop that one, or keep the journal in PostgreSQL to share it."
-            ) from None
-        except BaseException:
-            os.close(self._handle)
-            raise
-
-    def release(self) -> None:
-        """Let others have it."""
-        os.close(self._handle)
+    until: float | None = None
 
 
-def open_sqlite(path: Path, *, wait_s: float) -> Engine:
-    """A SQLite file in WAL mode whose commits reach the disk, made where there is none; hold its lock first."""
-    engine = _sqlite_engine(path, wait_s)
-    with _disposed_on_error(engine), mapped_errors():
-        with engine.begin() as connection:
-            _create(connection)
-        sync_directory(path.parent)
-    return engine
+_deadline: Final = _Deadline()
 
 
-def attach_sqlite(path: Path, *, wait_s: float) -> Engine:
-    """The file of `open_sqlite`, whoever holds its lock; raises JournalUnavailable where there is no journal yet."""
-    engine = _sqlite_engine(path, wait_s)
-    with _disposed_on_error(engine), mapped_errors():
-        if not path.is_file():  # SQLite would make one
-            raise JournalUnavailable(f"There is no journal {path} yet; the gateway makes it when it starts.")
-        with engine.connect() as connection:
-            if not inspect(connection).has_table(state.name):
-                raise JournalUnavailable(f"The journal {path} is not complete yet. Try again when the gateway is up.")
-            _check_schema(connection)
-    return engine
-
-
-def _sqlite_engine(path: Path, wait_s: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": wait_s},
-        pool_size=_CONNECTIONS,
-        pool_timeout=wait_s,
-    )
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def open_postgresql(address: str, *, wait_s: float) -> Engine:
-    """A PostgreSQL database whose commits reach the disk, its tables made where there are none."""
-    engine = create_engine(
-        _address(address),
-        isolation_level="READ COMMITTED",  # a writer that waited for `head` must see what the other made of it
-        connect_args={
-            "connect_timeout": max(2, round(wait_s)),
-            "tcp_user_timeout": max(1, round(1000 * wait_s)),  # a server whose machine is gone says nothing
-            "keepalives_idle": max(1, round(wait_s)),
-            "keepalives_interval": 1,
-            "keepalives_count": 3,
-        },
-        pool_size=_CONNECTIONS,
-        pool_timeout=wait_s,
-        pool_pre_ping=True,
-    )
-    # Not the driver's pipelines: after one, PostgreSQL forgets to end a session that stays idle in its transaction.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
-    milliseconds = max(1, round(1000 * wait_s))
-
-    def set_up(connection: Any, _: object) -> None:
-        with connection.cursor() as cursor:
-            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                cursor.execute(f"SET {timeout} = {milliseconds}")  # a gateway that hangs must not stop the others
-            cursor.execute("SELECT current_setting('synchronous_commit') = 'off'")
-            if cursor.fetchone()[0]:
-                cursor.execute("SET synchronous_commit = on")
-        connection.commit()
-
-    event.listen(engine, "connect", set_up)
-    with _disposed_on_error(engine), mapped_errors(), engine.begin() as connection:
-        if connection.scalar(text("SHOW fsync")) != "on":
-            raise ConfigurationError("This PostgreSQL runs with fsync off and may lose changes. Set fsync = on.")
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-        _create(connection)
-    return engine
-
-
-def _address(address: str) -> URL:
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Whatever this thread does with the journal meanwhile is over after that time; an earlier deadline stays."""
+    before = _deadline.until
+    until = time.monotonic() + seconds
+    _deadline.until = until if before is None else min(before, until)
     try:
-        url = make_url(address)
-    except ArgumentError:
-        url = None  # its message would repeat the password
-    if url is None or url.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ConfigurationError("The journal's address must read postgresql://user:password@host:port/database.")
-    return url.set(drivername="postgresql+psycopg")
+        yield
+    finally:
+        _deadline.until = before
 
 
-def _create(connection: Connection) -> None:
+def time_left(otherwise: float) -> float:
+    """Seconds until this thread's deadline, 0 when it is over; `otherwise` where it has none."""
+    return otherwise if _deadline.until is None else max(0.0, _deadline.until - time.monotonic())
+
+
+def create_tables(connection: Connection) -> None:
+    """Make the tables where there are none; raises JournalInvalid for a newer schema."""
     if not inspect(connection).has_table(state.name):
         _TABLES.create_all(connection)
         connection.execute(
             insert(state).values(id=1, schema_version=SCHEMA_VERSION, journal_id=uuid4().hex, head=0, trimmed=0)
         )
-    _check_schema(connection)
+    check_schema(connection)
 
 
-def _check_schema(connection: Connection) -> None:
+def check_schema(connection: Connection) -> None:
+    """Raise JournalInvalid for a newer schema."""
     version = connection.scalar(select(state.c.schema_version))
     if version is None or version > SCHEMA_VERSION:
         raise JournalInvalid(
@@ -233,26 +194,9 @@ def _check_schema(connection: Connection) -> None:
         )
 
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    """Called for every connection; transactions begin where `_begin` says, not where the driver guesses."""
-    connection.isolation_level = None
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
-    if (mode, synchronous) != ("wal", 2):
-        raise ConfigurationError(
-            f"SQLite cannot keep a write-ahead log here (journal_mode {mode}, synchronous {synchronous}). "
-            "Put the data directory on a local disk."
-        )
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
 @contextmanager
-def _disposed_on_error(engine: Engine) -> Iterator[None]:
+def disposed_on_error(engine: Engine) -> Iterator[None]:
+    """Close an engine that will not be used."""
     try:
         yield
     except BaseException:
@@ -260,7 +204,7 @@ def _disposed_on_error(engine: Engine) -> Iterator[None]:
         raise
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: SQLAlchemyError | sqlite3.Error) -> str:
     """A name, not the driver's words: those may hold addresses."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return str(getattr(cause, "sqlite_errorname", type(cause).__name__))

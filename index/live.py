@@ -28,6 +28,8 @@ from index.snapshot import Snapshot
 
 DUE_SHARE: Final = 0.02
 DUE_ROWS: Final = 50_000
+DUE_ENTRIES: Final = 100_000
+"""So many entries take a few seconds to replay at each start and swap, even if all are of one product."""
 _DUE_LEAST: Final = 1_000
 """So few changes cost nothing, however small the catalogue."""
 
@@ -58,7 +60,7 @@ class LiveIndex:
             max_rows=MAX_ROWS,
         )
         self._applying = threading.Lock()
-        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {})
+        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position)
 
     @property
     def view(self) -> "LiveView":
@@ -73,16 +75,20 @@ class LiveIndex:
             moved = delta.generation != before.delta.generation
             products = GrowingTable() if moved else before.changed
             products.extend([_row(delta, row) for row in range(len(products), delta.rows)])
-            self._view = LiveView(self.snapshot, delta, products, {} if moved else before.joined)
+            self._view = LiveView(self.snapshot, delta, products, {} if moved else before.joined, before.since)
             return self._view
 
 
 class LiveView:
-    """The catalogue at one moment; immutable, safe for any number of threads."""
+    """The catalogue at one moment; immutable, safe for any number of threads.
+
+    `since` is the position that the snapshot's delta began at.
+    """
 
     def __init__(
-        self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable, joined: dict[int, int | None]
+        self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable, joined: dict[int, int | None], since: int
     ) -> None:
+        self.since = since
         self.snapshot = snapshot
         self.delta = delta
         self.changed = changed
@@ -106,8 +112,12 @@ class LiveView:
 
     @property
     def is_due(self) -> bool:
-        """Whether a new snapshot should be cut: changes are more than 2 % of it, or 50,000."""
-        return self.changes > max(_DUE_LEAST, min(DUE_ROWS, DUE_SHARE * self.base_rows))
+        """Whether a new snapshot should be cut.
+
+        More than 2 % of its products changed, or 50,000; or over 100,000 entries of the journal are replayed on it.
+        """
+        at_most = max(_DUE_LEAST, min(DUE_ROWS, DUE_SHARE * self.base_rows))
+        return self.changes > at_most or self.position - self.since > DUE_ENTRIES
 
     def row_of(self, product_id: str) -> int:
         """The row of a product; raises NotFound."""

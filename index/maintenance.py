@@ -1,5 +1,6 @@
 """What is done to snapshots as wholes: comparing two, and removing those nobody needs."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ from index.snapshot import FieldName, Manifest, check_files, list_snapshots, rea
 LEFTOVER_AGE_S: Final = 86_400.0
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
 """What `tempfile` makes of the prefix that builds, pulls and removals give it."""
+_TORN: Final = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""What it makes of that of `catalogue.files.write_atomic`."""
 _COMPARED: Final = (
     *("model", "fingerprint", "variant", "dim", "fields"),
     *("index_type", "index_parameters", "recall_at_10", "journal_position"),
@@ -125,14 +128,17 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
     root = data / "snapshots"
     with locked_aliases(data) as aliases:  # nobody activates what is about to go
         kept, removed, unreadable = _judge(root, aliases, keep, prefix)
-        leftovers = sorted(_leftovers(root))
+        leftovers = sorted((*_leftovers(root), *_torn_writes(data)))
         freed = sum(map(_bytes, (*leftovers, *(root / name for name in removed))))
         graves = [] if dry_run else [_bury(root / name) for name in removed]
     if not dry_run:
         for name in removed:
             forget(name, data / "verified")
         for gone in (*graves, *leftovers):
-            shutil.rmtree(gone)
+            if gone.is_dir():
+                shutil.rmtree(gone)
+            else:
+                gone.unlink(missing_ok=True)
     trimmed = _trim(journal, kept, dry_run=dry_run) if journal is not None and kept and not unreadable else 0
     return Collected(
         kept=tuple(manifest.name for manifest in kept),
@@ -226,8 +232,20 @@ def _leftovers(root: Path) -> Iterator[Path]:
                     yield path
 
 
+def _torn_writes(data: Path) -> Iterator[Path]:
+    """Temporary files of writes that were killed, a day ago or longer: no write takes so long."""
+    folders = (data, data / "verified", data / "reports", *data.glob("builds/*/"), *data.glob("photos/*/"))
+    for folder in filter(Path.is_dir, folders):
+        with os.scandir(folder) as found:
+            for entry in found:
+                if _TORN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # renamed meanwhile
+                        if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFTOVER_AGE_S:
+                            yield Path(entry.path)
+
+
 def _bytes(path: Path) -> int:
-    return sum(inner.lstat().st_size for inner in path.rglob("*") if inner.is_file())
+    return sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if inner.is_file())
 
 
 def _trim(journal: Journal, kept: Sequence[Manifest], *, dry_run: bool) -> int:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Table
 
 from catalogue.errors import ConfigurationError, SamestyleError
 from catalogue.settings import Settings
@@ -18,6 +19,14 @@ err = Console(stderr=True)
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", show_default="SAMESTYLE_DATA or data")]
 Bundle = Annotated[Path | None, typer.Option("--bundle", help="A model bundle.", show_default="the default one")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+_NATURAL_WIDTH: Final = 10_000
+
+
+def print_table(table: Table) -> None:
+    """Within the terminal's width; in a pipe or a file as wide as it is, one line a row, so that no name is cut."""
+    (out if out.is_terminal else Console(width=_NATURAL_WIDTH)).print(table)
 
 
 @contextmanager

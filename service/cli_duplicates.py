@@ -5,14 +5,15 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from catalogue.errors import InvalidInput
 from catalogue.files import write_atomic
-from service.cli_common import Data, err, out, settings_of, told
+from service.cli_common import Data, err, print_table, settings_of, told
 
 SHOWN: Final = 100
 """Lines on a terminal."""
+_TITLE_WIDTH: Final = 80
 
 
 def duplicates(
@@ -52,8 +53,8 @@ def duplicates(
 
 def _print(found: Any) -> None:
     """The first lines, each group under its name."""
-    table = Table("product", "score", "supplier", "title", "price")
-    table.columns[0].overflow = "fold"
+    title = Column("title", max_width=_TITLE_WIDTH)
+    table = Table(Column("product", overflow="fold"), "score", Column("supplier", overflow="fold"), title, "price")
     group = None
     for line in found.slice(0, SHOWN).to_pylist():
         if line["style_group"] != group:
@@ -68,6 +69,6 @@ def _print(found: Any) -> None:
             escape(line["title"]),
             price,
         )
-    out.print(table)
+    print_table(table)
     if len(found) > SHOWN:
         err.print(f"The first {SHOWN} of {len(found):,} lines; --out FILE has them all.")

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from catalogue.errors import BundleInvalid, NotFound
 from catalogue.settings import Settings
-from service.cli_common import AsJson, Bundle, Data, err, out, settings_of, told
+from service.cli_common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
 
 if TYPE_CHECKING:
     from index import Journal
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from index.snapshot import Manifest
 
 snapshot_app = typer.Typer(no_args_is_help=True, help="Index snapshots.")
+
+_WIDE: Final = 120
+"""Columns that a line about a snapshot takes, names and aliases being of the usual length."""
 
 Name = Annotated[str, typer.Argument(help="A snapshot's name.")]
 Url = Annotated[str, typer.Argument(help="A folder, s3://bucket/path, or whatever fsspec reads.")]
@@ -46,7 +49,7 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     if not manifests and not refused:
         out.print("There are no snapshots yet; `samestyle build` makes one.")
     else:
-        out.print(_as_table(manifests, aliases))
+        print_table(_as_table(manifests, aliases))
     for error in refused:
         err.print(f"refused: {error}", markup=False, highlight=False)
     for alias, state in aliases.aliases.items():
@@ -247,18 +250,18 @@ def _as_json(manifest: "Manifest", aliases: "AliasTable") -> dict[str, Any]:
 
 
 def _as_table(manifests: list["Manifest"], aliases: "AliasTable") -> Table:
-    table = Table("name", "alias", "created", "products", "model", "fingerprint", "index", "recall@10")
+    gap = "\n" if out.is_terminal and out.width < _WIDE else " "  # then a row is two lines, and still readable
+    heads = ("alias", "created", "products", f"model{gap}fingerprint", f"index{gap}recall@10")
+    table = Table(Column("name", overflow="fold", min_width=12), *(Column(head, no_wrap=True) for head in heads))
     for manifest in manifests:
         known = _as_json(manifest, aliases)
         table.add_row(
             manifest.name,
             ", ".join((*known["aliases"], *(f"({alias})" for alias in known["previous_of"]))),
-            f"{manifest.created_at:%Y-%m-%d %H:%M:%S}",
+            f"{manifest.created_at:%Y-%m-%d}{gap}{manifest.created_at:%H:%M:%S}",
             f"{manifest.products:,}",
-            manifest.model,
-            manifest.fingerprint[:12],
-            manifest.index_type,
-            f"{manifest.recall_at_10:.3f}",
+            f"{manifest.model}{gap}{manifest.fingerprint[:12]}",
+            f"{manifest.index_type}{gap}{manifest.recall_at_10:.3f}",
         )
     if any(state.previous for state in aliases.aliases.values()):
         table.caption = "(in brackets: where a rollback goes)"
@@ -274,6 +277,6 @@ def _print_difference(a: str, b: str, found: "Difference") -> None:
         dots = ", ..." if some.count > len(some.first) else ""
         table.add_row(kind, f"{some.count:,}", escape(", ".join(some.first)) + dots)
     table.add_row("unchanged", f"{found.unchanged:,}")
-    out.print(table)
+    print_table(table)
     vectors = "all vectors are of another model" if found.vectors is None else f"vectors {found.vectors:,}"
     out.print(f"Of the changed: documents {found.documents:,}, photos {found.photos:,}, {vectors}.", highlight=False)

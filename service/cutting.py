@@ -64,8 +64,10 @@ def check_position(settings: Settings, position: int) -> str | None:
         raise InvalidInput(f"The journal ends at {head}; --journal-position {position} is not in it.")
     if position < trimmed:
         raise InvalidInput(
-            f"The journal begins after position {trimmed}: older changes are in snapshots only. Give "
-            f"--journal-position {trimmed} or more if the catalogue holds them, or cut one with --from-live."
+            f"The journal's changes up to position {trimmed} are in snapshots only (`snapshot gc` removed them here); "
+            "a build from this catalogue would lose them. If the catalogue holds them already, say up to which "
+            f"position: --journal-position {trimmed}, or more. If it does not, cut the snapshot from what is live: "
+            "`samestyle build --from-live --name NAME`."
         )
     return journal_id
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from catalogue.errors import FingerprintMismatch, InvalidInput, NotFound, Overloaded
+from catalogue.errors import InvalidInput, NotFound, Overloaded
 from catalogue.photos import PhotoStore
 from index import Entry, Journal, LiveIndex
 from models import Prepared
@@ -41,14 +41,28 @@ def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: Encoder
     if journal.head() == live.view.position:
         return False
     entries = journal.read_after(live.view.position, _READ)
-    try:
-        live.apply(entries)
-    except FingerprintMismatch:
-        some = entries[:_EMBEDDED_AT_ONCE]
-        _embed(some, journal, photos, live.snapshot.manifest.fields, encoder)
+    fields = live.snapshot.manifest.fields
+    whole = next((at for at, entry in enumerate(entries) if _lacks(entry, fields, encoder)), len(entries))
+    if whole < len(entries):
+        some = entries[: whole + _EMBEDDED_AT_ONCE]
+        _embed(some, journal, photos, fields, encoder)
         again = journal.read_after(live.view.position, len(some))
-        live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in again])
+        entries = [_usable(entry, encoder.embedder.fingerprint) for entry in again]
+    live.apply(entries)
     return True
+
+
+def _lacks(entry: Entry, fields: Sequence[str], encoder: EncoderQueue) -> set[str]:
+    """The fields whose vectors an entry should have and has not: who wrote it served a snapshot without them."""
+    missing = set(fields) - entry.vectors.get(encoder.embedder.fingerprint, {}).keys()
+    if entry.operation == "delete" or not missing:
+        return set()
+    item = entry.item
+    if item is None or item.photo is None:
+        missing.discard("image")
+    if "text" in missing and (item is None or not encoder.embedder.product_text(item.product)):
+        missing.discard("text")
+    return missing
 
 
 def _embed(
@@ -56,12 +70,12 @@ def _embed(
 ) -> None:
     """Add the vectors that entries lack for a model to the journal."""
     fingerprint = encoder.embedder.fingerprint
-    lacking = [entry for entry in entries if not _has_vectors(entry, fingerprint)]
+    lacking = [(entry, missing) for entry in entries if (missing := _lacks(entry, fields, encoder))]
     log.info("journal_embedding", entries=len(lacking), model=encoder.embedder.name)
     for start in range(0, len(lacking), _EMBEDDED_TOGETHER):
         waiting = {
-            entry.position: [(name, _submit(encoder, item)) for name, item in _inputs(entry, photos, fields, encoder)]
-            for entry in lacking[start : start + _EMBEDDED_TOGETHER]
+            entry.position: [(name, _submit(encoder, item)) for name, item in _inputs(entry, photos, missing, encoder)]
+            for entry, missing in lacking[start : start + _EMBEDDED_TOGETHER]
         }
         made = {
             position: {name: done.result(_ENCODER_WAIT_S) for name, done in by_field}
@@ -71,7 +85,7 @@ def _embed(
 
 
 def _inputs(
-    entry: Entry, photos: PhotoStore, fields: Sequence[str], encoder: EncoderQueue
+    entry: Entry, photos: PhotoStore, fields: Collection[str], encoder: EncoderQueue
 ) -> list[tuple[str, Prepared]]:
     """What each field is made from; nothing where neither photo nor text can be used, which is logged."""
     item = entry.item

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import Conflict, DeltaFull, InvalidInput, NotFound, NotReady, SamestyleError
+from catalogue.errors import Conflict, DeltaFull, InvalidInput, NotFound, NotReady, ProductChanged, SamestyleError
 from catalogue.product import Product
 from index import Change, IndexedProduct, LiveView
 from index.aliases import LIVE
@@ -22,6 +22,8 @@ from service.serving import Serving
 
 _VISIBLE_S: Final = 1.0
 """How long an answer waits until searches see the change; it is durable already."""
+_ATTEMPTS: Final = 5
+"""How often a write that keeps a photo is made anew because another gateway changed the product meanwhile."""
 _LOCKS: Final = 256
 _OWN_IMAGE: Final = "image"
 """Stands for a photo that came with the product, not from a place of the catalogue."""
@@ -91,15 +93,27 @@ class Writer:
         async with AsyncExitStack() as stack:  # a photo that is kept must be the last one written
             for number in sorted({id_hash(write.product_id) % _LOCKS for write in writes}):
                 await self._serving.pools.in_time(stack.enter_async_context(self._locks[number]))
-            if any(isinstance(write, Upsert) and write.keeps_photo for write in writes):
-                await self._see_all()
-            changes = await asyncio.gather(*(self._change(write) for write in writes))
-            positions = iter(await self._append([change for change in changes if isinstance(change, Change)]))
-        outcomes = [next(positions) if isinstance(change, Change) else change for change in changes]
+            outcomes = await self._write(writes)
         for write, outcome in zip(writes, outcomes, strict=True):
             operation = "upsert" if isinstance(write, Upsert) else "delete"
             metrics.WRITES.labels(operation, "done" if isinstance(outcome, int) else "refused").inc()
         return outcomes
+
+    async def _write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Made, and made anew where another gateway changed a product after its photo was looked up here."""
+        attempts = 0
+        while True:
+            if any(isinstance(write, Upsert) and write.keeps_photo for write in writes):
+                await self._see_all()
+            changes = await asyncio.gather(*(self._change(write) for write in writes))
+            try:
+                positions = iter(await self._append([change for change in changes if isinstance(change, Change)]))
+            except ProductChanged:
+                attempts += 1
+                if attempts == _ATTEMPTS:
+                    raise
+            else:
+                return [next(positions) if isinstance(change, Change) else change for change in changes]
 
     def _check_room(self) -> None:
         with self._serving.lease(LIVE) as retrieval:
@@ -139,7 +153,7 @@ class Writer:
 
     async def _upsert(self, write: Upsert) -> Change:
         """A new photo is decoded for the encoders, and so known to be good, before it is stored."""
-        before = self._before(write.product_id)
+        before, seen = self._before(write.product_id)
         digest = before.item.photo if before is not None and write.keeps_photo and write.photo is None else None
         if write.photo is not None:
             images: tuple[str, ...] = (_OWN_IMAGE,)
@@ -159,7 +173,9 @@ class Writer:
             vectors[fingerprint] = known or await self._embed(encoder, product, photo, fields)
         if write.photo is not None:
             digest = await self._serving.pools.off_loop(partial(self._serving.photos.put, write.photo))
-        return Change.upsert(IndexedProduct(product=product, photo=digest), vectors)
+        # What is kept was looked up here, and another gateway may be putting another photo in its place.
+        seen_at = seen if write.keeps_photo and write.photo is None else None
+        return Change.upsert(IndexedProduct(product=product, photo=digest), vectors, seen=seen_at)
 
     def _kept_photo(self, digest: str) -> bytes:
         try:
@@ -176,14 +192,15 @@ class Writer:
         made = await asyncio.gather(*(encoder.embed(item) for item in inputs.values()))
         return dict(zip(inputs, made, strict=True))
 
-    def _before(self, product_id: str) -> _Before | None:
+    def _before(self, product_id: str) -> tuple[_Before | None, int]:
+        """The product, if there is one, and the journal's position it was looked up at."""
         with self._serving.lease(LIVE) as retrieval:
             view = retrieval.view
             try:
                 row = view.row_of(product_id)
             except NotFound:
-                return None
-            return _Before(view.get(row), view, row)
+                return None, view.position
+            return _Before(view.get(row), view, row), view.position
 
 
 def _photo(before: _Before | None) -> str | None:

@@ -1,10 +1,10 @@
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from catalogue.errors import DeadlineExceeded, JournalUnavailable, Overloaded
+from catalogue.errors import Conflict, DeadlineExceeded, JournalUnavailable, Overloaded
 from index import group_commit as module
 from index.group_commit import GroupCommit
 
@@ -23,6 +23,8 @@ class Disk:
         assert self.gate.wait(10)
         if self.fails:
             raise JournalUnavailable("the disk is full")
+        if "stale" in rows:
+            raise Conflict("somebody was faster")
         first = 1 + sum(map(len, self.groups))
         self.groups.append(list(rows))
         return first
@@ -130,3 +132,60 @@ def test_closing_commits_what_waits_and_takes_no_more(queue: GroupCommit[str], d
     assert done.result(0) == [2]
     with pytest.raises(JournalUnavailable, match="shutting down"):
         queue.submit(["b"], 1)
+
+
+def test_one_that_must_not_be_written_stops_no_others(queue: GroupCommit[str], disk: Disk) -> None:
+    busy(queue, disk)
+    done = [queue.submit(rows, 1) for rows in (["a1", "a2"], ["b", "stale"], ["c"])]
+    disk.gate.set()
+    assert (done[0].result(10), done[2].result(10)) == ([2, 3], [4])
+    with pytest.raises(Conflict, match="faster"):
+        done[1].result(10)
+    assert disk.groups == [["first"], ["a1", "a2"], ["c"]]
+
+
+# On the caller's own thread.
+
+
+def test_an_idle_queue_lets_a_caller_commit_by_itself(queue: GroupCommit[str], disk: Disk) -> None:
+    disk.gate.set()
+    assert queue.try_now(["a", "b"]) == [1, 2]
+    disk.fails = True
+    with pytest.raises(JournalUnavailable, match="the disk is full"):
+        queue.try_now(["c"])
+    disk.fails = False
+    assert queue.try_now(["d"]) == [3]
+    assert queue.submit(["e"], 1).result(10) == [4]
+
+
+def test_a_busy_or_closed_one_does_not(queue: GroupCommit[str], disk: Disk) -> None:
+    busy(queue, disk)
+    assert queue.try_now(["a"]) is None
+    disk.gate.set()
+    queue.close()
+    assert queue.try_now(["a"]) is None
+    assert disk.groups == [["first"]]
+
+
+def test_what_gathers_meanwhile_is_committed_by_the_thread(queue: GroupCommit[str], disk: Disk) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        own = pool.submit(queue.try_now, ["own"])
+        assert disk.entered.wait(10)
+        done = [queue.submit([name], 1) for name in "ab"]
+        assert queue.try_now(["c"]) is None
+        disk.gate.set()
+        assert own.result(10) == [1]
+    assert [future.result(10) for future in done] == [[2], [3]]
+    assert disk.groups == [["own"], ["a", "b"]]
+
+
+def test_closing_waits_for_it(queue: GroupCommit[str], disk: Disk) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        own = pool.submit(queue.try_now, ["own"])
+        assert disk.entered.wait(10)
+        closing = pool.submit(queue.close)
+        with pytest.raises(TimeoutError):
+            closing.result(0.05)
+        disk.gate.set()
+        closing.result(10)
+        assert own.done()

@@ -1,5 +1,6 @@
 """What a journal does, whichever database holds it."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,8 @@ import pytest
 from sqlalchemy import create_engine, text, update
 
 from catalogue import Product
-from catalogue.errors import InvalidInput, JournalInvalid, JournalTrimmed, JournalUnavailable, TooLarge
-from index import IndexedProduct
+from catalogue.errors import InvalidInput, JournalInvalid, JournalTrimmed, JournalUnavailable, ProductChanged, TooLarge
+from index import IndexedProduct, journal_store
 from index import journal as module
 from index.journal import Change, Journal
 from index.journal_store import state
@@ -121,6 +122,52 @@ def test_a_reader_beside_writers_misses_nothing(journal: Journal) -> None:
         done.set()
         reader.result()
     assert seen == list(range(1, 91))
+
+
+# Changes made from what was there.
+
+
+def kept(product_id: str, seen: int) -> Change:
+    return dataclasses.replace(upsert(product_id), seen=seen)
+
+
+def test_a_change_goes_through_while_its_product_stays_as_it_was_seen(journal: Journal) -> None:
+    assert journal.append([kept("new", 0)]) == [1]
+    journal.append([upsert("other"), upsert("another")])
+    assert journal.append([kept("new", 1), kept("never", 1)]) == [4, 5]
+    assert journal.append([kept("new", 5)]) == [6]
+
+
+@pytest.mark.parametrize("later", [upsert("p"), Change.delete("p")])
+def test_it_is_refused_where_the_product_has_changed_since(journal: Journal, later: Change) -> None:
+    journal.append([upsert("p"), upsert("other")])
+    journal.append([later])
+    with pytest.raises(ProductChanged, match="nothing was written"):
+        journal.append([upsert("q"), kept("p", 2)])
+    assert journal.head() == 3
+    assert journal.append([kept("p", 3)]) == [4]
+
+
+def test_it_is_refused_where_that_cannot_be_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.append([upsert(f"p{n}") for n in range(5)])
+    journal.trim(3)
+    with pytest.raises(ProductChanged):
+        journal.append([kept("q", 2)])
+    assert journal.append([kept("q", 3)]) == [6]
+    monkeypatch.setattr(journal_store, "_MAX_UNSEEN", 2)
+    with pytest.raises(ProductChanged):
+        journal.append([kept("q", 3)])
+    with pytest.raises(ProductChanged):
+        journal.append([upsert("r"), kept("r", 6)])
+
+
+def test_of_a_group_only_that_one_is_refused(journal: Journal) -> None:
+    journal.append([upsert("p")])
+    with ThreadPoolExecutor(8) as pool:
+        stale = [pool.submit(journal.append, [kept("p", 0)]) for _ in range(20)]
+        good = [pool.submit(journal.append, [upsert(f"q{n}")]) for n in range(20)]
+    assert sorted(future.result()[0] for future in good) == list(range(2, 22))
+    assert all(isinstance(future.exception(), ProductChanged) for future in stale)
 
 
 # Vectors for a further model.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import event, make_url, text
@@ -81,7 +82,7 @@ def test_a_gateway_that_hangs_is_thrown_out(postgres: str) -> None:
 
 
 def test_a_writer_waits_for_another_no_longer_than_its_deadline(postgres: str) -> None:
-    with Journal.open(postgres) as ours, Journal.open(postgres, deadline_s=0.5) as theirs:
+    with Journal.open(postgres) as ours, Journal.open(postgres, deadline_s=1) as theirs:
         ours.append([upsert("p")])
         with held_before_commit(ours) as release:
             with pytest.raises(JournalUnavailable, match="QueryCanceled"):
@@ -90,6 +91,53 @@ def test_a_writer_waits_for_another_no_longer_than_its_deadline(postgres: str) -
                 theirs.append([upsert("q")])
             release()
         assert ids(everything(theirs))[:3] == ["p", "older", "older-too"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda journal: journal.append([upsert("q")]),
+        lambda journal: journal.read_after(0),
+        lambda journal: journal.trim(1),
+        Journal.head,
+    ],
+)
+def test_a_server_that_hangs_holds_nobody_beyond_the_deadline(
+    postgres: str, postgres_server: Postgres, call: Callable[[Journal], Any]
+) -> None:
+    """Its processes are stopped, not its machine: the connection stays whole, and nothing ever comes."""
+    with Journal.open(postgres, deadline_s=1) as journal:
+        journal.append([upsert("p")])
+        postgres_server.pause()
+        awake = threading.Timer(15, postgres_server.resume)  # so that a test that fails, ends
+        awake.start()
+        try:
+            for _ in range(2):  # on the connection it has, and on one it has to make
+                started = time.monotonic()
+                with pytest.raises((JournalUnavailable, DeadlineExceeded)):
+                    call(journal)
+                assert time.monotonic() - started < 6  # 1 s; connecting takes at least 2
+        finally:
+            awake.cancel()
+            postgres_server.resume()
+        position = journal.append([upsert("r")])[0]
+        assert ids(everything(journal, 1))[-1] == "r"
+        assert position in {2, 3, 4}  # what was not acknowledged may have been written
+
+
+def test_closing_does_not_wait_for_a_server_that_hangs(postgres: str, postgres_server: Postgres) -> None:
+    journal = Journal.open(postgres, deadline_s=1)
+    journal.append([upsert("p")])
+    postgres_server.pause()
+    try:
+        done = journal.submit([upsert("q")])
+        started = time.monotonic()
+        journal.close()
+        assert time.monotonic() - started < 6
+        with pytest.raises(JournalUnavailable):
+            done.result(0)
+    finally:
+        postgres_server.resume()
 
 
 def test_many_gateways_write_one_order(postgres: str) -> None:

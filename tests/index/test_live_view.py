@@ -86,6 +86,25 @@ def test_a_new_snapshot_is_due_after_so_many_changes(
     assert (view.changes, view.is_due) == (at_most + 1, True)
 
 
+def test_a_new_snapshot_is_due_after_so_many_entries_of_one_product(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row changed, but each start and each swap replays them all."""
+    monkeypatch.setattr(live, "DUE_ENTRIES", 20)
+    index = LiveIndex(reopen(build(tmp_path, count=10)))
+    view = index.apply(in_order([upsert("p0", n) for n in range(20)]))
+    assert (view.changes, view.is_due) == (1, False)
+    view = index.apply(in_order([upsert("p0")], start=21))
+    assert (view.changes, view.is_due) == (1, True)
+
+
+def test_entries_that_the_snapshot_holds_make_none_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "DUE_ENTRIES", 20)
+    index = LiveIndex(reopen(build(tmp_path, count=10, journal_position=1_000)))
+    assert index.view.is_due is False
+    assert index.apply(in_order([upsert("p0")], start=1_001)).is_due is False
+
+
 def test_a_view_outlives_the_arrays_it_was_taken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta, "_FEWEST_ROWS", 4)
     index = LiveIndex(reopen(build(tmp_path, count=5)))

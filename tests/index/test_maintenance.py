@@ -296,6 +296,34 @@ def test_leftovers_are_removed_when_nothing_in_them_changed_for_a_day(data: Path
     assert {".s.young000", ".s.busy0000", ".hidden", ".s.TOOLARGE", ".s.longer_than_it"} < set(snapshots(data))
 
 
+def test_files_of_killed_writes_are_removed_after_a_day(data: Path) -> None:
+    now = time.time()
+    old, young = now - LEFTOVER_AGE_S - 60, now - LEFTOVER_AGE_S + 60
+    torn = [
+        *(data / ".aliases.json.abcd_123", data / "photos" / "ab" / f".{'ab' * 32}.abcd_123"),
+        *(data / "verified" / ".s.json.abcd_123", data / "reports" / ".s.jsonl.abcd_123"),
+        data / "builds" / "s" / ".000001.npz.abcd_123",
+    ]
+    stay = [
+        *(data / "aliases.json.lock", data / "photos" / "ab" / ("ab" * 32), data / ".hidden.txt", data / ".s.TOOLARGE"),
+        data / "journal.sqlite3-wal",
+    ]
+    for path in (*torn, *stay):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (old, old))
+    recent = data / ".aliases.json.being_wr"
+    recent.write_bytes(b"half")
+    os.utime(recent, (young, young))
+    done = gc(data, None, keep=9, dry_run=True)
+    assert sorted(done.leftovers) == sorted(path.name for path in torn)
+    assert done.freed_bytes == 4 * len(torn)
+    assert all(path.exists() for path in torn)
+    assert gc(data, None, keep=9).leftovers == done.leftovers
+    assert not any(path.exists() for path in torn)
+    assert all(path.exists() for path in (*stay, recent))
+
+
 def test_of_a_linked_snapshot_only_the_link_goes(data: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     moved = (data / "snapshots" / "a").rename(tmp_path / "disk" / "a")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -78,6 +78,15 @@ class Postgres(Server):
         except psycopg.OperationalError:
             return False
         return folder == str(self.folder / "data")
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the server and its processes, each of which is in a group of its own."""
+        super()._signal(number)
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                parent = int(stat.read_text().rpartition(")")[2].split()[1])
+                if parent == self.pid:
+                    os.kill(int(stat.parent.name), number)
 
     def reset(self) -> None:
         """Undo what a test did: running and awake."""

@@ -1,13 +1,16 @@
 """`PUT`, `DELETE` and bulk: what is acknowledged is found, on every route."""
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
+from catalogue.errors import ProductChanged
 from catalogue.settings import Settings
 from models import StandInEncoders
 from tests.service.conftest import client_of, photo, style_colour
@@ -225,6 +228,52 @@ class Counting(StandInEncoders):
     def encode(self, items: Any) -> Any:
         self.encoded += len(items)
         return super().encode(items)
+
+
+class Meanwhile(StandInEncoders):
+    """While it encodes for the first time, something else happens."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens: Callable[[], object] | None = happens
+
+    def encode(self, items: Any) -> Any:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            happens()
+        return super().encode(items)
+
+
+@pytest.mark.parametrize("product_id", ["acme-03", "new"])
+def test_a_photo_that_another_gateway_puts_meanwhile_is_kept(
+    own_shop: Settings, embedder: StandInEncoders, postgres: str, product_id: str
+) -> None:
+    """Looked up before, it would be the one from before."""
+    settings = own_shop.model_copy(update={"journal": SecretStr(postgres)})
+    sent = photo(style_colour(77))
+    with client_of(settings, embedder) as theirs:
+        image = base64.b64encode(sent).decode()
+        racing = Meanwhile(lambda: put(theirs, product_id, title="theirs", image=image))
+        with client_of(settings, racing) as ours:
+            written = put(ours, product_id, title="ours", price=7)
+            assert written["position"] == 2
+            after = get(ours, f"/v1/products/{product_id}")
+            assert (after["title"], after["price"]) == ("ours", 7)
+            assert hashlib.sha256(sent).hexdigest()[:12] in after["image_url"]
+            assert ours.get(after["image_url"]).status_code == 200
+
+
+def test_a_write_that_always_comes_too_late_is_a_conflict(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(*_: object) -> None:
+        raise ProductChanged("Somebody else changed the product.")
+
+    monkeypatch.setattr("index.journal_sqlite.check_unchanged", changed)
+    with client_of(own_shop, embedder) as api:
+        answer = api.put("/v1/products/acme-03", json={"title": "late"})
+        assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:conflict")
+        assert get(api, "/admin/v1/status")["journal_head"] == 0
 
 
 def test_a_restart_loses_nothing(own_shop: Settings, embedder: StandInEncoders) -> None:

@@ -1,11 +1,14 @@
 """`samestyle snapshot`, as a stranger types it."""
 
+import io
 import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner
 
 from catalogue.errors import BundleInvalid
@@ -14,6 +17,7 @@ from index import Journal
 from index.aliases import read_aliases
 from models import StandInEncoders
 from models.bundle import Bundle
+from service import cli_common, cli_snapshot
 from service.build import build as build_from_catalogue
 from service.cli import app
 from service.models import DEFAULT_BUNDLE, find_bundle
@@ -28,6 +32,12 @@ def run(*words: object) -> tuple[int, str]:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, " ".join(result.output.split())
+
+
+def printed(*words: object) -> list[str]:
+    result = CliRunner().invoke(app, ["snapshot", *map(str, words)])
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
 
 
 def good(*words: object) -> str:
@@ -91,6 +101,36 @@ def test_list_says_which_alias_points_where(data: Path) -> None:
     text = good("list")
     for part in ("b │ live ", "a │ (live) ", "c │ next ", "where a rollback goes"):
         assert part in text
+
+
+LONG = "autumn-2026-11-23-of-the-whole-catalogue"
+
+
+@pytest.fixture
+def long_name(data: Path, fingerprint: str) -> str:
+    build(data / "snapshots", LONG, 1_234, fingerprint=fingerprint)
+    return LONG
+
+
+def test_in_a_pipe_a_snapshot_is_one_line(long_name: str, monkeypatch: pytest.MonkeyPatch, fingerprint: str) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    (line,) = (line for line in printed("list") if long_name in line)
+    for part in ("1,234", fingerprint[:12], "flat 1.000"):
+        assert part in line
+
+
+def test_on_a_narrow_terminal_nothing_of_it_is_cut(
+    long_name: str, monkeypatch: pytest.MonkeyPatch, fingerprint: str
+) -> None:
+    screen = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
+    for module in (cli_common, cli_snapshot):
+        monkeypatch.setattr(module, "out", screen)
+    printed("list")
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]  # it is the one above
+    assert max(map(cell_len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    assert long_name in "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+    assert any(fingerprint[:12] in line for line in lines)
 
 
 def test_list_says_what_is_wrong(data: Path) -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from catalogue.errors import InvalidInput, NotFound
 from catalogue.settings import IndexSettings, Settings
-from index import Snapshot
+from index import Journal, Snapshot
 from index.aliases import activate, read_aliases
 from index.plan import Choice
 from models import StandInEncoders
-from service.cutting import cut_from_live
+from service.cutting import check_position, cut_from_live
+from tests.index.changes import upsert
 from tests.service.conftest import StandIns, client_of
 from tests.service.test_api_admin import eventually, live, point
 from tests.service.test_api_products import get, pages
@@ -58,6 +59,21 @@ def test_what_cannot_be_cut(own_shop: Settings, tmp_path: Path) -> None:
         cut_from_live(own_shop, "shop-1", choice=CHOICE, source=StandIns())
     with pytest.raises(NotFound, match="samestyle build"):
         cut_from_live(Settings(data=tmp_path / "empty"), "x", choice=CHOICE, source=StandIns())
+
+
+def test_a_catalogue_that_the_journal_no_longer_reaches_back_to_is_told_the_ways_out(own_shop: Settings) -> None:
+    with Journal.open(own_shop.data / "journal.sqlite3") as journal:
+        journal.append([upsert(f"p{n}") for n in range(7)])
+        assert check_position(own_shop, 0) == journal.id
+        journal.trim(5)
+        assert check_position(own_shop, 5) == check_position(own_shop, 7) == journal.id
+        with pytest.raises(InvalidInput) as refused:
+            check_position(own_shop, 0)
+    said = str(refused.value)
+    for part in ("up to position 5", "would lose them", "--journal-position 5, or more", "build --from-live --name"):
+        assert part in said
+    with pytest.raises(InvalidInput, match="ends at 7"):
+        check_position(own_shop, 8)
 
 
 def test_a_gateway_cuts_and_serves_by_itself_and_tidies_up(

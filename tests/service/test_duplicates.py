@@ -195,6 +195,14 @@ def test_the_command_prints_or_writes(data: Path, tmp_path: Path, monkeypatch: p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.JSON", "out.csv", "out.parquet"]
 
 
+def test_in_a_pipe_a_listing_is_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    lines = CliRunner().invoke(app, ["duplicates", "--data", str(data)]).output.splitlines()
+    (line,) = (line for line in lines if "mug-2" in line)
+    for part in ("acme", "red mug of glazed clay", "7.00"):
+        assert part in line
+
+
 def test_a_long_list_is_cut_on_the_terminal(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.cli_duplicates.SHOWN", 3)
     code, text = run("--data", str(data))

@@ -139,6 +139,47 @@ def test_every_field_of_the_snapshot_is_embedded(gateway: Gateway) -> None:
     assert score(view, "text", "both", ProductInput(text="red mug")) > 0.999
 
 
+def test_fields_that_the_writer_had_no_use_for_are_embedded_once(gateway: Gateway) -> None:
+    """It served a snapshot with `fusion` alone; a vector that is there stays as it is."""
+    picture = photo(style_colour(3))
+    (vector,) = StandInEncoders().embed([ProductInput(picture, "red mug")])
+    gateway.snapshot = write_snapshot(
+        gateway.snapshot.parent,
+        "fields",
+        to_table([item("old", title="red mug")]),
+        {"fusion": vector[np.newaxis], "image": vector[np.newaxis], "text": vector[np.newaxis]},
+        model="standin",
+        fingerprint=gateway.embedder.fingerprint,
+        variant="standin",
+    )
+    digest = gateway.photos.put(picture)
+    known = {gateway.embedder.fingerprint: {"fusion": vector}}
+    for product_id, title, photo_digest in (
+        ("both", "red mug", digest),
+        ("words", "mug", None),
+        ("seen", "", digest),
+        ("lost", "", GONE),
+    ):
+        entry = IndexedProduct(product=item(product_id, title=title, images=("image",)).product, photo=photo_digest)
+        gateway.journal.append([Change.upsert(entry, known)])
+    gateway.journal.append([Change.delete("old")])
+
+    view = gateway.replay(gateway.live())
+    everything = view.select(Filters())
+    for field, names in (
+        ("fusion", {"both", "words", "seen", "lost"}),
+        ("image", {"both", "seen"}),
+        ("text", {"both", "words"}),
+    ):
+        found = view.search(field, vector, 10, everything)
+        assert {view.id_of(row) for row in found.rows.tolist()} == names, field
+    assert score(view, "image", "both", ProductInput(picture)) > 0.999
+    assert score(view, "text", "words", ProductInput(text="mug")) > 0.999
+    assert gateway.embedder.encoded == 4
+    gateway.replay(gateway.live())
+    assert gateway.embedder.encoded == 4
+
+
 def test_a_photo_that_is_gone_leaves_the_words(gateway: Gateway) -> None:
     gateway.journal.append([unembedded("faded", "red mug", GONE), unembedded("next", "blue mug")])
     with capture_logs() as logs:
