@@ -21,6 +21,7 @@ from catalogue.errors import (
     DeadlineExceeded,
     DeltaFull,
     FingerprintMismatch,
+    Gone,
     InvalidInput,
     JournalInvalid,
     JournalUnavailable,
@@ -43,6 +44,7 @@ log = structlog.get_logger(__name__)
 _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     InvalidInput: (400, "invalid-input"),
     NotFound: (404, "not-found"),
+    Gone: (410, "gone"),
     Conflict: (409, "conflict"),
     NotEnoughMemory: (409, "not-enough-memory"),
     SnapshotInvalid: (409, "snapshot-invalid"),
@@ -65,6 +67,7 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
 _TITLES: Final = {
     "invalid-input": "The request cannot be used as it is",
     "not-found": "Not found",
+    "gone": "No longer there",
     "conflict": "Not now",
     "not-enough-memory": "Not enough memory",
     "snapshot-invalid": "The snapshot must not be served",
@@ -114,16 +117,29 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem answer; counted by its slug."""
+    body = _problem(status, slug, detail, errors)
+    content = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(content, status, headers=headers, media_type="application/problem+json")
+
+
+def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
+    """An error of one part of a request, as it stands in an answer; counted by its slug."""
+    if isinstance(error, RequestValidationError):
+        errors = _field_errors(error)
+        return _problem(400, "invalid-input", _summary(errors), errors)
+    status, slug = describe(error)
+    return _problem(status, slug, str(error))
+
+
+def _problem(status: int, slug: str, detail: str, errors: list[FieldError] | None = None) -> Problem:
     metrics.REJECTED.labels(slug).inc()
-    body = Problem(
+    return Problem(
         type=f"samestyle:{slug}",
         title=_TITLES.get(slug) or HTTPStatus(status).phrase,
         status=status,
         detail=detail[:_MAX_DETAIL],
         errors=errors,
     )
-    content = orjson.dumps(body.model_dump(exclude_none=True))
-    return Response(content, status, headers=headers, media_type="application/problem+json")
 
 
 def describe(error: SamestyleError) -> tuple[int, str]:
@@ -164,9 +180,8 @@ async def _on_samestyle(_: Request, error: Exception) -> Response:
 
 async def _on_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this class
-    errors = [_field_error(item) for item in error.errors()[:20]]
-    detail = "; ".join(f"{item.field}: {item.reason}" for item in errors[:3])
-    return problem(400, "invalid-input", f"{detail}. See /docs for what this route takes.", errors=errors)
+    errors = _field_errors(error)
+    return problem(400, "invalid-input", _summary(errors), errors=errors)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
@@ -192,6 +207,15 @@ async def _on_disconnect(_: Request, __: Exception) -> Response:
 async def _on_unexpected(_: Request, error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
     return problem(500, "internal", "This is a fault of the service; it has been logged. Please try again.")
+
+
+def _field_errors(error: RequestValidationError) -> list[FieldError]:
+    return [_field_error(item) for item in error.errors()[:20]]
+
+
+def _summary(errors: list[FieldError]) -> str:
+    reasons = "; ".join(f"{item.field}: {item.reason}" for item in errors[:3])
+    return f"{reasons}. See /docs for what this route takes."
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
@@ -24,6 +24,7 @@ from index.facets import FacetName, Facets
 from index.filters import Price, Value
 from index.products import Sort
 from service.duplicates import DuplicateGroup
+from service.ranking import GroupBy
 from service.writing import Delete, Upsert, Write
 
 MAX_TEXT: Final = 10_000
@@ -31,6 +32,8 @@ MAX_K: Final = 1_000
 MAX_NEGATIVES: Final = 16
 MAX_FACETS: Final = 16
 MAX_FILTER: Final = 10_000
+MAX_CURSOR: Final = 2_000_000
+"""Filters and exclusions of the first page are in it."""
 
 Target = Literal["fusion", "image", "text"]
 
@@ -85,10 +88,8 @@ class Weights(Strict):
         return self
 
 
-class SearchRequest(Strict):
-    """A query: a product, a photo, words, or words with either."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "white ceramic mug with stripes", "k": 5}]})
+class QueryItem(Strict):
+    """A product, a photo, words, or words with either."""
 
     product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
     image: Base64Bytes | None = None
@@ -96,23 +97,16 @@ class SearchRequest(Strict):
     crop: tuple[Share, Share, Share, Share] | None = Field(
         default=None, description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left"
     )
-    weights: Weights = Weights()
-    negatives: tuple[QueryText, ...] = Field(
-        default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
-    )
-    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
-    k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits at most")
-    filters: Filters = Filters()
-    facets: FacetNames = ()
-    min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
-    exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
-    alias: str = Field(default="live", max_length=64, description="which index answers")
-    explain: bool = Field(default=False, description="add what each term contributed to each score")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to look for."""
+        words = self.text is not None and bool(self.text.strip())
+        return self.product_id is None and self.image is None and not words
 
     @model_validator(mode="after")
-    def _has_a_query(self) -> "SearchRequest":
-        words = self.text is not None and bool(self.text.strip())
-        if self.product_id is None and self.image is None and not words:
+    def _is_one_query(self) -> Self:
+        if self.is_empty and not self._may_be_empty:
             raise ValueError("the query is empty: give product_id, image or text (or text with either of the others)")
         if self.product_id is not None and self.image is not None:
             raise ValueError("give product_id or image, not both")
@@ -121,6 +115,53 @@ class SearchRequest(Strict):
         if self.crop is not None and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
             raise ValueError("crop must be x0 < x1 and y0 < y1")
         return self
+
+    @property
+    def _may_be_empty(self) -> bool:
+        return False
+
+
+class SearchRequest(QueryItem):
+    """A query: a product, a photo, words, or words with either; or the cursor of the page before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "white ceramic mug with stripes", "k": 5},
+                {
+                    "product_id": "kestrel-4265",
+                    "text": "in white",
+                    "filters": {"max_price": 20},
+                    "facets": ["supplier"],
+                },
+            ]
+        }
+    )
+
+    weights: Weights = Weights()
+    negatives: tuple[QueryText, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
+    )
+    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
+    k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
+    filters: Filters = Filters()
+    facets: FacetNames = ()
+    min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
+    exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
+    group_by: GroupBy | None = Field(
+        default=None, description="only the best hit of each supplier or style, of the best 1,000 products"
+    )
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_CURSOR,
+        description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
+    )
+    alias: str = Field(default="live", max_length=64, description="which index answers")
+    explain: bool = Field(default=False, description="add what each term contributed to each score")
+
+    @property
+    def _may_be_empty(self) -> bool:
+        return self.cursor is not None
 
 
 def image_url(item: IndexedProduct) -> str | None:
@@ -169,6 +210,15 @@ class BrowseQuery(Strict):
         return filters.model_copy(update=given)
 
 
+class HitGroup(BaseModel):
+    """The hits of one supplier, or of one style."""
+
+    key: str | None = Field(
+        description="the supplier, or the product that the style is named after; null for a product of no supplier"
+    )
+    size: int = Field(description="how many of the best 1,000 products are in it")
+
+
 class Hit(BaseModel):
     """A product of the answer."""
 
@@ -186,6 +236,7 @@ class Hit(BaseModel):
     explain: dict[str, float] | None = Field(
         default=None, description="contribution of each term; they add up to score, within 1e-5"
     )
+    group: HitGroup | None = Field(default=None, description="what the hit stands for, where hits are grouped")
 
 
 class FacetValue(BaseModel):
@@ -207,9 +258,11 @@ class SearchAnswer(BaseModel):
     model: str
     snapshot: str
     alias: str
+    arm: str | None = Field(default=None, description="of an experiment; null where none runs")
     took_ms: float
     hits: list[Hit]
     facets: dict[str, list[FacetValue]] = Field(description="counts over all products that pass the filters")
+    next_cursor: str | None = Field(description="for the next page; null where this is the last, or 1,000 hits are out")
 
 
 class ProductAnswer(BaseModel):

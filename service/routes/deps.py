@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.retrieval import Retrieval
+from service.searching import Searches
 from service.serving import Serving
+from service.side_by_side import SideBySide
 from service.swapping import Swaps
 from service.writing import Writer
 
@@ -38,6 +40,20 @@ async def get_writer(request: Request) -> Writer:
     return writer
 
 
+async def get_searches(request: Request) -> Searches:
+    """What answers searches."""
+    searches: Searches = request.app.state.searches
+    return searches
+
+
+async def get_side_by_side(request: Request) -> SideBySide:
+    """What runs the parts of a request."""
+    side_by_side: SideBySide = request.app.state.side_by_side
+    return side_by_side
+
+
 CurrentRetrieval = Annotated[Retrieval, Depends(get_retrieval)]
+CurrentSearches = Annotated[Searches, Depends(get_searches)]
+CurrentSideBySide = Annotated[SideBySide, Depends(get_side_by_side)]
 CurrentSwaps = Annotated[Swaps, Depends(get_swaps)]
 CurrentWriter = Annotated[Writer, Depends(get_writer)]
