@@ -45,8 +45,8 @@ def openapi() -> dict[str, Any]:
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
-    for model, field, item in _EACH:
-        schemas[model]["properties"][field]["items"] = {"$ref": f"#/components/schemas/{item}"}
+    for name, field, item in _EACH:
+        schemas[name]["properties"][field]["items"] = {"$ref": f"#/components/schemas/{item}"}
     for path in document["paths"].values():
         for operation in path.values():
             answer = operation["responses"].get("422", {}).get("content", {})

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from catalogue.errors import (
     AliasesInvalid,
@@ -184,20 +185,32 @@ async def _on_validation(_: Request, error: Exception) -> Response:
     return problem(400, "invalid-input", _summary(errors), errors=errors)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class
     slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    details = {
-        404: "There is no such route; see /docs.",
-        405: f"This route does not take that method; use {(error.headers or {}).get('Allow', 'another')}.",
-    }
-    detail = details.get(error.status_code, str(error.detail))
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = "There is no such route; see /docs."
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+        detail = f"This route does not take that method; use {headers['Allow']}."
     if error.status_code == 400:  # Starlette's own: a multipart body it could not parse
         slug, detail = (
             "invalid-input",
             f"{detail.rstrip('.')}. Is it whole, and UTF-8? See /docs for what this route takes.",
         )
-    return problem(error.status_code, slug, detail, headers=error.headers)
+    return problem(error.status_code, slug, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path can be asked with; Starlette names only those of the first route that has the path."""
+
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] == Match.FULL for route in request.app.routes)
+
+    return [method for method in ("DELETE", "GET", "POST", "PUT") if is_taken(method)]
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:

@@ -32,6 +32,7 @@ MAX_K: Final = 1_000
 MAX_NEGATIVES: Final = 16
 MAX_FACETS: Final = 16
 MAX_FILTER: Final = 10_000
+CURSOR: Final = r"^[A-Za-z0-9_.=-]*$"
 MAX_CURSOR: Final = 2_000_000
 """Filters and exclusions of the first page are in it."""
 
@@ -154,6 +155,7 @@ class SearchRequest(QueryItem):
     cursor: str | None = Field(
         default=None,
         max_length=MAX_CURSOR,
+        pattern=CURSOR,
         description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
     )
     alias: str = Field(default="live", max_length=64, description="which index answers")
@@ -192,7 +194,9 @@ class BrowseQuery(Strict):
     facets: FacetNames = ("category", "supplier")
     sort: Sort = "product_id"
     limit: int = Field(default=48, ge=1, le=200, description="how many at most")
-    cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before")
+    cursor: str | None = Field(
+        default=None, max_length=500, pattern=CURSOR, description="`next_cursor` of the page before"
+    )
 
     def filters(self) -> Filters:
         """All conditions together; raises InvalidInput for a filter that cannot be read, or repeats a parameter."""

@@ -17,7 +17,7 @@ from service.problems import responses
 from service.ranking import Start
 from service.retrieval import Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentServing
-from service.schemas import BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
+from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
 from service.searching import answer, lease_page, next_cursor
 from service.serving import Serving
 
@@ -26,7 +26,9 @@ router = APIRouter(prefix="/v1/products", tags=["products"])
 ProductId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
 WIDTHS: Final = (160, 320, 640, 1280)
-TabCursor = Annotated[str | None, Query(max_length=40_000, description="`next_cursor` of the page before")]
+TabCursor = Annotated[
+    str | None, Query(max_length=40_000, pattern=CURSOR, description="`next_cursor` of the page before")
+]
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
 _TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
