@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from service.examples import EXAMPLES, MEANINGS
 from service.problems import Problem
 from service.routes import admin, batch, compare, ops, products, search, suppliers, writes
 from service.routes.batch import BatchRequest
@@ -45,16 +47,28 @@ def openapi() -> dict[str, Any]:
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
     for name, field, item in _EACH:
         schemas[name]["properties"][field]["items"] = {"$ref": f"#/components/schemas/{item}"}
+    for schema in schemas.values():
+        _describe(schema.get("properties", {}).items())
     for path in document["paths"].values():
         for operation in path.values():
+            _describe((parameter["name"], parameter) for parameter in operation.get("parameters", ()))
             answer = operation["responses"].get("422", {}).get("content", {})
             if "application/json" in answer:
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
+
+
+def _describe(named: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Say what a name means where nothing else does."""
+    for name, described in named:
+        if "description" not in described and name in MEANINGS:
+            described["description"] = MEANINGS[name]
 
 
 def written() -> str:

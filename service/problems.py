@@ -39,6 +39,7 @@ from catalogue.errors import (
     UnsupportedMedia,
 )
 from service import metrics
+from service.examples import PROBLEMS
 
 log = structlog.get_logger(__name__)
 
@@ -153,8 +154,19 @@ def describe(error: SamestyleError) -> tuple[int, str]:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for its OpenAPI description."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)}
+    return {status: _described(status) for status in sorted(statuses)}
+
+
+def _described(status: int) -> dict[str, Any]:
+    slug, detail = PROBLEMS[status]
+    example = Problem(type=f"samestyle:{slug}", title=_TITLES[slug], status=status, detail=detail)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema, "example": example.model_dump(exclude_none=True)}}
+    described: dict[str, Any] = {"description": _TITLES[slug], "content": content}
+    if status == 429:
+        seconds = {"description": "seconds until a retry has a chance", "schema": {"type": "integer"}}
+        described["headers"] = {"Retry-After": seconds}
+    return described
 
 
 def first_reason(error: RequestValidationError) -> str:
