@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 
 from service.examples import EXAMPLES, MEANINGS
@@ -15,6 +15,7 @@ from service.problems import Problem
 from service.routes import admin, batch, compare, ops, products, search, suppliers, writes
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
+from service.routes.deps import given_once
 from service.schemas import BulkLine, ProductWrite, SearchRequest
 
 ABOUT: Final[dict[str, Any]] = {
@@ -33,7 +34,7 @@ _EACH: Final = (("BatchRequest", "queries", "SearchRequest"), ("EmbedRequest", "
 def include_routes(app: FastAPI) -> None:
     """All routes of the gateway."""
     for module in (search, batch, compare, writes, products, suppliers, admin, ops):
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(given_once)])
 
 
 @cache

@@ -82,6 +82,8 @@ class Ranked:
 
 def combined(terms: Sequence[Term]) -> Vector:
     """The sum of the terms; to the last bit the same for equal terms, so that pages agree on every score."""
+    if len(terms) == 1 and terms[0].weight == 1:
+        return terms[0].vector
     total: Vector = np.sum([np.float32(term.weight) * term.vector for term in terms], axis=0, dtype=np.float32)
     return total
 
@@ -103,13 +105,14 @@ def rank(
     return ranked[:wanted], wanted < min(len(ranked), left)
 
 
-def begin_after(view: LiveView, ranked: Sequence[Ranked], terms: tuple[Term, ...], before: Start | None) -> Start:
-    """Where the page after some hits begins; `before` is where theirs began."""
-    ids = [view.id_of(hit.row) for hit in ranked]
-    groups = [hit.group.key for hit in ranked if hit.group is not None and hit.group.key is not None]
-    seen = {*map(_mark, ids), *(_mark(key, group=True) for key in groups), *(before.seen if before else ())}
-    shown = len(ranked) + (before.shown if before else 0)
-    return Start(terms, ranked[-1].score, ids[-1], shown, frozenset(seen))
+def begin_after(shown: Sequence[tuple[str, Ranked]], terms: tuple[Term, ...], before: Start | None) -> Start:
+    """Where the page after some products and hits begins; `before` is where theirs began."""
+    groups = [hit.group.key for _, hit in shown if hit.group is not None and hit.group.key is not None]
+    marks = [_mark(product_id) for product_id, _ in shown] + [_mark(key, group=True) for key in groups]
+    last_id, last = shown[-1]
+    if before is None:
+        return Start(terms, last.score, last_id, len(shown), frozenset(marks))
+    return Start(terms, last.score, last_id, before.shown + len(shown), before.seen.union(marks))
 
 
 def _ranked(
@@ -209,5 +212,6 @@ def contributions(
 ) -> list[dict[str, float]]:
     """What each term adds to the score of each hit."""
     vectors = view.vectors(target, np.array([hit.row for hit in ranked], np.int64))
-    parts = {term.name: ((vectors @ term.vector) * term.weight).tolist() for term in terms}
+    # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
+    parts = {term.name: (np.einsum("ij,j->i", vectors, term.vector) * term.weight).tolist() for term in terms}
     return [{name: part[at] for name, part in parts.items()} for at in range(len(ranked))]

@@ -230,7 +230,10 @@ class Retrieval:
                     Found(view.get(hit.row), hit.score, share, hit.group)
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
-                return Hits(found, begin_after(view, ranked, terms, start) if more else None)
+                if not more:
+                    return Hits(found)
+                ids = [neighbour.item.product.product_id for neighbour in found]
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
 
         return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
 

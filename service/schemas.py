@@ -18,7 +18,7 @@ from pydantic import (
 
 from catalogue.errors import InvalidInput
 from catalogue.product import Details, Product
-from catalogue.strict import Strict
+from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
 from index.filters import Price, Value
@@ -62,8 +62,8 @@ Base64Bytes = Annotated[
     WithJsonSchema({"type": "string", "format": "byte", "description": "base64, or a data: URL"}),
 ]
 QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
 FacetNames = Annotated[
     tuple[FacetName, ...],
@@ -144,10 +144,10 @@ class SearchRequest(QueryItem):
         default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
     )
     target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
-    k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
+    k: Annotated[int, NUMBER] = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
     filters: Filters = Filters()
     facets: FacetNames = ()
-    min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
+    min_score: Annotated[float | None, NUMBER] = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
     group_by: GroupBy | None = Field(
         default=None, description="only the best hit of each supplier or style, of the best 1,000 products"
@@ -159,7 +159,7 @@ class SearchRequest(QueryItem):
         description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
     )
     alias: str = Field(default="live", max_length=64, description="which index answers")
-    explain: bool = Field(default=False, description="add what each term contributed to each score")
+    explain: Annotated[bool, FLAG] = Field(default=False, description="add what each term contributed to each score")
 
     @property
     def _may_be_empty(self) -> bool:
@@ -300,6 +300,8 @@ class ProductWrite(Strict, Details):
         }
     )
 
+    price: Annotated[float | None, NUMBER] = Field(default=None, ge=0, allow_inf_nan=False)
+    in_stock: Annotated[bool, FLAG] | None = None
     image: Base64Bytes | None = Field(
         default=None, description="the photo; left out, the one there is stays, and null takes it away"
     )
@@ -318,7 +320,7 @@ class BulkLine(ProductWrite):
     """One line of a bulk: a product as it should be, or the end of one."""
 
     product_id: str = Field(max_length=128)
-    delete: bool = Field(default=False, description="take the product away")
+    delete: Annotated[bool, FLAG] = Field(default=False, description="take the product away")
 
     def write(self) -> Write:
         """The change this asks for; raises InvalidInput."""

@@ -1,16 +1,27 @@
 """What routes ask for."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from catalogue.errors import InvalidInput
 from service.retrieval import Retrieval
 from service.searching import Searches
 from service.serving import Serving
 from service.side_by_side import SideBySide
 from service.swapping import Swaps
 from service.writing import Writer
+
+_LISTS: Final = frozenset({"supplier", "facets"})
+
+
+async def given_once(request: Request) -> None:
+    """Raise InvalidInput for a query parameter given twice: all but one of its values would count for nothing."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in set(names) - _LISTS:
+        if names.count(name) > 1:
+            raise InvalidInput(f"The parameter {name[:100]!r} is given {names.count(name)} times. Give it once.")
 
 
 async def get_serving(request: Request) -> Serving:

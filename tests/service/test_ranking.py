@@ -60,7 +60,11 @@ def all_pages(view: LiveView, scope: Scope, excluded: frozenset[str] = frozenset
         if not more:
             return pages
         assert len(hits) == scope.k
-        start = begin_after(view, hits, TERMS, start)
+        start = begin_after(shown_as(view, hits), TERMS, start)
+
+
+def shown_as(view: LiveView, hits: list[Ranked]) -> list[tuple[str, Ranked]]:
+    return [(view.id_of(hit.row), hit) for hit in hits]
 
 
 def names(view: LiveView, hits: list[Ranked]) -> list[str]:
@@ -153,7 +157,7 @@ def test_writes_between_pages_repeat_nothing_and_lose_nothing_that_stayed(
         shown += names(index.view, hits)
         if not more:
             break
-        start = begin_after(index.view, hits, TERMS, start)
+        start = begin_after(shown_as(index.view, hits), TERMS, start)
         changes = data.draw(WRITES)
         written |= {f"p{number:03d}" for number, _, _ in changes}
         index.apply(in_order([*changes_of(changes)], index.view.position + 1))
@@ -175,7 +179,7 @@ def test_a_product_that_was_shown_and_fell_is_not_shown_again(snapshot: Snapshot
     index = LiveIndex(snapshot)
     scope = Scope(k=5)
     hits, _ = rank(index.view, TERMS, scope, frozenset(), None)
-    start = begin_after(index.view, hits, TERMS, None)
+    start = begin_after(shown_as(index.view, hits), TERMS, None)
     first = names(index.view, hits)[0]
     worst = VECTORS[np.argmin(VECTORS @ TERMS[0].vector)]
     index.apply(in_order([Change.upsert(item(first), {FINGERPRINT: {"fusion": worst}})]))
