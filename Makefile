@@ -19,7 +19,7 @@ test-all: browser train-env ## Run the heavy tests (installs PyTorch)
 
 soak: test-env ## Run the long measurements and keep their dated output under docs/soak/
 	@mkdir -p docs/soak
-	@.venv/bin/python -m bench.soak >docs/soak/$$(date -u +%F).txt; status=$$?; cat docs/soak/$$(date -u +%F).txt; exit $$status
+	@(.venv/bin/python -m bench.soak && .venv/bin/python -m bench.contract) >docs/soak/$$(date -u +%F).txt; status=$$?; cat docs/soak/$$(date -u +%F).txt; exit $$status
 
 bench: demo-env ## Measure speed on this machine
 	@.venv/bin/python -m bench.build

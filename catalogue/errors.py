@@ -6,6 +6,7 @@ SamestyleError
 │   ├── UnsupportedMedia    bytes of a kind that is not read here
 │   └── UndecodableImage    a photo that cannot be decoded
 ├── NotFound                an id, target or alias nobody knows
+├── Gone                    what a cursor goes on with is served no more
 ├── Conflict                the state of the service does not allow it now
 │   ├── NotEnoughMemory     there is no room for what should be loaded
 │   └── ProductChanged      somebody else changed the product meanwhile
@@ -55,6 +56,10 @@ class UndecodableImage(InvalidInput):
 
 class NotFound(SamestyleError):
     """An id, target or alias nobody knows."""
+
+
+class Gone(SamestyleError):
+    """What a cursor goes on with is served no more."""
 
 
 class Conflict(SamestyleError):

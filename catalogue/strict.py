@@ -2,9 +2,21 @@
 
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MAX_KEYS: Final = 64
+
+
+def _no_text_or_flag(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBER: Final = BeforeValidator(_no_text_or_flag)
+"""Of a number in JSON: "5" and true are none."""
+FLAG: Final = Field(strict=True)
+"""Of true or false in JSON: "yes" and 1 are neither."""
 
 
 class Strict(BaseModel):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from catalogue.product import Product
@@ -37,11 +37,16 @@ def contradict(one: Product, other: Product) -> bool:
 
     What only one of them declares proves nothing, and free text ("steel", "zinc-plated steel") neither.
     """
+    return any(True for _ in contradictions(one, other))
+
+
+def contradictions(one: Product, other: Product) -> Iterator[tuple[str, str, str]]:
+    """The attributes that `contradict` goes by: the name as `one` has it, and what each declares."""
     theirs = {name.casefold(): value for name, value in other.attributes.items()}
-    return any(
-        name.casefold() in theirs and _differ(declared(name, value), declared(name, theirs[name.casefold()]))
-        for name, value in one.attributes.items()
-    )
+    for name, value in one.attributes.items():
+        other_value = theirs.get(name.casefold())
+        if other_value is not None and _differ(declared(name, value), declared(name, other_value)):
+            yield name, value, other_value
 
 
 def declared(name: str, value: str) -> Declared | None:

@@ -58,6 +58,10 @@ class Texts:
         looked_up: Mask = table[self.codes]
         return looked_up
 
+    def at(self, rows: NDArray[np.int64]) -> list[Any]:
+        """The keys of some rows; None where there is none."""
+        return [self.keys[code] if code < len(self.keys) else None for code in self.codes[rows].tolist()]
+
     def counts(self, mask: Mask) -> tuple[list[Any], NDArray[np.int64]]:
         """The keys that rows of the mask have, with how many have each."""
         counts = np.bincount(self.codes[mask], minlength=len(self.keys))[: len(self.keys)]
@@ -124,6 +128,10 @@ class Columns:
         self.prices: NDArray[np.float64] = arrays["price"].to_numpy()
         self._attributes = Postings.of(arrays)
         self._rows = len(self.prices)
+
+    def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
+        """The supplier of each of some rows; empty for a product of none."""
+        return [supplier or "" for supplier in self._supplier.at(rows)]
 
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass all conditions but those on ids, as bool [rows], the caller's own."""

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from catalogue.errors import InvalidInput
 from catalogue.product import MAX_ATTRIBUTE
-from catalogue.strict import Strict
+from catalogue.strict import FLAG, NUMBER, Strict
 from index import grammar
 
 MAX_VALUES: Final = 1_000
@@ -55,10 +55,14 @@ class Filters(Strict):
     category: Value | None = Field(default=None, description="this category path and everything below it")
     suppliers: tuple[Value, ...] | None = Field(default=None, max_length=MAX_VALUES, description="only these suppliers")
     not_suppliers: tuple[Value, ...] = Field(default=(), max_length=MAX_VALUES, description="none of these suppliers")
-    min_price: Price | None = Field(default=None, description="lowest price, inclusive, in whatever currency")
-    max_price: Price | None = Field(default=None, description="highest price, inclusive, in whatever currency")
+    min_price: Annotated[Price | None, NUMBER] = Field(
+        default=None, description="lowest price, inclusive, in whatever currency"
+    )
+    max_price: Annotated[Price | None, NUMBER] = Field(
+        default=None, description="highest price, inclusive, in whatever currency"
+    )
     currency: Value | None = Field(default=None, description="only prices in this currency, as the catalogue writes it")
-    in_stock: bool | None = Field(default=None, description="only listings that declare just this")
+    in_stock: Annotated[bool, FLAG] | None = Field(default=None, description="only listings that declare just this")
     attributes: Attributes = Field(
         default={}, description="per attribute, by name without case: one of these values, exactly"
     )

@@ -137,6 +137,15 @@ class LiveView:
         """The whole product of a row."""
         return self.snapshot.products.get(row) if row < self.base_rows else self.delta.get(row - self.base_rows)
 
+    def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
+        """The supplier of each of some rows; empty for a product of none."""
+        old = rows < self.base_rows
+        of_base = iter(self.snapshot.products.columns.suppliers(rows[old]))
+        return [
+            next(of_base) if row < self.base_rows else self.delta.get(row - self.base_rows).product.supplier_id
+            for row in rows.tolist()
+        ]
+
     def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim]."""
         found = np.empty((len(rows), self.snapshot.manifest.dim), np.float32)

@@ -15,6 +15,8 @@ from index.styles import StyleGroups, several
 
 MOST_CHANGED: Final = 2_000
 """A search each, and a score for each two: seconds. The others are in groups when the next snapshot is cut."""
+_MOST_NEW: Final = 32
+"""Changed products that one search looks up a style for: a search each. Later ones look up the others."""
 
 
 def style_groups(view: LiveView, among: Selection) -> StyleGroups:
@@ -24,12 +26,7 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     selected that it is most alike to; what was found for it is kept for later views. Of more than `MOST_CHANGED`
     selected changes, the latest count. Raises Conflict where the snapshot has no groups.
     """
-    threshold = view.snapshot.manifest.same_style
-    if threshold is None:
-        raise Conflict(
-            f"Snapshot {view.snapshot.manifest.name} has no style groups. Build one with a model whose bundle has a "
-            "same_style threshold for m-m."
-        )
+    threshold = _threshold(view)
     styles = view.snapshot.products.styles
     base = np.ones(view.base_rows, np.bool_) if among.base is None else among.base
     old = styles.grouped(base & view.delta.visible)
@@ -42,6 +39,33 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
         np.concatenate([styles.scores[old], scores]),
         lambda rows: pa.array([view.id_of(row) for row in rows.tolist()], pa.string()),
     )
+
+
+def style_names(view: LiveView, rows: list[int]) -> list[str]:
+    """The id of the product that the style of each of some rows is named after, its own where it is alone.
+
+    As in `style_groups`; few of the changed products nobody has looked at yet are looked at, the others are alone.
+    Raises Conflict where the snapshot has no groups.
+    """
+    threshold = _threshold(view)
+    changed = [row for row in rows if row >= view.base_rows]
+    later = [row for row in changed if row not in view.joined][_MOST_NEW:]
+    changed = sorted(set(changed).difference(later))
+    medoids = dict(zip(changed, _joined(view, changed, threshold), strict=True))
+    for row in rows:
+        if row < view.base_rows and (medoid := view.snapshot.products.styles.medoid(row)) is not None:
+            medoids[row] = medoid
+    return [view.id_of(medoids.get(row, row)) for row in rows]
+
+
+def _threshold(view: LiveView) -> float:
+    threshold = view.snapshot.manifest.same_style
+    if threshold is None:
+        raise Conflict(
+            f"Snapshot {view.snapshot.manifest.name} has no style groups. Build one with a model whose bundle has a "
+            "same_style threshold for m-m."
+        )
+    return threshold
 
 
 def _joined(view: LiveView, rows: list[int], threshold: float) -> list[int]:

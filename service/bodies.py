@@ -1,5 +1,6 @@
 """Bodies of requests, as what a route takes."""
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from fastapi import Request
@@ -30,12 +31,23 @@ def from_json(model: type[Model], body: bytes) -> Model:
         raise _refusal(error) from None
 
 
-def from_fields(model: type[Model], fields: dict[str, Any]) -> Model:
-    """A model from the fields of a form."""
+def from_fields(model: type[Model], fields: Any) -> Model:
+    """A model from what was taken apart already: the fields of a form, one of many in a body."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
         raise _refusal(error) from None
+
+
+def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | RequestValidationError]:
+    """A model from each of the many in a body, or why there is none."""
+    made: list[Model | RequestValidationError] = []
+    for item in items:
+        try:
+            made.append(from_fields(model, item))
+        except RequestValidationError as error:
+            made.append(error)
+    return made
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:

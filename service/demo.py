@@ -10,7 +10,8 @@ from catalogue.settings import Settings
 from index.snapshot import SCHEMA_VERSION, read_manifest
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
-from service.retrieval import Found, Query, Scope
+from service.ranking import Scope
+from service.retrieval import Found, Query
 from service.swapping import answering
 
 WORDS: Final = "bike print tote bag"
@@ -30,7 +31,7 @@ def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:
 async def ask(settings: Settings) -> list[tuple[str, list[Found]]]:
     """Two real answers: by words, and the same product from more suppliers for the best of those."""
     async with answering(settings) as retrieval:
-        by_words = await retrieval.search(Query(text=WORDS), Scope(k=3))
+        by_words = (await retrieval.search(Query(text=WORDS), Scope(k=3))).found
         best = by_words[0].item.product
-        same = await retrieval.same_style(best.product_id, k=5)
+        same = (await retrieval.same_style(best.product_id, k=5)).found
     return [(f'Words: "{WORDS}"', by_words), (f"From more suppliers: {best.product_id}, {best.title}", same)]

@@ -10,7 +10,7 @@ from catalogue.errors import BundleInvalid
 from catalogue.product import Product
 from catalogue.settings import EncoderSettings, Settings
 from models import Embedder, Encoders, ProductInput
-from models.bundle import Bundle
+from models.bundle import Bundle, ModePair
 from service.encoding import EncoderQueue
 
 DEFAULT_BUNDLE: Final = Path(__file__).parent.parent / "models" / "default"
@@ -76,9 +76,9 @@ def _load(settings: Settings, path: Path) -> Embedder:
     return Encoders.load(path, device=settings.device, threads=settings.threads.onnx)
 
 
-def threshold(embedder: Embedder, kind: Literal["same_style", "similar"]) -> float | None:
-    """The calibrated score for product against product; None where the bundle has none."""
-    calibrated = getattr(embedder.thresholds.get("m-m"), kind, None)
+def threshold(embedder: Embedder, kind: Literal["same_style", "similar"], modes: ModePair = "m-m") -> float | None:
+    """The calibrated score of a mode pair, by default product against product; None where the bundle has none."""
+    calibrated = getattr(embedder.thresholds.get(modes), kind, None)
     return calibrated.score if calibrated is not None else None
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from catalogue.errors import (
     AliasesInvalid,
@@ -21,6 +22,7 @@ from catalogue.errors import (
     DeadlineExceeded,
     DeltaFull,
     FingerprintMismatch,
+    Gone,
     InvalidInput,
     JournalInvalid,
     JournalUnavailable,
@@ -39,6 +41,7 @@ from catalogue.errors import (
     UnsupportedMedia,
 )
 from service import metrics
+from service.examples import PROBLEMS
 from service.headers import ALWAYS
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,7 @@ log = structlog.get_logger(__name__)
 _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     InvalidInput: (400, "invalid-input"),
     NotFound: (404, "not-found"),
+    Gone: (410, "gone"),
     Conflict: (409, "conflict"),
     NotEnoughMemory: (409, "not-enough-memory"),
     SnapshotInvalid: (409, "snapshot-invalid"),
@@ -72,6 +76,7 @@ _TITLES: Final = {
     "unauthorized": "An API key is needed",
     "forbidden": "Not allowed",
     "not-found": "Not found",
+    "gone": "No longer there",
     "conflict": "Not now",
     "not-enough-memory": "Not enough memory",
     "snapshot-invalid": "The snapshot must not be served",
@@ -124,16 +129,29 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem answer; counted by its slug."""
+    body = _problem(status, slug, detail, errors)
+    content = orjson.dumps(body.model_dump(exclude_none=True))
+    return Response(content, status, headers=headers, media_type="application/problem+json")
+
+
+def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
+    """An error of one part of a request, as it stands in an answer; counted by its slug."""
+    if isinstance(error, RequestValidationError):
+        errors = _field_errors(error)
+        return _problem(400, "invalid-input", _summary(errors), errors)
+    status, slug = describe(error)
+    return _problem(status, slug, str(error))
+
+
+def _problem(status: int, slug: str, detail: str, errors: list[FieldError] | None = None) -> Problem:
     metrics.REJECTED.labels(slug).inc()
-    body = Problem(
+    return Problem(
         type=f"samestyle:{slug}",
         title=_TITLES.get(slug) or HTTPStatus(status).phrase,
         status=status,
         detail=detail[:_MAX_DETAIL],
         errors=errors,
     )
-    content = orjson.dumps(body.model_dump(exclude_none=True))
-    return Response(content, status, headers=headers, media_type="application/problem+json")
 
 
 def describe(error: SamestyleError) -> tuple[int, str]:
@@ -146,8 +164,19 @@ def describe(error: SamestyleError) -> tuple[int, str]:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for its OpenAPI description."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)}
+    return {status: _described(status) for status in sorted(statuses)}
+
+
+def _described(status: int) -> dict[str, Any]:
+    slug, detail = PROBLEMS[status]
+    example = Problem(type=f"samestyle:{slug}", title=_TITLES[slug], status=status, detail=detail)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema, "example": example.model_dump(exclude_none=True)}}
+    described: dict[str, Any] = {"description": _TITLES[slug], "content": content}
+    if status == 429:
+        seconds = {"description": "seconds until a retry has a chance", "schema": {"type": "integer"}}
+        described["headers"] = {"Retry-After": seconds}
+    return described
 
 
 def first_reason(error: RequestValidationError) -> str:
@@ -174,25 +203,36 @@ async def _on_samestyle(_: Request, error: Exception) -> Response:
 
 async def _on_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this class
-    errors = [_field_error(item) for item in error.errors()[:20]]
-    detail = "; ".join(f"{item.field}: {item.reason}" for item in errors[:3])
-    return problem(400, "invalid-input", f"{detail}. See /docs for what this route takes.", errors=errors)
+    errors = _field_errors(error)
+    return problem(400, "invalid-input", _summary(errors), errors=errors)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class
     slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    details = {
-        404: "There is no such route; see /docs.",
-        405: f"This route does not take that method; use {(error.headers or {}).get('Allow', 'another')}.",
-    }
-    detail = details.get(error.status_code, str(error.detail))
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = "There is no such route; see /docs."
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+        detail = f"This route does not take that method; use {headers['Allow']}."
     if error.status_code == 400:  # Starlette's own: a multipart body it could not parse
         slug, detail = (
             "invalid-input",
             f"{detail.rstrip('.')}. Is it whole, and UTF-8? See /docs for what this route takes.",
         )
-    return problem(error.status_code, slug, detail, headers=error.headers)
+    return problem(error.status_code, slug, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path can be asked with; Starlette names only those of the first route that has the path."""
+
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] == Match.FULL for route in request.app.routes)
+
+    return [method for method in ("DELETE", "GET", "POST", "PUT") if is_taken(method)]
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:
@@ -203,6 +243,15 @@ async def _on_unexpected(_: Request, error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
     detail = "This is a fault of the service; it has been logged. Please try again."
     return problem(500, "internal", detail, headers=ALWAYS)  # Starlette answers this outside of all layers
+
+
+def _field_errors(error: RequestValidationError) -> list[FieldError]:
+    return [_field_error(item) for item in error.errors()[:20]]
+
+
+def _summary(errors: list[FieldError]) -> str:
+    reasons = "; ".join(f"{item.field}: {item.reason}" for item in errors[:3])
+    return f"{reasons}. See /docs for what this route takes."
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalogue.errors import DeadlineExceeded, InvalidInput, NotFound
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
 from catalogue.variants import contradict
-from index import Filters, IndexedProduct, LiveIndex, LiveView, Neighbours
+from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Sort
 from index.search import set_faiss_threads
@@ -25,6 +24,7 @@ from service import metrics
 from service.cache import EmbeddingCache, cache_key
 from service.encoding import EncoderQueue
 from service.models import threshold
+from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 
 NEGATIVE_WEIGHT: Final = 0.5
 """What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
@@ -32,7 +32,6 @@ _SMALLEST_QUERY: Final = 1e-3
 _RECENT: Final = 32
 _RECENT_BYTES: Final = 500_000
 
-Vector = NDArray[np.float32]
 Result = TypeVar("Result")
 
 
@@ -49,24 +48,21 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Where it is looked for, and how much of it is answered; `keep` judges a product and its score."""
-
-    k: int = 10
-    target: str = "fusion"
-    filters: Filters = field(default_factory=Filters)
-    exclude: frozenset[str] = frozenset()
-    min_score: float | None = None
-    keep: Callable[[Product, float], bool] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """A neighbour: its product, score and what each term of the query contributed to the score."""
+    """A neighbour: its product, score and group, and what each term of the query added to the score, if asked."""
 
     item: IndexedProduct
     score: float
-    contributions: Mapping[str, float]
+    contributions: Mapping[str, float] | None = None
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """A page of neighbours, best first, and where the next one begins; None when it was the last."""
+
+    found: list[Found]
+    next: Start | None = None
 
 
 class Pools:
@@ -115,13 +111,6 @@ class Page:
     facets: Facets
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
-    name: str
-    weight: float
-    vector: Vector
-
-
 class Retrieval:
     """Queries over one loaded model and one live index of its space; `recent` are the last ones, to warm another up."""
 
@@ -152,15 +141,22 @@ class Retrieval:
         """The snapshot that is served."""
         return self.live.snapshot.manifest.name
 
-    async def search(self, query: Query, scope: Scope) -> list[Found]:
+    async def search(self, query: Query, scope: Scope, start: Start | None = None) -> Hits:
         """Neighbours of a query, best first; its own product is never among them.
 
-        Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, NotFound for an unknown product,
+        From `start` on, of which the query then has nothing but its product. Raises InvalidInput, UndecodableImage or
+        TooLarge for what cannot be used, NotFound for an unknown product, Conflict for groups the snapshot lacks,
         Overloaded, and DeadlineExceeded.
         """
-        return await self._pools.in_time(self._search(query, scope))
+        return await self._pools.in_time(self._search(query, scope, start))
 
-    async def same_style(self, product_id: str, k: int, *, other_suppliers: bool = True) -> list[Found]:
+    async def vector(self, query: Query) -> Vector:
+        """The unit vector of all that is given, together, float32 [dim]; raises as `search`."""
+        return await self._pools.in_time(self._positive("fused", query, self.view))
+
+    async def same_style(
+        self, product_id: str, k: int, *, other_suppliers: bool = True, start: Start | None = None
+    ) -> Hits:
         """The same product, by default from other suppliers only.
 
         Products at or above the calibrated threshold, less those whose declared variant contradicts the product's.
@@ -170,9 +166,9 @@ class Retrieval:
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
         floor = self._same_style_from()
         scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda other, score: self._is_same(own, other, score))
-        return await self.search(Query(product_id=product_id), scope)
+        return await self.search(Query(product_id=product_id), scope, start)
 
-    async def similar(self, product_id: str, k: int) -> list[Found]:
+    async def similar(self, product_id: str, k: int, *, start: Start | None = None) -> Hits:
         """Products that are alike but not the same: another variant, or below the same-style threshold."""
         own = self.product(product_id).product
         scope = Scope(
@@ -180,7 +176,7 @@ class Retrieval:
             min_score=threshold(self.embedder, "similar"),
             keep=lambda other, score: not self._is_same(own, other, score),
         )
-        return await self.search(Query(product_id=product_id), scope)
+        return await self.search(Query(product_id=product_id), scope, start)
 
     def product(self, product_id: str) -> IndexedProduct:
         """A product as it is now; raises NotFound."""
@@ -215,22 +211,29 @@ class Retrieval:
         digest = self.photo_digest(product_id)
         return await self._pools.off_loop(lambda: transform(self._photos.get(digest)))
 
-    async def _search(self, query: Query, scope: Scope) -> list[Found]:
+    async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
-        self._remember(query, scope)
-        terms = await self._terms(query, view)
-        total = sum((term.weight * term.vector for term in terms), np.zeros(self.embedder.dim, np.float32))
-        length = float(np.linalg.norm(total))
-        if length < _SMALLEST_QUERY:
-            raise InvalidInput("The terms of the query cancel each other out. Change weights or negatives.")
+        if start is None:
+            self._remember(query, scope)
+            terms = _normalised(await self._terms(query, view), apart=scope.explain)
+        else:
+            terms = start.terms
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
 
-        def look_up() -> list[Found]:
-            chosen = self._look_up(view, total / length, scope, excluded)
+        def look_up() -> Hits:
+            with metrics.stage("search"):
+                ranked, more = rank(view, terms, scope, excluded, start)
             with metrics.stage("catalogue"):
-                parts = [(term.name, term.weight / length, term.vector) for term in terms]
-                return self._explained(view, chosen, scope.target, parts)
+                shares = contributions(view, ranked, scope.target, terms) if scope.explain else [None] * len(ranked)
+                found = [
+                    Found(view.get(hit.row), hit.score, share, hit.group)
+                    for hit, share in zip(ranked, shares, strict=True)
+                ]
+                if not more:
+                    return Hits(found)
+                ids = [neighbour.item.product.product_id for neighbour in found]
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
 
         return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
 
@@ -238,47 +241,7 @@ class Retrieval:
         if query.image is None or len(query.image) <= _RECENT_BYTES:
             self.recent.append((query, Scope(k=scope.k, target=scope.target, filters=scope.filters)))
 
-    def _look_up(
-        self, view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str]
-    ) -> list[tuple[int, float]]:
-        """Rows and scores; fetches more as long as exclusions and `keep` leave fewer than `k`."""
-        with metrics.stage("search"):
-            among = view.select(scope.filters)
-            fetch = scope.k + len(excluded)
-            while True:
-                found = view.search(scope.target, query, fetch, among)
-                chosen = self._choose(view, found, scope, excluded)
-                exhausted = len(found.rows) < fetch
-                below = scope.min_score is not None and not exhausted and found.scores[-1] < scope.min_score
-                if len(chosen) == scope.k or exhausted or below:
-                    return chosen
-                fetch *= 4
-
-    def _choose(
-        self, view: LiveView, found: Neighbours, scope: Scope, excluded: frozenset[str]
-    ) -> list[tuple[int, float]]:
-        chosen: list[tuple[int, float]] = []
-        for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
-            below = scope.min_score is not None and score < scope.min_score
-            if below or len(chosen) == scope.k:
-                break
-            if excluded and view.id_of(row) in excluded:
-                continue
-            if scope.keep is None or scope.keep(view.get(row).product, score):
-                chosen.append((row, score))
-        return chosen
-
-    def _explained(
-        self, view: LiveView, chosen: list[tuple[int, float]], target: str, terms: list[tuple[str, float, Vector]]
-    ) -> list[Found]:
-        vectors = view.vectors(target, np.array([row for row, _ in chosen], np.int64))
-        parts = {name: (vectors @ vector) * weight for name, weight, vector in terms}
-        return [
-            Found(view.get(row), score, {name: float(part[at]) for name, part in parts.items()})
-            for at, (row, score) in enumerate(chosen)
-        ]
-
-    async def _terms(self, query: Query, view: LiveView) -> list[_Term]:
+    async def _terms(self, query: Query, view: LiveView) -> list[Term]:
         """The terms with a weight, embedded side by side."""
         weights = {name: weight for name, weight in query.weights.items() if weight}
         share = -NEGATIVE_WEIGHT / max(1, len(query.negatives))
@@ -287,7 +250,7 @@ class Retrieval:
             *(self._negative(text, view) for text in query.negatives),
         )
         weights |= {f"negative {number}": share for number in range(1, len(query.negatives) + 1)}
-        return [_Term(*term) for term in zip(weights.keys(), weights.values(), vectors, strict=True)]
+        return [Term(*term) for term in zip(weights.keys(), weights.values(), vectors, strict=True)]
 
     async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
@@ -337,6 +300,18 @@ class Retrieval:
         """Without a calibrated threshold nothing is called the same."""
         score = threshold(self.embedder, "same_style")
         return math.inf if score is None else score
+
+
+def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
+    """The terms with weights that make their sum a unit vector, or that sum as the only one.
+
+    Raises InvalidInput where nothing is left of them.
+    """
+    length = float(np.linalg.norm(combined(terms)))
+    if length < _SMALLEST_QUERY:
+        raise InvalidInput("The terms of the query cancel each other out. Change weights or negatives.")
+    scaled = tuple(Term(term.name, term.weight / length, term.vector) for term in terms)
+    return scaled if apart else (Term("query", 1.0, combined(scaled)),)
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
@@ -18,12 +18,13 @@ from pydantic import (
 
 from catalogue.errors import InvalidInput
 from catalogue.product import Details, Product
-from catalogue.strict import Strict
+from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
 from index.filters import Price, Value
 from index.products import Sort
 from service.duplicates import DuplicateGroup
+from service.ranking import GroupBy
 from service.writing import Delete, Upsert, Write
 
 MAX_TEXT: Final = 10_000
@@ -31,6 +32,9 @@ MAX_K: Final = 1_000
 MAX_NEGATIVES: Final = 16
 MAX_FACETS: Final = 16
 MAX_FILTER: Final = 10_000
+CURSOR: Final = r"^[A-Za-z0-9_.=-]*$"
+MAX_CURSOR: Final = 2_000_000
+"""Filters and exclusions of the first page are in it."""
 
 Target = Literal["fusion", "image", "text"]
 
@@ -58,8 +62,8 @@ Base64Bytes = Annotated[
     WithJsonSchema({"type": "string", "format": "byte", "description": "base64, or a data: URL"}),
 ]
 QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
 FacetNames = Annotated[
     tuple[FacetName, ...],
@@ -85,10 +89,8 @@ class Weights(Strict):
         return self
 
 
-class SearchRequest(Strict):
-    """A query: a product, a photo, words, or words with either."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "white ceramic mug with stripes", "k": 5}]})
+class QueryItem(Strict):
+    """A product, a photo, words, or words with either."""
 
     product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
     image: Base64Bytes | None = None
@@ -96,23 +98,16 @@ class SearchRequest(Strict):
     crop: tuple[Share, Share, Share, Share] | None = Field(
         default=None, description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left"
     )
-    weights: Weights = Weights()
-    negatives: tuple[QueryText, ...] = Field(
-        default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
-    )
-    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
-    k: int = Field(default=10, ge=1, le=MAX_K, description="how many hits at most")
-    filters: Filters = Filters()
-    facets: FacetNames = ()
-    min_score: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
-    exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
-    alias: str = Field(default="live", max_length=64, description="which index answers")
-    explain: bool = Field(default=False, description="add what each term contributed to each score")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to look for."""
+        words = self.text is not None and bool(self.text.strip())
+        return self.product_id is None and self.image is None and not words
 
     @model_validator(mode="after")
-    def _has_a_query(self) -> "SearchRequest":
-        words = self.text is not None and bool(self.text.strip())
-        if self.product_id is None and self.image is None and not words:
+    def _is_one_query(self) -> Self:
+        if self.is_empty and not self._may_be_empty:
             raise ValueError("the query is empty: give product_id, image or text (or text with either of the others)")
         if self.product_id is not None and self.image is not None:
             raise ValueError("give product_id or image, not both")
@@ -121,6 +116,54 @@ class SearchRequest(Strict):
         if self.crop is not None and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
             raise ValueError("crop must be x0 < x1 and y0 < y1")
         return self
+
+    @property
+    def _may_be_empty(self) -> bool:
+        return False
+
+
+class SearchRequest(QueryItem):
+    """A query: a product, a photo, words, or words with either; or the cursor of the page before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "white ceramic mug with stripes", "k": 5},
+                {
+                    "product_id": "kestrel-4265",
+                    "text": "in white",
+                    "filters": {"max_price": 20},
+                    "facets": ["supplier"],
+                },
+            ]
+        }
+    )
+
+    weights: Weights = Weights()
+    negatives: tuple[QueryText, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
+    )
+    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
+    k: Annotated[int, NUMBER] = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
+    filters: Filters = Filters()
+    facets: FacetNames = ()
+    min_score: Annotated[float | None, NUMBER] = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
+    exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
+    group_by: GroupBy | None = Field(
+        default=None, description="only the best hit of each supplier or style, of the best 1,000 products"
+    )
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_CURSOR,
+        pattern=CURSOR,
+        description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
+    )
+    alias: str = Field(default="live", max_length=64, description="which index answers")
+    explain: Annotated[bool, FLAG] = Field(default=False, description="add what each term contributed to each score")
+
+    @property
+    def _may_be_empty(self) -> bool:
+        return self.cursor is not None
 
 
 def image_url(item: IndexedProduct) -> str | None:
@@ -151,7 +194,9 @@ class BrowseQuery(Strict):
     facets: FacetNames = ("category", "supplier")
     sort: Sort = "product_id"
     limit: int = Field(default=48, ge=1, le=200, description="how many at most")
-    cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before")
+    cursor: str | None = Field(
+        default=None, max_length=500, pattern=CURSOR, description="`next_cursor` of the page before"
+    )
 
     def filters(self) -> Filters:
         """All conditions together; raises InvalidInput for a filter that cannot be read, or repeats a parameter."""
@@ -167,6 +212,15 @@ class BrowseQuery(Strict):
         if twice := sorted(given.keys() & filters.model_fields_set):
             raise InvalidInput(f"{twice[0]} is in filter and a parameter of its own. Give it once.")
         return filters.model_copy(update=given)
+
+
+class HitGroup(BaseModel):
+    """The hits of one supplier, or of one style."""
+
+    key: str | None = Field(
+        description="the supplier, or the product that the style is named after; null for a product of no supplier"
+    )
+    size: int = Field(description="how many of the best 1,000 products are in it")
 
 
 class Hit(BaseModel):
@@ -186,6 +240,7 @@ class Hit(BaseModel):
     explain: dict[str, float] | None = Field(
         default=None, description="contribution of each term; they add up to score, within 1e-5"
     )
+    group: HitGroup | None = Field(default=None, description="what the hit stands for, where hits are grouped")
 
 
 class FacetValue(BaseModel):
@@ -207,9 +262,11 @@ class SearchAnswer(BaseModel):
     model: str
     snapshot: str
     alias: str
+    arm: str | None = Field(default=None, description="of an experiment; null where none runs")
     took_ms: float
     hits: list[Hit]
     facets: dict[str, list[FacetValue]] = Field(description="counts over all products that pass the filters")
+    next_cursor: str | None = Field(description="for the next page; null where this is the last, or 1,000 hits are out")
 
 
 class ProductAnswer(BaseModel):
@@ -243,6 +300,8 @@ class ProductWrite(Strict, Details):
         }
     )
 
+    price: Annotated[float | None, NUMBER] = Field(default=None, ge=0, allow_inf_nan=False)
+    in_stock: Annotated[bool, FLAG] | None = None
     image: Base64Bytes | None = Field(
         default=None, description="the photo; left out, the one there is stays, and null takes it away"
     )
@@ -261,7 +320,7 @@ class BulkLine(ProductWrite):
     """One line of a bulk: a product as it should be, or the end of one."""
 
     product_id: str = Field(max_length=128)
-    delete: bool = Field(default=False, description="take the product away")
+    delete: Annotated[bool, FLAG] = Field(default=False, description="take the product away")
 
     def write(self) -> Write:
         """The change this asks for; raises InvalidInput."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from catalogue.errors import NotFound, NotReady
+from catalogue.errors import Gone, NotFound, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Snapshot
@@ -93,6 +93,23 @@ class Serving:
             if generation is None:
                 raise NotReady("The service is starting or shutting down. Ask again, or ask another instance.")
             generation.requests += 1
+        with self._leased(generation) as retrieval:
+            yield retrieval
+
+    @contextmanager
+    def lease_snapshot(self, name: str) -> Iterator[Retrieval]:
+        """A snapshot that some alias points at, kept in place for as long as this is held; raises Gone."""
+        with self._lock:
+            generation = next((served for served in self._served.values() if served.name == name), None)
+            if generation is None:
+                raise Gone(f"Snapshot {name} is served no more. Start again without a cursor.")
+            generation.requests += 1
+        with self._leased(generation) as retrieval:
+            yield retrieval
+
+    @contextmanager
+    def _leased(self, generation: Generation) -> Iterator[Retrieval]:
+        """Give back a request that was counted already."""
         try:
             yield generation.retrieval
         finally:

@@ -19,10 +19,6 @@ router = APIRouter(prefix="/admin/v1", tags=["admin"])
 
 Alias = Annotated[AliasName, Path(description="letters, digits, dashes and underscores")]
 Wait = Annotated[float, Query(ge=0, le=600, description="seconds to wait for the flip before 202 is answered")]
-_SWAP: dict[int | str, dict[str, Any]] = {
-    202: {"description": "still under way; /admin/v1/status shows how it goes"},
-    **responses(400, 404, 409, 412, 503),
-}
 
 
 class SnapshotAnswer(BaseModel):
@@ -89,6 +85,12 @@ class AliasChange(Strict):
     """What an alias should point at."""
 
     snapshot: str = Field(max_length=64)
+
+
+_SWAP: dict[int | str, dict[str, Any]] = {
+    202: {"model": OperationAnswer, "description": "still under way; /admin/v1/status shows how it goes"},
+    **responses(400, 404, 409, 412, 503),
+}
 
 
 @router.get("/snapshots", responses=responses(503))

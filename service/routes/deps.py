@@ -1,16 +1,29 @@
 """What routes ask for."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from catalogue.errors import InvalidInput
 from service.keys import KeyRing
 from service.limits import Allowance
 from service.retrieval import Retrieval
+from service.searching import Searches
 from service.serving import Serving
+from service.side_by_side import SideBySide
 from service.swapping import Swaps
 from service.writing import Writer
+
+_LISTS: Final = frozenset({"supplier", "facets"})
+
+
+async def given_once(request: Request) -> None:
+    """Raise InvalidInput for a query parameter given twice: all but one of its values would count for nothing."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in set(names) - _LISTS:
+        if names.count(name) > 1:
+            raise InvalidInput(f"The parameter {name[:100]!r} is given {names.count(name)} times. Give it once.")
 
 
 async def get_serving(request: Request) -> Serving:
@@ -52,8 +65,22 @@ async def get_allowance(request: Request) -> Allowance:
     return allowance
 
 
+async def get_searches(request: Request) -> Searches:
+    """What answers searches."""
+    searches: Searches = request.app.state.searches
+    return searches
+
+
+async def get_side_by_side(request: Request) -> SideBySide:
+    """What runs the parts of a request."""
+    side_by_side: SideBySide = request.app.state.side_by_side
+    return side_by_side
+
+
 CurrentAllowance = Annotated[Allowance, Depends(get_allowance)]
 CurrentComplaints = Annotated[list[str], Depends(get_complaints)]
 CurrentRetrieval = Annotated[Retrieval, Depends(get_retrieval)]
+CurrentSearches = Annotated[Searches, Depends(get_searches)]
+CurrentSideBySide = Annotated[SideBySide, Depends(get_side_by_side)]
 CurrentSwaps = Annotated[Swaps, Depends(get_swaps)]
 CurrentWriter = Annotated[Writer, Depends(get_writer)]

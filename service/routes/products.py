@@ -1,25 +1,36 @@
 """`/v1/products`: browsing, one product, its photo, and its two tabs."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import AfterValidator
 
+from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
 from service.cursors import Cursors
 from service.middleware import SLASH
+from service.paging import SearchCursors
 from service.problems import responses
-from service.routes.deps import CurrentRetrieval
-from service.routes.search import answer
-from service.schemas import BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
+from service.ranking import Start
+from service.retrieval import Retrieval
+from service.routes.deps import CurrentRetrieval, CurrentServing
+from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
+from service.searching import answer, lease_page, next_cursor
+from service.serving import Serving
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
 ProductId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
 WIDTHS: Final = (160, 320, 640, 1280)
+TabCursor = Annotated[
+    str | None, Query(max_length=40_000, pattern=CURSOR, description="`next_cursor` of the page before")
+]
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
+_TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
@@ -70,20 +81,46 @@ async def image(
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{product_id}/same-style", responses=_ERRORS)
+@router.get("/{product_id}/same-style", responses=_TAB_ERRORS)
 async def same_style(
     product_id: ProductId,
-    retrieval: CurrentRetrieval,
+    request: Request,
+    serving: CurrentServing,
     k: Limit = 10,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
+    cursor: TabCursor = None,
 ) -> SearchAnswer:
     """The same product, from more suppliers."""
     started = time.perf_counter()
-    return answer(await retrieval.same_style(product_id, k, other_suppliers=other_suppliers), retrieval, started)
+    cursors, listing = SearchCursors(request.app.state.cursor_secret, "same-style"), f"{product_id}\n{other_suppliers}"
+    with _tab(serving, cursors, cursor, listing) as (retrieval, start):
+        hits = await retrieval.same_style(product_id, k, other_suppliers=other_suppliers, start=start)
+        return answer(hits, retrieval, started, cursor=next_cursor(cursors, hits, retrieval, listing))
 
 
-@router.get("/{product_id}/similar", responses=_ERRORS)
-async def similar(product_id: ProductId, retrieval: CurrentRetrieval, k: Limit = 10) -> SearchAnswer:
+@router.get("/{product_id}/similar", responses=_TAB_ERRORS)
+async def similar(
+    product_id: ProductId, request: Request, serving: CurrentServing, k: Limit = 10, cursor: TabCursor = None
+) -> SearchAnswer:
     """Products that are like it, but not the same."""
     started = time.perf_counter()
-    return answer(await retrieval.similar(product_id, k), retrieval, started)
+    cursors = SearchCursors(request.app.state.cursor_secret, "similar")
+    with _tab(serving, cursors, cursor, product_id) as (retrieval, start):
+        hits = await retrieval.similar(product_id, k, start=start)
+        return answer(hits, retrieval, started, cursor=next_cursor(cursors, hits, retrieval, product_id))
+
+
+@contextmanager
+def _tab(
+    serving: Serving, cursors: SearchCursors, cursor: str | None, listing: str
+) -> Iterator[tuple[Retrieval, Start | None]]:
+    """What a page of a tab is read from, and where it begins; raises InvalidInput or Gone for its cursor."""
+    if cursor is None:
+        with serving.lease() as retrieval:
+            yield retrieval, None
+        return
+    page = cursors.read(cursor)
+    if page.listing != listing:
+        raise InvalidInput("This cursor is of another product, or of other suppliers. Start again without a cursor.")
+    with lease_page(serving, page) as retrieval:
+        yield retrieval, page.start

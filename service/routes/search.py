@@ -1,7 +1,5 @@
 """`/v1/search`: by product, photo, words, or words with either."""
 
-import asyncio
-import time
 from typing import Any, Final
 
 import orjson
@@ -9,20 +7,15 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
 from catalogue.errors import InvalidInput
-from index.aliases import LIVE
-from index.facets import Facets
 from service.bodies import expect, from_fields, from_json, json_body
-from service.ids import uuid7
 from service.problems import responses
-from service.retrieval import Found, Query, Retrieval, Scope
-from service.routes.deps import CurrentServing
-from service.schemas import Hit, SearchAnswer, SearchRequest, facet_values, image_url
-from service.serving import Serving
+from service.routes.deps import CurrentSearches, CurrentServing
+from service.schemas import SearchAnswer, SearchRequest
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000
-_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias"})
-_ERRORS: Final = responses(400, 404, 408, 413, 415, 422, 429, 503, 504)
+_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor"})
+SEARCH_ERRORS: Final = responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 504)
 
 
 def _upload_body() -> dict[str, Any]:
@@ -34,20 +27,20 @@ def _upload_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
-@router.post("/search", responses=_ERRORS, openapi_extra=json_body(SearchRequest))
-async def search(request: Request, serving: CurrentServing) -> SearchAnswer:
+@router.post("/search", responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
+async def search(request: Request, serving: CurrentServing, searches: CurrentSearches) -> SearchAnswer:
     """Find products by product id, photo (base64), words, or words with either."""
     expect(request, "application/json")
     body = await request.body()
-    return await _search(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)), serving)
+    return await searches.answer(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)))
 
 
-@router.post("/search/upload", responses=_ERRORS, openapi_extra={"requestBody": _upload_body()})
-async def search_upload(request: Request, serving: CurrentServing) -> SearchAnswer:
+@router.post("/search/upload", responses=SEARCH_ERRORS, openapi_extra={"requestBody": _upload_body()})
+async def search_upload(request: Request, serving: CurrentServing, searches: CurrentSearches) -> SearchAnswer:
     """Find products by an uploaded photo, with or without words."""
     expect(request, "multipart/form-data")
     fields = await _read_form(request)
-    return await _search(await serving.pools.off_loop(lambda: from_fields(SearchRequest, fields)), serving)
+    return await searches.answer(await serving.pools.off_loop(lambda: from_fields(SearchRequest, fields)))
 
 
 async def _read_form(request: Request) -> dict[str, Any]:
@@ -69,66 +62,3 @@ def _json(name: str, value: str) -> Any:
         return orjson.loads(value.encode("utf-8", "replace"))
     except orjson.JSONDecodeError:
         raise InvalidInput(f"The form field {name[:100]!r} must hold JSON, for instance k=10.") from None
-
-
-async def _search(request: SearchRequest, serving: Serving) -> SearchAnswer:
-    started = time.perf_counter()
-    query = Query(
-        product_id=request.product_id,
-        image=request.image,
-        text=request.text,
-        crop=request.crop,
-        weights=request.weights.model_dump(),
-        negatives=request.negatives,
-    )
-    scope = Scope(
-        k=request.k,
-        target=request.target,
-        filters=request.filters,
-        exclude=frozenset(request.exclude),
-        min_score=request.min_score,
-    )
-    with serving.lease(request.alias) as retrieval:
-        found, facets = await asyncio.gather(
-            retrieval.search(query, scope), retrieval.facets(request.filters, request.facets)
-        )
-        return answer(found, retrieval, started, alias=request.alias, explain=request.explain, facets=facets)
-
-
-def answer(
-    found: list[Found],
-    retrieval: Retrieval,
-    started: float,
-    *,
-    alias: str = LIVE,
-    explain: bool = False,
-    facets: Facets | None = None,
-) -> SearchAnswer:
-    """The answer to a search that began at `started` (time.perf_counter)."""
-    return SearchAnswer(
-        request_id=str(uuid7()),
-        model=retrieval.embedder.name,
-        snapshot=retrieval.snapshot_name,
-        alias=alias,
-        took_ms=round((time.perf_counter() - started) * 1000, 2),
-        hits=[_hit(item, explain=explain) for item in found],
-        facets=facet_values(facets or {}),
-    )
-
-
-def _hit(found: Found, *, explain: bool) -> Hit:
-    product = found.item.product
-    return Hit(
-        product_id=product.product_id,
-        score=found.score,
-        title=product.title,
-        category=product.category,
-        supplier_id=product.supplier_id,
-        price=product.price,
-        currency=product.currency,
-        in_stock=product.in_stock,
-        attributes=product.attributes,
-        image_url=image_url(found.item),
-        url=product.url,
-        explain=dict(found.contributions) if explain else None,
-    )

@@ -10,7 +10,7 @@ from service.duplicates import supplier_duplicates
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval, CurrentServing
-from service.schemas import DuplicatesAnswer, DuplicatesGroup
+from service.schemas import CURSOR, DuplicatesAnswer, DuplicatesGroup
 
 router = APIRouter(prefix="/v1/suppliers", tags=["suppliers"])
 
@@ -24,7 +24,9 @@ async def duplicates(
     retrieval: CurrentRetrieval,
     serving: CurrentServing,
     limit: Annotated[int, Query(ge=1, le=100, description="how many groups at most")] = 20,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=500, pattern=CURSOR, description="`next_cursor` of the page before")
+    ] = None,
 ) -> DuplicatesAnswer:
     """Groups of at least two listings of the supplier that are one style in one variant, the largest first."""
     cursors = Cursors(request.app.state.cursor_secret, "duplicates", f"{retrieval.snapshot_name}\n{supplier_id}")

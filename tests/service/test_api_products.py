@@ -38,6 +38,13 @@ def pages(api: TestClient, **params: Any) -> list[dict[str, Any]]:
 
 
 class TestBrowse:
+    def test_a_parameter_given_twice_is_refused_unless_it_is_a_list(self, api: TestClient) -> None:
+        answer = api.get("/v1/products?filter=supplier=acme&filter=price<=3")
+        assert answer.status_code == 400
+        assert "'filter' is given 2 times" in answer.json()["detail"]
+        assert api.get("/v1/products?supplier=acme&supplier=orion").json()["total"] == 24
+        assert api.get("/v1/products/acme-01/similar?k=1&k=2").status_code == 400
+
     @pytest.mark.parametrize("limit", [1, 5, 36, 200])
     def test_pages_hold_every_product_once(self, api: TestClient, limit: int) -> None:
         ids = [product["product_id"] for product in pages(api, limit=limit)]

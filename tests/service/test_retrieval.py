@@ -16,7 +16,8 @@ from catalogue.settings import Settings
 from models import Prepared, StandInEncoders
 from models.embedder import Vectors
 from service.build import build
-from service.retrieval import Query, Retrieval, Scope, _stored
+from service.ranking import Scope
+from service.retrieval import Query, Retrieval, _stored
 from service.swapping import answering
 from tests.service.conftest import StandIns
 
@@ -67,8 +68,8 @@ def test_an_answer_that_would_come_too_late_is_an_error(shop: Settings) -> None:
 def test_without_calibrated_thresholds_nothing_is_called_the_same(shop: Settings) -> None:
     embedder = StandInEncoders()
     embedder.thresholds = {}
-    assert with_retrieval(shop, embedder, lambda retrieval: retrieval.same_style("acme-03", 10)) == []
-    assert len(with_retrieval(shop, embedder, lambda retrieval: retrieval.similar("acme-03", 36))) == 35
+    assert with_retrieval(shop, embedder, lambda retrieval: retrieval.same_style("acme-03", 10)).found == []
+    assert len(with_retrieval(shop, embedder, lambda retrieval: retrieval.similar("acme-03", 36)).found) == 35
 
 
 def test_a_product_id_alone_never_runs_an_encoder(shop: Settings) -> None:
@@ -127,8 +128,8 @@ def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) ->
     build(catalogue, tmp_path / "data", "bolts", embedder, decode_threads=1)
 
     async def ask(retrieval: Retrieval) -> None:
-        same = {found.item.product.product_id for found in await retrieval.same_style("acme-m6", 10)}
-        similar = {found.item.product.product_id for found in await retrieval.similar("acme-m6", 10)}
+        same = {found.item.product.product_id for found in (await retrieval.same_style("acme-m6", 10)).found}
+        similar = {found.item.product.product_id for found in (await retrieval.similar("acme-m6", 10)).found}
         assert same == {"kestrel-m6", "orion-any"}
         assert similar == {"kestrel-m8"}
 

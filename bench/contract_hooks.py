@@ -1,0 +1,31 @@
+"""What Schemathesis does not know: how NDJSON is sent, and what a photo is."""
+
+import base64
+import io
+from typing import Any, Final
+
+import orjson
+import schemathesis
+from hypothesis import strategies as st
+from PIL import Image
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: Any, value: Any) -> Any:
+    """One object is one line, and so is each of a list."""
+    if isinstance(value, bytes | str):
+        return value
+    return b"\n".join(orjson.dumps(line) for line in (value if isinstance(value, list) else [value]))
+
+
+def _photo(colour: tuple[int, int, int], kind: str) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(out, kind)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+_PHOTOS: Final = [_photo((200, 30, 30), "JPEG"), _photo((30, 200, 30), "PNG"), _photo((30, 30, 200), "WEBP")]
+
+schemathesis.openapi.format(
+    "byte", st.sampled_from(_PHOTOS) | st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode())
+)

@@ -1,0 +1,81 @@
+"""Whether two things are the same: their similarity, by the threshold of what they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+
+from catalogue.variants import contradictions
+from models.bundle import ModePair
+from service.models import threshold
+from service.ranking import Vector
+from service.retrieval import Query, Retrieval
+
+Verdict = Literal["same-style", "similar", "different"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A variant attribute of two products that cannot be one product's."""
+
+    attribute: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How alike two things are, -1..1; `verdict` is None where the model has no threshold for such a pair."""
+
+    score: float
+    verdict: Verdict | None
+    mode: ModePair
+    same_style: float | None
+    similar: float | None
+    contradictions: Sequence[Contradiction]
+
+
+async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
+    """Two queries compared as a search for one that finds the other would; raises as `Retrieval.search`."""
+    score = float(np.clip(await retrieval.vector(a) @ await _as_found(retrieval, b), -1, 1))
+    mode = cast("ModePair", f"{_mode(a)}-{_mode(b)}")
+    same_style = threshold(retrieval.embedder, "same_style", mode)
+    similar = threshold(retrieval.embedder, "similar", mode)
+    against = _contradictions(retrieval, a, b)
+    return Comparison(score, _verdict(score, same_style, similar, against), mode, same_style, similar, against)
+
+
+async def _as_found(retrieval: Retrieval, query: Query) -> Vector:
+    """A product's vector as it is stored, so that its score is the one that searches give it."""
+    if query.product_id is None or query.text:
+        return await retrieval.vector(query)
+    view = retrieval.view
+    found: Vector = view.vectors("fusion", np.array([view.row_of(query.product_id)]))[0]
+    return found
+
+
+def _mode(query: Query) -> str:
+    """Image, text or both; a product of the catalogue counts as both, as it does in searches."""
+    if query.product_id is not None or (query.image is not None and query.text):
+        return "m"
+    return "t" if query.image is None else "i"
+
+
+def _contradictions(retrieval: Retrieval, a: Query, b: Query) -> list[Contradiction]:
+    """Of two products as they are; words beside one ask for another."""
+    if a.product_id is None or b.product_id is None or a.text or b.text:
+        return []
+    one, other = retrieval.product(a.product_id).product, retrieval.product(b.product_id).product
+    return [Contradiction(*said) for said in contradictions(one, other)]
+
+
+def _verdict(
+    score: float, same_style: float | None, similar: float | None, against: Sequence[Contradiction]
+) -> Verdict | None:
+    if same_style is not None and score >= same_style and not against:
+        return "same-style"
+    floor = similar if similar is not None else same_style
+    if floor is None:
+        return None
+    return "similar" if score >= floor else "different"

@@ -1,0 +1,83 @@
+"""The API's description, as `/openapi.json` gives it and `docs/openapi.json` keeps it: `python -m service.openapi`."""
+
+import json
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+
+from service.access import describe_access
+from service.examples import EXAMPLES, MEANINGS
+from service.problems import Problem
+from service.routes import admin, batch, compare, ops, products, search, suppliers, writes
+from service.routes.batch import BatchRequest
+from service.routes.compare import CompareRequest, EmbedRequest
+from service.routes.deps import given_once
+from service.schemas import BulkLine, ProductWrite, SearchRequest
+
+ABOUT: Final[dict[str, Any]] = {
+    "title": "samestyle",
+    "version": version("samestyle"),
+    "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
+}
+_BY_HAND: Final[tuple[type[BaseModel], ...]] = (
+    SearchRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine
+)  # fmt: skip
+"""Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
+_EACH: Final = (("BatchRequest", "queries", "SearchRequest"), ("EmbedRequest", "inputs", "QueryItem"))
+"""Lists of what is read one by one, so that one that cannot be read leaves the others."""
+
+
+def include_routes(app: FastAPI) -> None:
+    """All routes of the gateway."""
+    for module in (search, batch, compare, writes, products, suppliers, admin, ops):
+        app.include_router(module.router, dependencies=[Depends(given_once)])
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document: FastAPI's, with our problems and bodies, and without its own 422: here that is a 400."""
+    app = FastAPI(**ABOUT)
+    include_routes(app)
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    models: tuple[type[BaseModel], ...] = (Problem, *_BY_HAND)
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    for name, field, item in _EACH:
+        schemas[name]["properties"][field]["items"] = {"$ref": f"#/components/schemas/{item}"}
+    for schema in schemas.values():
+        _describe(schema.get("properties", {}).items())
+    for path in document["paths"].values():
+        for operation in path.values():
+            _describe((parameter["name"], parameter) for parameter in operation.get("parameters", ()))
+            answer = operation["responses"].get("422", {}).get("content", {})
+            if "application/json" in answer:
+                del operation["responses"]["422"]
+    describe_access(document)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    return document
+
+
+def _describe(named: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Say what a name means where nothing else does."""
+    for name, described in named:
+        if "description" not in described and name in MEANINGS:
+            described["description"] = MEANINGS[name]
+
+
+def written() -> str:
+    """The document as it is kept, the same to the byte for the same routes."""
+    return json.dumps(openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(written())

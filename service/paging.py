@@ -1,0 +1,95 @@
+"""Cursors of searches: signed, and all that the next page needs, so that nothing is kept between two pages."""
+
+import base64
+import binascii
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+from itsdangerous import BadSignature, Signer
+
+from catalogue.errors import Gone, InvalidInput
+from service.ranking import Start, Term
+from service.retrieval import Retrieval
+
+Kind = Literal["search", "same-style", "similar"]
+_LENGTH: Final = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """How a listing goes on: of what (`listing`), on which snapshot, from where, and what else was `asked` for it."""
+
+    listing: str
+    snapshot: str
+    fingerprint: str
+    start: Start
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, retrieval: Retrieval) -> None:
+        """Raise Gone where a snapshot of the same name holds vectors of another model."""
+        if retrieval.embedder.fingerprint != self.fingerprint:
+            raise Gone(f"Snapshot {self.snapshot} is another one by now. Start again without a cursor.")
+
+
+class SearchCursors:
+    """Makes and reads the cursors of one kind of listing; those of other kinds and services are refused."""
+
+    def __init__(self, secret: bytes, kind: Kind) -> None:
+        self._signer = Signer(secret, salt=f"samestyle 1 {kind}", key_derivation="hmac", digest_method=hashlib.sha256)
+
+    def cursor(self, going_on: Continuation) -> str:
+        """The token of a page."""
+        return self._signer.sign(base64.urlsafe_b64encode(_packed(going_on))).decode()
+
+    def read(self, cursor: str) -> Continuation:
+        """What a token stands for; raises InvalidInput for one that is not ours."""
+        try:
+            return _unpacked(base64.urlsafe_b64decode(self._signer.unsign(cursor.encode())))
+        except (BadSignature, binascii.Error, UnicodeError):
+            raise InvalidInput(
+                "This cursor was not made by this service for such a listing. Start again without a cursor."
+            ) from None
+
+
+def _packed(going_on: Continuation) -> bytes:
+    """A header in JSON, then the terms' vectors as float32 and what was seen as uint32."""
+    start = going_on.start
+    header = {
+        "listing": going_on.listing,
+        "snapshot": going_on.snapshot,
+        "fingerprint": going_on.fingerprint,
+        "terms": [(term.name, term.weight) for term in start.terms],
+        "after": (start.score, start.product_id),
+        "shown": start.shown,
+        "asked": going_on.asked,
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    vectors = np.concatenate([term.vector for term in start.terms]).astype("<f4").tobytes()
+    seen = np.array(sorted(start.seen), "<u4").tobytes()
+    return b"".join((_LENGTH.pack(len(text)), text, _LENGTH.pack(len(vectors)), vectors, seen))
+
+
+def _unpacked(data: bytes) -> Continuation:
+    """The reverse; what was signed is well formed."""
+    text, rest = _part(data)
+    vectors, seen = _part(rest)
+    header = json.loads(text)
+    rows = np.frombuffer(vectors, "<f4").reshape(len(header["terms"]), -1).astype(np.float32)
+    start = Start(
+        terms=tuple(Term(name, weight, row) for (name, weight), row in zip(header["terms"], rows, strict=True)),
+        score=header["after"][0],
+        product_id=header["after"][1],
+        shown=header["shown"],
+        seen=frozenset(np.frombuffer(seen, "<u4").tolist()),
+    )
+    return Continuation(header["listing"], header["snapshot"], header["fingerprint"], start, header["asked"])
+
+
+def _part(data: bytes) -> tuple[bytes, bytes]:
+    end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+    return data[_LENGTH.size : end], data[end:]

@@ -1,0 +1,217 @@
+"""The order of an answer: by score, ties by product id; grouped where asked, and page by page.
+
+A place in that order is a score and an id, which writes beside it do not move. Whoever goes on from a place is shown
+nothing a second time: what a product was when it was shown may have changed, so what was shown is remembered too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.product import Product
+from index import Filters, LiveView, Neighbours
+from index.live_styles import style_names
+from index.products import id_hash
+
+WINDOW: Final = 1_000
+"""The most hits there are, however many pages they stand on, and the products that groups are made of."""
+_MOST_TIED: Final = 4 * WINDOW
+"""Of more products with one score, those that come first in the index are put in order."""
+
+Vector = NDArray[np.float32]
+GroupBy = Literal["supplier", "style"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where it is looked for, and how much of it is answered; `keep` judges a product and its score."""
+
+    k: int = 10
+    target: str = "fusion"
+    filters: Filters = field(default_factory=Filters)
+    exclude: frozenset[str] = frozenset()
+    min_score: float | None = None
+    keep: Callable[[Product, float], bool] | None = None
+    group_by: GroupBy | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A part of a query: a unit vector float32 [dim], and its weight in the sum."""
+
+    name: str
+    weight: float
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a page begins: after a hit, of a query that is embedded already.
+
+    `seen` holds what `_mark` makes of each of the `shown` hits before, and of their groups.
+    """
+
+    terms: tuple[Term, ...] = field(compare=False)
+    score: float
+    product_id: str
+    shown: int
+    seen: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The hits of one supplier or style: how many there are in the window; `key` is None for a product of none."""
+
+    key: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A row of a view, its score, and its group where hits are grouped."""
+
+    row: int
+    score: float
+    group: Group | None = None
+
+
+def combined(terms: Sequence[Term]) -> Vector:
+    """The sum of the terms; to the last bit the same for equal terms, so that pages agree on every score."""
+    if len(terms) == 1 and terms[0].weight == 1:
+        return terms[0].vector
+    total: Vector = np.sum([np.float32(term.weight) * term.vector for term in terms], axis=0, dtype=np.float32)
+    return total
+
+
+def rank(
+    view: LiveView, terms: Sequence[Term], scope: Scope, excluded: frozenset[str], start: Start | None
+) -> tuple[list[Ranked], bool]:
+    """The next `scope.k` hits, or as many as the window still has, and whether more follow.
+
+    Raises InvalidInput for a target the snapshot lacks, Conflict where it has no style groups to group by.
+    """
+    left = WINDOW - (start.shown if start else 0)
+    wanted = min(scope.k, left)
+    query = combined(terms)
+    if scope.group_by is None:
+        ranked = [Ranked(row, score) for row, score in _ranked(view, query, scope, excluded, start, wanted)]
+    else:
+        ranked = _grouped(view, query, scope, excluded, start)
+    return ranked[:wanted], wanted < min(len(ranked), left)
+
+
+def begin_after(shown: Sequence[tuple[str, Ranked]], terms: tuple[Term, ...], before: Start | None) -> Start:
+    """Where the page after some products and hits begins; `before` is where theirs began."""
+    groups = [hit.group.key for _, hit in shown if hit.group is not None and hit.group.key is not None]
+    marks = [_mark(product_id) for product_id, _ in shown] + [_mark(key, group=True) for key in groups]
+    last_id, last = shown[-1]
+    if before is None:
+        return Start(terms, last.score, last_id, len(shown), frozenset(marks))
+    return Start(terms, last.score, last_id, before.shown + len(shown), before.seen.union(marks))
+
+
+def _ranked(
+    view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], start: Start | None, wanted: int
+) -> list[tuple[int, float]]:
+    """`wanted` rows and scores after `start`, in order, and one more where there is one; fewer only at the end.
+
+    Fetches more as long as too few of them count.
+    """
+    among = view.select(scope.filters)
+    fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
+    while True:
+        found = view.search(scope.target, query, fetch, among)
+        chosen = list(islice(_taken(view, found, scope, excluded, start), wanted + 1))
+        exhausted = len(found.rows) < fetch
+        if exhausted or (scope.min_score is not None and found.scores[-1] < scope.min_score):
+            return chosen
+        # Of products that tie with the last one found, some may not have been found: those before are certain.
+        if len(chosen) > wanted and (chosen[wanted - 1][1] > found.scores[-1] or fetch >= _MOST_TIED):
+            return chosen
+        fetch *= 4
+
+
+def _taken(
+    view: LiveView, found: Neighbours, scope: Scope, excluded: frozenset[str], start: Start | None
+) -> Iterator[tuple[int, float]]:
+    """Those of the rows found that count, in order."""
+    for row, score in _in_order(view, found):
+        if scope.min_score is not None and score < scope.min_score:
+            return
+        if start is not None and score > start.score:
+            continue
+        if excluded or start is not None:
+            product_id = view.id_of(row)
+            if product_id in excluded or (start is not None and _is_before(start, score, product_id)):
+                continue
+        if scope.keep is None or scope.keep(view.get(row).product, score):
+            yield row, score
+
+
+def _in_order(view: LiveView, found: Neighbours) -> list[tuple[int, float]]:
+    """Rows and scores, best first, ties by product id."""
+    scores: list[float] = found.scores.tolist()
+    pairs = list(zip(found.rows.tolist(), scores, strict=True))
+    if len(set(scores)) < len(scores):
+        pairs.sort(key=lambda pair: (-pair[1], view.id_of(pair[0])))
+    return pairs
+
+
+def _is_before(start: Start, score: float, product_id: str) -> bool:
+    """Whether a product stands before a place, or was shown when it stood there."""
+    return (-score, product_id) <= (-start.score, start.product_id) or _mark(product_id) in start.seen
+
+
+def _grouped(
+    view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], start: Start | None
+) -> list[Ranked]:
+    """The best hit of each group of the window that comes after `start`."""
+    window = _ranked(view, query, scope, excluded, None, WINDOW)[:WINDOW]
+    if start is not None:  # what was shown may be in another group by now
+        window = [pair for pair in window if _mark(view.id_of(pair[0])) not in start.seen]
+    keys = _keys(view, [row for row, _ in window], scope.group_by)
+    best: dict[str | int, tuple[int, float]] = {}
+    sizes: dict[str | int, int] = {}
+    for (row, score), key in zip(window, keys, strict=True):
+        name = row if key is None else key
+        best.setdefault(name, (row, score))
+        sizes[name] = sizes.get(name, 0) + 1
+    return [
+        Ranked(row, score, Group(name if isinstance(name, str) else None, sizes[name]))
+        for name, (row, score) in best.items()
+        if start is None or _goes_on(view, start, name, row, score)
+    ]
+
+
+def _goes_on(view: LiveView, start: Start, name: str | int, row: int, score: float) -> bool:
+    """Whether a group and its best hit come after a place."""
+    if isinstance(name, str) and _mark(name, group=True) in start.seen:
+        return False
+    return not _is_before(start, score, view.id_of(row))
+
+
+def _keys(view: LiveView, rows: list[int], by: GroupBy | None) -> list[str | None]:
+    """What each row is grouped by; None for a product without a supplier."""
+    if by == "style":
+        return [*style_names(view, rows)]
+    return [supplier or None for supplier in view.suppliers(np.array(rows, np.int64))]
+
+
+def _mark(name: str, *, group: bool = False) -> int:
+    """32 bits for a product id, or for a group's key: two of a thousand agree once in ten thousand listings."""
+    return id_hash(f"\0{name}" if group else name) & 0xFFFF_FFFF
+
+
+def contributions(
+    view: LiveView, ranked: Sequence[Ranked], target: str, terms: Sequence[Term]
+) -> list[dict[str, float]]:
+    """What each term adds to the score of each hit."""
+    vectors = view.vectors(target, np.array([hit.row for hit in ranked], np.int64))
+    # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
+    parts = {term.name: (np.einsum("ij,j->i", vectors, term.vector) * term.weight).tolist() for term in terms}
+    return [{name: part[at] for name, part in parts.items()} for at in range(len(ranked))]

@@ -1,0 +1,167 @@
+"""A search request becomes an answer, whichever way it came; its pages go on where a cursor says."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from catalogue.errors import Gone, InvalidInput
+from index.aliases import LIVE
+from index.facets import Facets
+from service.ids import uuid7
+from service.paging import Continuation, SearchCursors
+from service.ranking import Scope
+from service.retrieval import Found, Hits, Query, Retrieval
+from service.schemas import Hit, HitGroup, QueryItem, SearchAnswer, SearchRequest, facet_values, image_url
+from service.serving import Serving
+
+_ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
+"""What a cursor carries along; of the query it has the vectors."""
+_QUERY: Final = tuple(sorted(SearchRequest.model_fields.keys() - _ASKED - {"cursor"}))
+_SAMPLE: Final = 4_096
+
+
+class Searches:
+    """Answers search requests."""
+
+    def __init__(self, serving: Serving, cursors: SearchCursors) -> None:
+        self._serving = serving
+        self._cursors = cursors
+
+    async def answer(self, request: SearchRequest) -> SearchAnswer:
+        """The hits and facets of a request.
+
+        Raises what `Retrieval.search` raises, NotFound for an unknown alias, InvalidInput for a cursor that is not
+        ours or of another request, Gone for one whose snapshot is served no more.
+        """
+        started = time.perf_counter()
+        if request.cursor is None:
+            with self._serving.lease(request.alias) as retrieval:
+                return await self._answer(request, None, retrieval, started)
+        request, page = await self._serving.pools.off_loop(lambda: self._resumed(request))
+        with lease_page(self._serving, page) as retrieval:
+            return await self._answer(request, page, retrieval, started)
+
+    def _resumed(self, request: SearchRequest) -> tuple[SearchRequest, Continuation]:
+        page = self._cursors.read(request.cursor or "")
+        return _as_begun(request, page), page
+
+    async def _answer(
+        self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
+    ) -> SearchAnswer:
+        hits, facets = await asyncio.gather(
+            retrieval.search(_query(request), _scope(request), page.start if page else None),
+            retrieval.facets(request.filters, request.facets),
+        )
+        listing = page.listing if page else _digest(request)
+        asked = request.model_dump(mode="json", include={*_ASKED, "product_id"}, exclude_defaults=True)
+        cursor = next_cursor(self._cursors, hits, retrieval, listing, asked)
+        return answer(hits, retrieval, started, alias=request.alias, facets=facets, cursor=cursor)
+
+
+@contextmanager
+def lease_page(serving: Serving, page: Continuation) -> Iterator[Retrieval]:
+    """The snapshot that a listing began on, kept in place as with `Serving.lease`; raises Gone."""
+    with serving.lease_snapshot(page.snapshot) as retrieval:
+        if retrieval.embedder.fingerprint != page.fingerprint:
+            raise Gone(f"Snapshot {page.snapshot} is another one by now. Start again without a cursor.")
+        yield retrieval
+
+
+def next_cursor(
+    cursors: SearchCursors, hits: Hits, retrieval: Retrieval, listing: str, asked: dict[str, Any] | None = None
+) -> str | None:
+    """The cursor of the page after some hits, where there is one."""
+    if hits.next is None:
+        return None
+    page = Continuation(listing, retrieval.snapshot_name, retrieval.embedder.fingerprint, hits.next, asked or {})
+    return cursors.cursor(page)
+
+
+def answer(
+    hits: Hits,
+    retrieval: Retrieval,
+    started: float,
+    *,
+    alias: str = LIVE,
+    facets: Facets | None = None,
+    cursor: str | None = None,
+) -> SearchAnswer:
+    """The answer to a search that began at `started` (time.perf_counter)."""
+    return SearchAnswer(
+        request_id=str(uuid7()),
+        model=retrieval.embedder.name,
+        snapshot=retrieval.snapshot_name,
+        alias=alias,
+        took_ms=round((time.perf_counter() - started) * 1000, 2),
+        hits=[_hit(found) for found in hits.found],
+        facets=facet_values(facets or {}),
+        next_cursor=cursor,
+    )
+
+
+def query_of(item: QueryItem) -> Query:
+    """What is looked for, all of it together."""
+    return Query(product_id=item.product_id, image=item.image, text=item.text, crop=item.crop)
+
+
+def _query(request: SearchRequest) -> Query:
+    return replace(query_of(request), weights=request.weights.model_dump(), negatives=request.negatives)
+
+
+def _scope(request: SearchRequest) -> Scope:
+    return Scope(
+        k=request.k,
+        target=request.target,
+        filters=request.filters,
+        exclude=frozenset(request.exclude),
+        min_score=request.min_score,
+        group_by=request.group_by,
+        explain=request.explain,
+    )
+
+
+def _as_begun(request: SearchRequest, page: Continuation) -> SearchRequest:
+    """The request that the first page answered, with the `k` of this one.
+
+    Raises InvalidInput where this one says anything else than that.
+    """
+    begun = SearchRequest.model_validate({**page.asked, "cursor": request.cursor})
+    for name in request.model_fields_set & _ASKED - {"k"}:
+        if getattr(request, name) != getattr(begun, name):
+            raise InvalidInput(
+                f"The cursor is of a search with other {name}. Leave it out, or search without a cursor."
+            )
+    if not request.is_empty and _digest(request) != page.listing:
+        raise InvalidInput("The cursor is of another query. Leave the query out, or search without a cursor.")
+    return begun.model_copy(update={"k": request.k}) if "k" in request.model_fields_set else begun
+
+
+def _digest(request: SearchRequest) -> str:
+    """Tells one query from another; of a photo its length and ends, as it may be large."""
+    said = {name: getattr(request, name) for name in _QUERY}
+    photo = said["image"] or b""
+    said["image"] = (len(photo), photo[:_SAMPLE], photo[-_SAMPLE:])
+    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
+
+
+def _hit(found: Found) -> Hit:
+    product = found.item.product
+    return Hit(
+        product_id=product.product_id,
+        score=found.score,
+        title=product.title,
+        category=product.category,
+        supplier_id=product.supplier_id,
+        price=product.price,
+        currency=product.currency,
+        in_stock=product.in_stock,
+        attributes=product.attributes,
+        image_url=image_url(found.item),
+        url=product.url,
+        explain=dict(found.contributions) if found.contributions is not None else None,
+        group=HitGroup(key=found.group.key, size=found.group.size) if found.group is not None else None,
+    )

@@ -1,0 +1,57 @@
+"""Many small jobs of one request, side by side within bounds, each with its own outcome."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+
+from catalogue.errors import DeadlineExceeded, SamestyleError
+
+AT_ONCE: Final = 16
+"""Of all requests of this kind together: enough to fill the encoder's batches, few enough to let others through."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Failure = SamestyleError | RequestValidationError
+
+
+class SideBySide:
+    """Runs the jobs of a request; all of a gateway's requests share `AT_ONCE` places, and take turns."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def run(
+        self, items: Sequence[Item | RequestValidationError], work: Callable[[Item], Awaitable[Result]]
+    ) -> list[Result | Failure]:
+        """What `work` makes of each item, or what it raises; DeadlineExceeded for those not done in time.
+
+        An item that could not be read is its own outcome.
+        """
+        outcomes: dict[int, Result | Failure] = {}
+        waiting = iter(enumerate(items))
+
+        async def worker() -> None:
+            for at, item in waiting:
+                if isinstance(item, RequestValidationError):
+                    outcomes[at] = item
+                    continue
+                async with self._places:
+                    try:
+                        outcomes[at] = await work(item)
+                    except (SamestyleError, RequestValidationError) as error:
+                        outcomes[at] = error
+
+        workers = [asyncio.create_task(worker()) for _ in range(min(AT_ONCE, len(items)))]
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await asyncio.gather(*workers)
+        except TimeoutError:
+            pass
+        finally:
+            for task in workers:
+                task.cancel()
+        late = DeadlineExceeded(f"It was not ready within {self._deadline_s:g} s. Try again, or ask for less at once.")
+        return [outcomes.get(at, late) for at in range(len(items))]

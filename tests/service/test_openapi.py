@@ -1,0 +1,78 @@
+"""The API's description: kept as a file, complete, and its examples are true to it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import BaseModel
+
+from service import problems, schemas
+from service.examples import MEANINGS
+from service.openapi import openapi, written
+from service.routes import admin, batch, compare, ops
+
+KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+OPERATIONS = [
+    pytest.param(operation, id=f"{method} {path}")
+    for path, methods in openapi()["paths"].items()
+    for method, operation in methods.items()
+]
+MODELS: dict[str, type[BaseModel]] = {
+    name: model
+    for module in (schemas, problems, batch, compare, admin, ops)
+    for name, model in vars(module).items()
+    if isinstance(model, type) and issubclass(model, BaseModel)
+}
+
+
+def test_the_kept_file_is_what_the_service_says(api: TestClient) -> None:
+    assert KEPT.read_text(encoding="utf-8") == written(), "run: .venv/bin/python -m service.openapi >docs/openapi.json"
+    assert api.get("/openapi.json").json() == json.loads(written())
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_is_described_with_all_it_takes_and_gives(operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    assert operation["description"]
+    assert all(parameter["description"] for parameter in operation.get("parameters", ()))
+    for status, answer in operation["responses"].items():
+        assert answer["description"]
+        for media, content in answer.get("content", {}).items():
+            assert content == {} or content["schema"], (status, media)
+            if status.startswith(("4", "5")):
+                assert media == "application/problem+json"
+                assert content["example"]["status"] == int(status)
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = content["schema"]
+        name = schema.get("$ref", "").rpartition("/")[2]
+        assert schema.get("properties") or openapi()["components"]["schemas"][name]["examples"]
+
+
+@pytest.mark.parametrize("name", list(openapi()["components"]["schemas"]))
+def test_every_field_is_described_and_every_example_is_valid(name: str) -> None:
+    schema = openapi()["components"]["schemas"][name]
+    assert schema["description"]
+    for field, described in schema.get("properties", {}).items():
+        assert "$ref" in described or described["description"], field
+    for example in schema.get("examples", ()):
+        MODELS[name].model_validate_json(json.dumps(example))
+
+
+def test_no_name_is_explained_in_vain() -> None:
+    """Each stands somewhere without words of its own."""
+    used = {
+        described.get("description")
+        for schema in openapi()["components"]["schemas"].values()
+        for described in schema.get("properties", {}).values()
+    }
+    used |= {
+        parameter["description"]
+        for path in openapi()["paths"].values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+    }
+    assert not set(MEANINGS.values()) - used

@@ -1,0 +1,81 @@
+"""Cursors: what goes in comes out, and nothing that was not made here is read."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue.errors import InvalidInput
+from service.paging import Continuation, SearchCursors
+from service.ranking import Start, Term
+
+CURSORS = SearchCursors(b"secret", "search")
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@st.composite
+def continuations(draw: st.DrawFn) -> Continuation:
+    dim = draw(st.integers(1, 40))
+    numbers = st.floats(-1, 1, width=32)
+    terms = tuple(
+        Term(draw(WORDS), draw(st.floats(-2, 2)), np.array(draw(st.lists(numbers, min_size=dim, max_size=dim)), "f4"))
+        for _ in range(draw(st.integers(1, 4)))
+    )
+    seen = draw(st.frozensets(st.integers(0, 2**32 - 1), max_size=30))
+    start = Start(terms, draw(numbers), draw(WORDS), draw(st.integers(1, 1_000)), seen)
+    return Continuation(draw(WORDS), draw(WORDS), draw(WORDS), start, draw(st.dictionaries(WORDS, WORDS, max_size=3)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(continuations())
+def test_what_goes_in_comes_out_to_the_last_bit(page: Continuation) -> None:
+    read = CURSORS.read(CURSORS.cursor(page))
+    assert read == page
+    for one, other in zip(read.start.terms, page.start.terms, strict=True):
+        assert (one.name, one.weight, one.vector.tobytes()) == (other.name, other.weight, other.vector.tobytes())
+
+
+def page() -> Continuation:
+    return Continuation("l", "s", "f", Start((Term("query", 1.0, np.ones(3, "f4")),), 0.5, "p", 1, frozenset({7})))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [SearchCursors(b"another", "search"), SearchCursors(b"secret", "similar"), SearchCursors(b"secret", "same-style")],
+)
+def test_of_another_service_or_listing(other: SearchCursors) -> None:
+    with pytest.raises(InvalidInput, match="not made by this service"):
+        CURSORS.read(other.cursor(page()))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_one_that_was_changed_is_refused_or_says_the_same(data: st.DataObject) -> None:
+    """Base64 has more than one way to write a signature; what is signed cannot be changed."""
+    cursor = CURSORS.cursor(page())
+    at = data.draw(st.integers(0, len(cursor) - 1))
+    kind = data.draw(st.sampled_from(["change", "cut", "insert"]))
+    character = data.draw(st.characters())
+    tampered = {
+        "change": cursor[:at] + character + cursor[at + 1 :],
+        "cut": cursor[:at],
+        "insert": cursor[:at] + character + cursor[at:],
+    }[kind]
+    try:
+        assert CURSORS.read(tampered) == page()
+    except InvalidInput:
+        assert tampered != cursor
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode() + ".x"))
+def test_nonsense_is_refused(cursor: str) -> None:
+    refused(cursor)
+
+
+def refused(cursor: Any) -> None:
+    with pytest.raises(InvalidInput):
+        CURSORS.read(cursor)

@@ -1,0 +1,233 @@
+"""The order of hits, groups and pages, against a plain sort of all scores; writes happen between pages."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from catalogue import Product
+from catalogue.errors import Conflict
+from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
+from index.products import to_table
+from service import ranking
+from service.ranking import Ranked, Scope, Start, Term, begin_after, combined, contributions, rank
+from tests.index.builders import FINGERPRINT, item, reopen, unit, unit_rows
+from tests.index.test_live_view import in_order
+
+COUNT = 120
+VECTORS = unit_rows(9, seed=5)
+"""Few, so that many products tie."""
+TERMS = (Term("query", 1.0, unit_rows(1, seed=6)[0]),)
+SUPPLIERS = ("acme", "kestrel", "orion", "")
+Row = NDArray[np.float32]
+
+
+def product(number: int) -> IndexedProduct:
+    """Ids that sort otherwise than rows do."""
+    return item(f"p{number * 37 % COUNT:03d}", supplier_id=SUPPLIERS[number % 7 % 4])
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    root = tmp_path_factory.mktemp("ranking")
+    vectors = VECTORS[np.arange(COUNT) % len(VECTORS)]
+    return reopen(written(root, [product(number) for number in range(COUNT)], vectors))
+
+
+def written(root: Path, products: list[IndexedProduct], vectors: Row, same_style: float | None = 0.99) -> Path:
+    return write_snapshot(
+        root, "snap", to_table(products), {"fusion": vectors}, model="stand-in", fingerprint=FINGERPRINT,
+        variant="cpu-fp32", same_style=same_style,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def view(snapshot: Snapshot) -> LiveView:
+    return LiveIndex(snapshot).view
+
+
+def all_pages(view: LiveView, scope: Scope, excluded: frozenset[str] = frozenset()) -> list[list[Ranked]]:
+    pages: list[list[Ranked]] = []
+    start: Start | None = None
+    while True:
+        hits, more = rank(view, TERMS, scope, excluded, start)
+        pages.append(hits)
+        if not more:
+            return pages
+        assert len(hits) == scope.k
+        start = begin_after(shown_as(view, hits), TERMS, start)
+
+
+def shown_as(view: LiveView, hits: list[Ranked]) -> list[tuple[str, Ranked]]:
+    return [(view.id_of(hit.row), hit) for hit in hits]
+
+
+def names(view: LiveView, hits: list[Ranked]) -> list[str]:
+    return [view.id_of(hit.row) for hit in hits]
+
+
+def flat(pages: list[list[Ranked]]) -> list[Ranked]:
+    return [hit for page in pages for hit in page]
+
+
+def in_full(view: LiveView, scope: Scope) -> list[tuple[float, str]]:
+    """All that passes the filters and the least score, sorted the plain way: minus score, then id."""
+    found = view.search(scope.target, combined(TERMS), len(view), view.select(scope.filters))
+    scored = zip(found.scores.tolist(), found.rows.tolist(), strict=True)
+    floor = -1.0 if scope.min_score is None else scope.min_score
+    return sorted((-score, view.id_of(row)) for score, row in scored if score >= floor)
+
+
+SCOPES = st.builds(
+    Scope,
+    k=st.integers(1, COUNT + 5),
+    min_score=st.none() | st.floats(-0.5, 0.9),
+    filters=st.builds(Filters, suppliers=st.none() | st.lists(st.sampled_from(SUPPLIERS), max_size=3).map(tuple)),
+)
+EXCLUDED = st.frozensets(st.integers(0, COUNT + 5).map(lambda number: f"p{number:03d}"), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(scope=SCOPES, excluded=EXCLUDED)
+def test_the_pages_are_one_sorted_list(view: LiveView, scope: Scope, excluded: frozenset[str]) -> None:
+    expected = [pair for pair in in_full(view, scope) if pair[1] not in excluded]
+    hits = flat(all_pages(view, scope, excluded))
+    assert [(-hit.score, name) for hit, name in zip(hits, names(view, hits), strict=True)] == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(scope=SCOPES)
+def test_what_is_judged_is_left_out_of_all_pages(view: LiveView, scope: Scope) -> None:
+    def is_even(product: Product, _: float) -> bool:
+        return int(product.product_id[1:]) % 2 == 0
+
+    judged = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, keep=is_even)
+    expected = [name for _, name in in_full(view, scope) if int(name[1:]) % 2 == 0]
+    assert names(view, flat(all_pages(view, judged))) == expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(scope=SCOPES, excluded=EXCLUDED, by=st.sampled_from(["supplier", "style"]))
+def test_pages_of_groups_have_the_best_hit_of_each(
+    view: LiveView, scope: Scope, excluded: frozenset[str], by: Any
+) -> None:
+    grouped = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, group_by=by)
+    groups: dict[str, list[str]] = {}
+    for score, name in in_full(view, scope):
+        if name not in excluded:
+            supplier = view.get(view.row_of(name)).product.supplier_id
+            key = str(score) if by == "style" else supplier or name  # one style has one vector, and so one score
+            groups.setdefault(key, []).append(name)
+    hits = flat(all_pages(view, grouped, excluded))
+    assert names(view, hits) == [members[0] for members in groups.values()]
+    assert [hit.group.size for hit in hits if hit.group] == [len(members) for members in groups.values()]
+    if by == "supplier":
+        suppliers = [view.get(hit.row).product.supplier_id or None for hit in hits]
+        assert [hit.group.key for hit in hits if hit.group] == suppliers
+
+
+WRITES = st.lists(
+    st.tuples(st.integers(0, COUNT + 20), st.none() | st.integers(0, len(VECTORS) - 1), st.sampled_from(SUPPLIERS)),
+    max_size=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(scope=SCOPES, by=st.sampled_from([None, "supplier", "style"]), data=st.data())
+def test_writes_between_pages_repeat_nothing_and_lose_nothing_that_stayed(
+    snapshot: Snapshot, scope: Scope, by: Any, data: st.DataObject
+) -> None:
+    index = LiveIndex(snapshot)
+    scope = Scope(k=min(scope.k, 30), min_score=scope.min_score, filters=scope.filters, group_by=by)
+    before = in_full(index.view, scope)
+    shown: list[str] = []
+    written: set[str] = set()
+    start: Start | None = None
+    while True:
+        hits, more = rank(index.view, TERMS, scope, frozenset(), start)
+        scores = [hit.score for hit in hits]
+        assert scores == sorted(scores, reverse=True)
+        if start is not None and scores:
+            assert scores[0] <= start.score
+        shown += names(index.view, hits)
+        if not more:
+            break
+        start = begin_after(shown_as(index.view, hits), TERMS, start)
+        changes = data.draw(WRITES)
+        written |= {f"p{number:03d}" for number, _, _ in changes}
+        index.apply(in_order([*changes_of(changes)], index.view.position + 1))
+    assert len(set(shown)) == len(shown)
+    if by is None:
+        assert [name for name in shown if name not in written] == [name for _, name in before if name not in written]
+
+
+def changes_of(drawn: list[tuple[int, int | None, str]]) -> Iterator[Change]:
+    for number, vector, supplier in drawn:
+        name = f"p{number:03d}"
+        if vector is None:
+            yield Change.delete(name)
+        else:
+            yield Change.upsert(item(name, supplier_id=supplier), {FINGERPRINT: {"fusion": VECTORS[vector]}})
+
+
+def test_a_product_that_was_shown_and_fell_is_not_shown_again(snapshot: Snapshot) -> None:
+    index = LiveIndex(snapshot)
+    scope = Scope(k=5)
+    hits, _ = rank(index.view, TERMS, scope, frozenset(), None)
+    start = begin_after(shown_as(index.view, hits), TERMS, None)
+    first = names(index.view, hits)[0]
+    worst = VECTORS[np.argmin(VECTORS @ TERMS[0].vector)]
+    index.apply(in_order([Change.upsert(item(first), {FINGERPRINT: {"fusion": worst}})]))
+    rest, more = rank(index.view, TERMS, Scope(k=COUNT), frozenset(), start)
+    assert not more
+    assert len(rest) == COUNT - 5
+    assert first not in names(index.view, rest)
+
+
+def test_no_more_than_the_window(tmp_path: Path) -> None:
+    count = ranking.WINDOW + 30
+    products = [item(f"p{number:05d}", supplier_id=f"s{number % 500}") for number in range(count)]
+    view = LiveIndex(reopen(written(tmp_path, products, unit_rows(count), None))).view
+    pages = all_pages(view, Scope(k=300))
+    assert [len(page) for page in pages] == [300, 300, 300, 100]
+    assert len(set(names(view, flat(pages)))) == ranking.WINDOW
+    grouped = all_pages(view, Scope(k=300, group_by="supplier"))
+    assert sum(hit.group.size for hit in flat(grouped) if hit.group) == ranking.WINDOW
+    with pytest.raises(Conflict, match="no style groups"):
+        rank(view, TERMS, Scope(group_by="style"), frozenset(), None)
+
+
+def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path) -> None:
+    products = [item(f"p{number:05d}") for number in range(10_000, 0, -1)]
+    view = LiveIndex(reopen(written(tmp_path, products, np.repeat(VECTORS[:1], 10_000, 0), None))).view
+    hits = flat(all_pages(view, Scope(k=90)))
+    assert len(set(names(view, hits))) == len(hits) == ranking.WINDOW
+
+
+def test_a_page_asks_for_no_more_than_it_needs(view: LiveView, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    search = LiveView.search
+
+    def counted(self: LiveView, field: str, query: Any, k: int, among: Any) -> Any:
+        asked.append(k)
+        return search(self, field, query, k, among)
+
+    monkeypatch.setattr(LiveView, "search", counted)
+    distinct = Scope(k=10, filters=Filters(ids=tuple(f"p{number * 37 % COUNT:03d}" for number in range(9))))
+    rank(view, TERMS, distinct, frozenset({"p000"}), None)
+    assert asked == [12]
+
+
+def test_contributions_add_up(view: LiveView) -> None:
+    one, other = unit_rows(2, seed=7)
+    length = float(np.linalg.norm(0.7 * one + 0.3 * other))
+    terms = (Term("a", 0.7 / length, one), Term("b", 0.3 / length, other))
+    hits, _ = rank(view, terms, Scope(k=COUNT), frozenset(), None)
+    shares: list[Mapping[str, float]] = [*contributions(view, hits, "fusion", terms)]
+    np.testing.assert_allclose([sum(share.values()) for share in shares], [hit.score for hit in hits], atol=1e-5)
+    assert np.allclose(combined(terms), unit(0.7 * one + 0.3 * other), atol=1e-6)

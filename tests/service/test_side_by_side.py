@@ -1,0 +1,76 @@
+"""Jobs of one request side by side: all bounds hold, and each has its own outcome."""
+
+import asyncio
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+
+from catalogue.errors import DeadlineExceeded, NotFound
+from service.side_by_side import AT_ONCE, SideBySide
+
+
+def test_no_more_at_once_than_there_are_places_and_requests_take_turns() -> None:
+    running = most = 0
+    order: list[str] = []
+
+    async def work(item: str) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        order.append(item)
+        return item
+
+    async def run() -> None:
+        places = SideBySide(30)
+        many = asyncio.create_task(places.run(["many"] * 200, work))
+        await asyncio.sleep(0)
+        assert await places.run(["few"] * 3, work) == ["few"] * 3
+        assert not many.done()
+        assert await many == ["many"] * 200
+
+    asyncio.run(run())
+    assert most == AT_ONCE
+    assert order.index("few") < 100
+
+
+def test_each_has_its_own_outcome_in_its_place() -> None:
+    unreadable = RequestValidationError([])
+
+    async def work(item: int) -> int:
+        if item % 3 == 0:
+            raise NotFound(str(item))
+        return item
+
+    items: list[int | RequestValidationError] = [1, 3, unreadable, 5]
+    outcomes = asyncio.run(SideBySide(30).run(items, work))
+    assert (outcomes[0], outcomes[3]) == (1, 5)
+    assert isinstance(outcomes[1], NotFound)
+    assert outcomes[2] is unreadable
+    assert asyncio.run(SideBySide(30).run([], work)) == []
+
+
+def test_what_takes_too_long_is_late_and_stopped_and_the_rest_is_not() -> None:
+    stopped: list[int] = []
+
+    async def work(item: int) -> int:
+        try:
+            await asyncio.sleep(0 if item == 0 else 60)
+        except asyncio.CancelledError:
+            stopped.append(item)
+            raise
+        return item
+
+    outcomes = asyncio.run(SideBySide(0.05).run(range(AT_ONCE + 5), work))
+    assert outcomes[0] == 0
+    assert all(isinstance(outcome, DeadlineExceeded) for outcome in outcomes[1:])
+    assert len(stopped) == AT_ONCE
+
+
+def test_a_fault_is_a_fault() -> None:
+    async def work(item: int) -> int:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(SideBySide(30).run([1, 2], work))
