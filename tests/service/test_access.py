@@ -39,6 +39,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = {role: create_key(file, role, [role]) for role in ("search", "write", "admin")}
     made["few"] = create_key(file, "few", ["search"], limits={"rate": 1e-4, "burst": 2, "quota": 100})
     made["daily"] = create_key(file, "daily", ["search"], limits={"quota": 1})
+    made["tenfold"] = create_key(file, "tenfold", ["search"], limits={"quota": 10})
     made["revoked"] = create_key(file, "revoked", ["search"])
     revoke_key(file, "revoked")
     return {**made, "file": str(file)}
@@ -264,3 +265,19 @@ def test_each_port_answers_its_own(
             assert client.get(f"{there}{path}", headers=search).status_code == 404
         for host in ("", there):
             assert client.get(f"{host}/livez").status_code == client.get(f"{host}/readyz").status_code == 200
+
+
+def test_a_batch_counts_as_what_it_asks(keyed: TestClient, secrets: dict[str, str]) -> None:
+    asked = {
+        "/v1/search/batch": {"queries": [{"text": "mug"}] * 4},
+        "/v1/embed": {"inputs": [{"text": "mug"}] * 5},
+        "/v1/search": {"text": "mug"},
+    }
+    left = []
+    for path, body in asked.items():
+        answer = keyed.post(path, json=body, headers=bearer(secrets["tenfold"]))
+        assert answer.status_code == 200
+        left.append(int(answer.headers["RateLimit"].partition(";r=")[2].partition(";")[0]))
+    assert left == [6, 1, 0]
+    refused = keyed.post("/v1/embed", json=asked["/v1/embed"], headers=bearer(secrets["tenfold"]))
+    assert (refused.status_code, refused.json()["type"]) == (429, "samestyle:quota-exceeded")
