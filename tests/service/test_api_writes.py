@@ -225,9 +225,9 @@ class Counting(StandInEncoders):
 
     encoded = 0
 
-    def encode(self, items: Any) -> Any:
+    def fuse(self, items: Any) -> Any:
         self.encoded += len(items)
-        return super().encode(items)
+        return super().fuse(items)
 
 
 class Meanwhile(StandInEncoders):
