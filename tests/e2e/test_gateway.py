@@ -111,7 +111,7 @@ def test_an_answer_does_not_depend_on_what_is_asked_beside_it(own_demo: Path) ->
         alone = [ask(product) for product in PRODUCTS[:24]]
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(ask, PRODUCTS[:24]))
-        largest = re.findall(r'samestyle_encoder_batch_size_bucket{le="1.0"} (.*)', client.get("/metrics").text)
+        largest = re.findall(r'samestyle_batch_size_bucket{le="1.0",stage="text"} (.*)', client.get("/metrics").text)
         assert float(largest[0]) < 48, "nothing was encoded together"
     assert np.allclose(together, alone, atol=1e-4)
 
@@ -144,6 +144,8 @@ def test_gateways_share_embeddings_through_redis(own_demo: Path, tmp_path: Path,
     other = copy_of(own_demo, tmp_path / "other")
     with Gateway(own_demo, **settings) as first, Gateway(other, **settings) as second:
         one = hits(httpx.post(f"{first.url}/v1/search", json=query))
-        assert 'outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
+        assert 'kind="vector",outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
+        with redis.Redis.from_url(valkey.url) as client:
+            wait_until(lambda: client.dbsize() == 1)  # it is written a moment after the answer
         assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one
-        assert 'outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text
+        assert 'kind="vector",outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text
