@@ -70,18 +70,23 @@ class Batcher(Generic[Item, Result]):
         NotReady once closed.
         """
         job = _Job[Item, Result](item, self._kind(item), current())
-        if job.deadline.has_passed:
-            raise exceeded()
         with self._changed:
-            if self._closed:
-                raise NotReady("This model is served no more. Ask again.")
-            wait_s = self.wait_s
-            if len(self._waiting) >= self._max_waiting or wait_s > job.deadline.left_s:
-                raise overloaded(wait_s)
+            self.check()
             self._waiting.append(job)
             self._changed.notify()
         job.done.add_done_callback(lambda done: self._forget(job) if done.cancelled() else None)
         return job.done
+
+    def check(self) -> None:
+        """Raise what `submit` would raise now."""
+        deadline = current()
+        if deadline.has_passed:
+            raise exceeded()
+        if self._closed:
+            raise NotReady("This model is served no more. Ask again.")
+        wait_s = self.wait_s
+        if len(self._waiting) >= self._max_waiting or wait_s > deadline.left_s:
+            raise Overloaded("Too many queries are waiting. Try again later.", retry_after=max(1.0, wait_s))
 
     @property
     def waiting(self) -> int:
@@ -108,8 +113,10 @@ class Batcher(Generic[Item, Result]):
 
     def _forget(self, job: _Job[Item, Result]) -> None:
         """Make room at once for others, and free what it holds."""
-        with self._changed, suppress(ValueError):  # somebody has taken it, and will see that it is cancelled
-            self._waiting.remove(job)
+        with suppress(ValueError):  # a thread has taken it, and will see that it is cancelled
+            with self._changed:
+                self._waiting.remove(job)
+            job.done.set_running_or_notify_cancel()
 
     def _run(self) -> None:
         while batch := self._gather():
@@ -156,11 +163,6 @@ class Batcher(Generic[Item, Result]):
         with self._changed:
             each = seconds / jobs
             self._seconds += (each - self._seconds) * (_SMOOTHING if self._seconds else 1)
-
-
-def overloaded(wait_s: float) -> Overloaded:
-    """What is raised when too much waits, with the time after which what waits now is done."""
-    return Overloaded("Too many queries are waiting. Try again a little later.", retry_after=max(1.0, wait_s))
 
 
 def _still_wanted(job: _Job[Item, Result]) -> bool:

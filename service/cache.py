@@ -103,7 +103,8 @@ class Shelf:
 
     def put(self, key: str, array: NDArray[np.float32]) -> None:
         """Keep an array at once in process, and in Redis a little later; never one that is too large or not finite."""
-        kept = array.astype(self._number)
+        with np.errstate(over="ignore"):
+            kept = array.astype(self._number)
         if kept.nbytes > MAX_ENTRY_BYTES or not np.isfinite(kept).all():  # a float16 ends at 65,504
             return
         kept.setflags(write=False)

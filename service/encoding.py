@@ -83,6 +83,7 @@ class EncoderQueues:
 
     async def image_tokens(self, image: bytes, crop: Box | None = None) -> Tokens:
         """Tokens [P, Di] of a photo; raises UndecodableImage, TooLarge or InvalidInput."""
+        self._image.check()  # before anything is paid for
         pixels = await self._decode.run(partial(self.embedder.prepare_image, image, crop))
         return await asyncio.wrap_future(self._image.submit(pixels))
 

@@ -12,10 +12,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import redis
 
 from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
 from tests.e2e.conftest import SAMESTYLE, Gateway, copy_of
+from tests.e2e.test_durability import eventually
 from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
 
@@ -146,6 +148,6 @@ def test_gateways_share_embeddings_through_redis(own_demo: Path, tmp_path: Path,
         one = hits(httpx.post(f"{first.url}/v1/search", json=query))
         assert 'kind="vector",outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
         with redis.Redis.from_url(valkey.url) as client:
-            wait_until(lambda: client.dbsize() == 1)  # it is written a moment after the answer
+            eventually(lambda: client.dbsize() == 1, within_s=10)  # it is written a moment after the answer
         assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one
         assert 'kind="vector",outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text

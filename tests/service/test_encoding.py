@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from catalogue.errors import DeadlineExceeded, InvalidInput, NotReady, Overloaded, UndecodableImage
 from models import Embedder, Encoders, ProductInput, StandInEncoders
+from service.batching import Batcher
 from service.deadlines import Deadline, under
 from service.encoding import EncoderQueues, WorkPool
 from tests.models.bundles import SHIPPED
@@ -111,7 +113,12 @@ def test_work_for_nobody_is_dropped_wherever_it_waits(stage: str) -> None:
             if kind != stage:
                 embedder.gates[kind].set()
         async with queues_of(embedder) as queues:
-            waiting = {"decode": queues._decode.queue, "image": queues._image, "fusion": queues._fusion}[stage]
+            queue_of: dict[str, Batcher[Any, Any]] = {
+                "decode": queues._decode.queue,
+                "image": queues._image,
+                "fusion": queues._fusion,
+            }
+            waiting = queue_of[stage]
             busy = 2 if stage == "decode" else 1
             stay = [asyncio.create_task(queues.embed(ProductInput(image=PHOTOS[0]))) for _ in range(busy)]
             await until(lambda: embedder.count(stage) == busy)
@@ -135,7 +142,8 @@ def test_a_full_queue_refuses_at_once(stage: str) -> None:
         for kind in embedder.gates:
             if kind != stage:
                 embedder.gates[kind].set()
-        async with queues_of(embedder, max_queue=2, max_decoding=2 if stage == "decode" else 128) as queues:
+        room = (128, 2) if stage == "decode" else (2, 128)
+        async with queues_of(embedder, max_queue=room[0], max_decoding=room[1]) as queues:
             busy = 2 if stage == "decode" else 1
             tasks = [asyncio.create_task(queues.embed(ProductInput(image=PHOTOS[0]))) for _ in range(busy)]
             await until(lambda: embedder.count(stage) == busy)
