@@ -47,6 +47,7 @@ class Batcher(Generic[Item, Result]):
         threads: int = 1,
         kind: Callable[[Item], Hashable] = lambda _: None,
     ) -> None:
+        self.name = name
         self._work = work
         self._kind = kind
         self._max_batch = max_batch

@@ -107,9 +107,14 @@ class EncoderQueues:
         """The queues that a photo or a text has to pass."""
         return [self._image if modality == "image" else self._text, self._fusion]
 
+    @property
+    def all_queues(self) -> list[Batcher[Any, Any]]:
+        """One for each encoder."""
+        return [self._image, self._text, self._fusion]
+
     def close(self) -> None:
         """Finish what is queued and stop."""
-        for queue in (self._image, self._text, self._fusion):
+        for queue in self.all_queues:
             queue.close()
 
     def _fuse(self, items: Sequence[Encoded]) -> list[Vector]:

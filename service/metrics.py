@@ -22,6 +22,7 @@ STAGE: Final = Histogram(
 QUEUE: Final = Histogram(
     "samestyle_queue_seconds", "Time in the queue before a stage that has one.", ["stage"], buckets=BUCKETS
 )
+WAITING: Final = Gauge("samestyle_queue_waiting", "Jobs in the queue before a stage that has one.", ["stage"])
 BATCH: Final = Histogram(
     "samestyle_batch_size", "Queries done together in such a stage.", ["stage"], buckets=(1, 2, 4, 8, 16, 32, 64)
 )

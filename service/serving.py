@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +112,14 @@ class Serving:
         wait_s = sum(queue.wait_s for queue in queues)
         is_full = any(queue.fullness >= _DOOR_FULLNESS for queue in queues)
         return wait_s if is_full or wait_s > _DOOR_SHARE * self.settings.deadline_s else None
+
+    def waiting(self) -> Counter[str]:
+        """How many jobs wait for each stage that has a queue."""
+        queues = [queue for encoder in self.models.loaded.values() for queue in encoder.all_queues]
+        waiting = Counter({queue.name: 0 for queue in queues})
+        for queue in (self.pools.work.queue, self.pools.decode.queue, *queues):
+            waiting[queue.name] += queue.waiting
+        return waiting
 
     def path_of(self, name: str) -> Path:
         """Where a snapshot is; raises NotFound."""

@@ -78,7 +78,7 @@ def test_each_encoder_has_one_thread_and_texts_do_not_wait_for_photos() -> None:
             embedder.gates[kind].set()
         async with queues_of(embedder) as queues:
             photos = [asyncio.create_task(queues.embed(ProductInput(image=image))) for image in PHOTOS]
-            await until(lambda: embedder.count("image") == 1)
+            await until(lambda: embedder.count("image") >= 1)
             assert len(await asyncio.gather(*(queues.embed(ProductInput(text=words(n))) for n in (1, 2, 3)))) == 3
             assert not any(task.done() for task in photos)
             embedder.open()
