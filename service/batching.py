@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,16 +24,17 @@ class _Job(Generic[Item, Result]):
     item: Item
     kind: Hashable
     deadline: Deadline
+    queued_at: float
+    due_at: float
     done: Future[Result] = field(default_factory=Future)
-    queued_at: float = field(default_factory=time.monotonic)
 
 
 class Batcher(Generic[Item, Result]):
-    """Does jobs oldest first, those of its kind together with it, up to `max_batch`.
+    """Does jobs oldest first, others of the same kind together with it, up to `max_batch`.
 
-    Nothing waits for company: an idle thread takes what comes at once, and otherwise what has gathered meanwhile. That
-    also bounds how long a job waits: those before it and no more. A job that nobody waits for any more (its future
-    cancelled, its deadline passed) is never done.
+    An idle thread takes what comes at once, and otherwise what has gathered meanwhile: nothing waits for company, but a
+    job whose result is not needed yet. So a job waits for those before it and no more. One that nobody waits for any
+    more (its future cancelled, its deadline passed) is never done.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Batcher(Generic[Item, Result]):
         self._kind = kind
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._waiting: deque[_Job[Item, Result]] = deque()
+        self._waiting: list[_Job[Item, Result]] = []
         self._running = 0
         self._seconds = 0.0
         self._closed = False
@@ -64,13 +64,16 @@ class Batcher(Generic[Item, Result]):
         for thread in self._threads:
             thread.start()
 
-    def submit(self, item: Item) -> Future[Result]:
+    def submit(self, item: Item, *, slack_s: float = 0.0) -> Future[Result]:
         """The result of a job for the current deadline; the future may be cancelled as long as it has not begun.
+
+        It may wait `slack_s` for company: so long its result is of no use. Then it is as old as one that comes now.
 
         Raises Overloaded when too many wait or this one would come too late, DeadlineExceeded when it does already,
         NotReady once closed.
         """
-        job = _Job[Item, Result](item, self._kind(item), current())
+        now = time.monotonic()
+        job = _Job[Item, Result](item, self._kind(item), current(), now, now + slack_s)
         with self._changed:
             self.check()
             self._waiting.append(job)
@@ -128,20 +131,27 @@ class Batcher(Generic[Item, Result]):
                 self._running -= len(batch)
 
     def _gather(self) -> list[_Job[Item, Result]]:
-        """The oldest job and others of its kind; nothing once the queue is closed and empty."""
+        """The first job that is due and others of its kind; nothing once the queue is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
+            while (pause_s := self._pause_s()) != 0:
+                self._changed.wait(pause_s)
             if not self._waiting:
                 return []
-            batch = [self._waiting.popleft()]
-            if self._max_batch > 1 and self._waiting:
-                others: deque[_Job[Item, Result]] = deque()
-                for job in self._waiting:
-                    fits = len(batch) < self._max_batch and job.kind == batch[0].kind
-                    (batch if fits else others).append(job)
-                self._waiting = others
+            first = min(self._waiting, key=lambda job: job.due_at)
+            alike = [job for job in self._waiting if job is not first and job.kind == first.kind]
+            batch = [first, *alike[: self._max_batch - 1]]
+            taken = set(map(id, batch))
+            self._waiting = [job for job in self._waiting if id(job) not in taken]
             self._running += len(batch)
             return batch
+
+    def _pause_s(self) -> float | None:
+        """The seconds until a job must be begun; None while there is none."""
+        if self._closed or len(self._waiting) >= self._max_batch:
+            return 0
+        if not self._waiting:
+            return None
+        return max(0.0, min(job.due_at for job in self._waiting) - time.monotonic())
 
     def _do(self, jobs: list[_Job[Item, Result]]) -> None:
         started = time.monotonic()

@@ -87,6 +87,10 @@ class Shelf:
         self._count("memory")
         return known.astype(np.float32, copy=False)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether it is kept in process."""
+        return key in self._arrays
+
     async def far(
         self, key: str, until: Deadline, fits: Callable[[NDArray[np.float32]], bool]
     ) -> NDArray[np.float32] | None:

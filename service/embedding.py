@@ -63,11 +63,12 @@ class Embeddings:
             known = await self._cache.vectors.far(key, patience, self._is_vector)
         if known is not None:
             return known
+        waits = photo is not None and self._keys.tokens(photo) not in self._cache.tokens
         image_tokens, text_tokens = await both(
             self._photo_tokens(item.image, item.crop, photo, patience, keeps=keeps_photo)
             if item.image is not None and photo is not None
             else None,
-            self._encoder.text_tokens(text) if text is not None else None,
+            self._encoder.text_tokens(text, beside_photo=waits) if text is not None else None,
         )
         vector = await self._encoder.fuse(image_tokens, text_tokens)
         vector.setflags(write=False)

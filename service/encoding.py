@@ -77,7 +77,7 @@ class EncoderQueues:
         check_crop(item)
         image, text = await both(
             self.image_tokens(item.image, item.crop) if item.image is not None else None,
-            self.text_tokens(item.text) if item.text is not None else None,
+            self.text_tokens(item.text, beside_photo=item.image is not None) if item.text is not None else None,
         )
         return await self.fuse(image, text)
 
@@ -87,15 +87,19 @@ class EncoderQueues:
         pixels = await self._decode.run(partial(self.embedder.prepare_image, image, crop))
         return await asyncio.wrap_future(self._image.submit(pixels))
 
-    async def text_tokens(self, text: str) -> Tokens | None:
-        """Tokens [T, Dt] of a text; None for one without a single word."""
+    async def text_tokens(self, text: str, *, beside_photo: bool = False) -> Tokens | None:
+        """Tokens [T, Dt] of a text; None for one without a single word.
+
+        Those of a text beside a photo are not needed before it is the photo's turn: till then it waits for company.
+        """
+        slack_s = self._decode.queue.wait_s + self._image.wait_s if beside_photo else 0.0
         if len(text) <= _SHORT:
             token_ids = self.embedder.prepare_text(text)
         else:
             token_ids = await self._decode.run(partial(self.embedder.prepare_text, text))
         if token_ids is None:
             return None
-        return await asyncio.wrap_future(self._text.submit(token_ids))
+        return await asyncio.wrap_future(self._text.submit(token_ids, slack_s=slack_s))
 
     async def fuse(self, image: Tokens | None, text: Tokens | None) -> Vector:
         """The unit vector of tokens, float32 [dim]; raises InvalidInput where there are none."""

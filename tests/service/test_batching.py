@@ -86,6 +86,21 @@ def test_a_batch_is_of_one_kind_and_the_oldest_comes_first() -> None:
     assert work.batches == [[0], [1, 3, 5], [2, 4, 6, 8], [10, 12]]
 
 
+def test_what_is_not_needed_yet_waits_for_company() -> None:
+    work = Slow(is_open=True)
+    with batcher_of(work, kinds=2) as batcher:
+        patient = [batcher.submit(number, slack_s=60) for number in (2, 4, 1)]
+        assert batcher.submit(6).result(30) == 12  # it takes along what fits it
+        assert [job.result(30) for job in patient[:2]] == [4, 8]
+        assert not patient[2].done()
+        others = [batcher.submit(number, slack_s=60) for number in (3, 5, 7)]
+        assert [job.result(30) for job in (patient[2], *others)] == [2, 6, 10, 14]  # company enough
+        assert batcher.submit(9, slack_s=0.02).result(30) == 18
+        last = batcher.submit(11, slack_s=60)
+    assert last.result(0) == 22  # closing waits for nothing
+    assert work.batches == [[6, 2, 4], [1, 3, 5, 7], [9], [11]]
+
+
 def test_one_more_than_there_is_room_for_is_refused() -> None:
     work = Slow()
     with batcher_of(work, max_waiting=2) as batcher:
