@@ -70,7 +70,7 @@ class Session:
 def encoders_on(provider: str) -> tuple[Encoders, dict[str, Session]]:
     bundle = Bundle.load(SHIPPED)
     sessions = {name: Session(name, provider) for name in ("image_encoder", "text_encoder", "fusion_encoder")}
-    return Encoders(bundle, bundle.variant_for("cpu"), sessions), sessions  # type: ignore[arg-type]  # as far as needed
+    return Encoders(bundle, bundle.variant_for("cpu"), sessions), sessions
 
 
 PHOTOS = [plain(), encode(noise((80, 60)), "PNG")]
