@@ -237,11 +237,11 @@ class Meanwhile(StandInEncoders):
         super().__init__()
         self._happens: Callable[[], object] | None = happens
 
-    def encode(self, items: Any) -> Any:
+    def fuse(self, items: Any) -> Any:
         happens, self._happens = self._happens, None
         if happens is not None:
             happens()
-        return super().encode(items)
+        return super().fuse(items)
 
 
 @pytest.mark.parametrize("product_id", ["acme-03", "new"])
