@@ -23,18 +23,20 @@ class CacheSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     memory_bytes: int = Field(default=64_000_000, ge=0, description="bytes of embeddings kept in process")
+    tokens_memory_bytes: int = Field(default=32_000_000, ge=0, description="bytes of photos' tokens kept in process")
     redis_url: SecretStr | None = Field(default=None, description="redis://host:port/db; without it, in process only")
-    redis_timeout_s: float = Field(default=0.02, gt=0, description="longest wait for Redis before it is bypassed")
+    redis_timeout_s: float = Field(default=0.02, gt=0, description="longest a request waits for Redis, all in all")
     ttl_s: int = Field(default=86_400, gt=0, description="seconds an embedding lives in Redis")
+    tokens_ttl_s: int = Field(default=3_600, gt=0, description="seconds a photo's tokens live in Redis")
 
 
 class EncoderSettings(BaseModel):
-    """Micro-batching in front of the encoders."""
+    """Micro-batching in front of the encoders; each has a queue of its own."""
 
     model_config = ConfigDict(frozen=True)
 
-    max_batch: int = Field(default=16, ge=1, le=128, description="most queries encoded together")
-    max_queue: int = Field(default=128, ge=1, description="most queries waiting; one more is answered 429")
+    max_batch: int = Field(default=32, ge=1, le=128, description="most encoded together, where the device gains by it")
+    max_queue: int = Field(default=128, ge=1, description="most waiting for an encoder; beyond that, 429")
 
 
 class IndexSettings(BaseModel):

@@ -9,18 +9,20 @@ class ThreadBudget:
     """How the cores of this process are shared out.
 
     `search` requests look things up at once; whatever they scan, no more than `faiss` parts of it run at any moment,
-    each on one thread (`index.workers`). The encoder and the index never run for one request at the same moment, and
-    decoding is cheap beside them, so each may use all cores; what must not happen is that every server thread brings
-    a full set of its own.
+    each on one thread (`index.workers`). Each of the three encoders has one thread of its own and runs on `onnx` cores.
+    The encoders and the index never run for one request at the same moment, and decoding is cheap beside them, so each
+    may use all cores; what must not happen is that every server thread brings a full set of its own. `work` takes
+    bodies apart and reads stored photos, so that neither waits for photos being decoded.
     """
 
     onnx: int
     faiss: int
     decode: int
+    work: int
     search: int
 
     @classmethod
     def of(cls, cores: int | None = None) -> "ThreadBudget":
         """The budget for `cores` (by default those this process may run on)."""
         cores = cores or len(os.sched_getaffinity(0))
-        return cls(onnx=cores, faiss=cores, decode=cores, search=cores)
+        return cls(onnx=cores, faiss=cores, decode=cores, work=cores, search=cores)

@@ -9,8 +9,8 @@ vectors = encoders.embed([ProductInput(image=jpeg_bytes, text="red mug"), Produc
 """
 
 from models.bundle import Bundle
-from models.embedder import Embedder, Prepared, ProductInput
+from models.embedder import Embedder, Encoded, Prepared, ProductInput
 from models.encoders import Encoders
 from models.standin import StandInEncoders
 
-__all__ = ["Bundle", "Embedder", "Encoders", "Prepared", "ProductInput", "StandInEncoders"]
+__all__ = ["Bundle", "Embedder", "Encoded", "Encoders", "Prepared", "ProductInput", "StandInEncoders"]

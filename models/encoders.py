@@ -1,12 +1,12 @@
 """A bundle's three encoders on ONNX Runtime.
 
 Image and text encoder turn their input into tokens, the fusion encoder turns the tokens of one product into its
-vector. ONNX Runtime plans and keeps memory for every shape it sees, so there are only few: batches and texts are
-brought to the sizes below. An absent modality is one zero token with mask 0.
+vector. ONNX Runtime plans and keeps memory for every shape it sees, so there are only few: batches, texts and tokens
+are brought to the sizes below. An absent modality is one zero token with mask 0.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,16 +18,21 @@ from catalogue.errors import BundleInvalid, InvalidInput, SamestyleError
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
 from models.bundle import ENCODERS, Bundle, Device, ModePair, Thresholds, Variant
-from models.embedder import NOTHING_TO_ENCODE, Prepared, ProductInput, Vectors, prepare_pixels
-from models.preprocessing import normalise, normalise_text, product_text
+from models.embedder import NOTHING_TO_ENCODE, EmbedderSteps, Encoded, Encoder, Prepared, TokenIds, Tokens, Vectors
+from models.preprocessing import Box, Pixels, load_pixels, normalise, normalise_text, product_text
 from models.runtime import open_session, prepare_device
 
 BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32)
 TEXT_LENGTHS: Final = (8, 16, 32, 64, 128)
 """Tokens; a bundle's own max_text_tokens is the last one it uses."""
 
-# More than 8 rows gain nothing on a CPU, and ONNX Runtime would keep 400 MB more for a batch of 32 photos.
-_CPU_BATCH_SIZES: Final = BATCH_SIZES[:4]
+# More gain nothing on a CPU: a photo takes 7.5 ms alone and 8.1 ms among 8. Texts share the reading of the weights: one
+# of 8 tokens takes 2.6 ms alone and 1.5 ms among 8. And ONNX Runtime would keep 400 MB more for a batch of 32 photos.
+_CPU_BATCH_SIZES: Final[Mapping[Encoder, tuple[int, ...]]] = {
+    "image": BATCH_SIZES[:1],
+    "text": BATCH_SIZES[:4],
+    "fusion": BATCH_SIZES[:4],
+}
 
 _INPUTS: Final = {
     "image_encoder": ("pixel_values",),
@@ -37,7 +42,7 @@ _INPUTS: Final = {
 _OUTPUTS: Final = {"image_encoder": "image_tokens", "text_encoder": "text_tokens", "fusion_encoder": "embedding"}
 
 
-class Encoders:
+class Encoders(EmbedderSteps):
     """The encoders of one variant of a bundle; implements `Embedder`."""
 
     def __init__(self, bundle: Bundle, variant: Variant, sessions: Mapping[str, ort.InferenceSession]) -> None:
@@ -49,7 +54,7 @@ class Encoders:
         self._token_widths = {
             side: _last_size(sessions["fusion_encoder"], f"{side}_tokens", bundle) for side in ("image", "text")
         }
-        self._pads_batches = _on_gpu(sessions)
+        self._on_gpu = _on_gpu(sessions)
 
     @classmethod
     def load(cls, path: str | Path, *, device: Device = "cpu", threads: int | None = None) -> Self:
@@ -109,89 +114,100 @@ class Encoders:
         """The text the model reads for a product; empty where it has none."""
         return product_text(product, self._bundle.config.product_text)
 
-    def prepare(self, item: ProductInput) -> Prepared:
-        """Decode and tokenise one input on the calling thread.
+    def clean_text(self, text: str) -> str:
+        """What is tokenised of a text."""
+        return normalise_text(text, self._bundle.config.max_text_tokens)
 
-        Raises InvalidInput where there is nothing to encode, UndecodableImage or TooLarge for the photo.
-        """
-        token_ids = self._tokenise(item.text) if item.text is not None else None
-        pixels = prepare_pixels(item, self._bundle.preprocessor)
-        if pixels is None and token_ids is None:
-            raise InvalidInput(NOTHING_TO_ENCODE)
-        return Prepared(pixels, token_ids)
+    def prepare_image(self, image: bytes, crop: Box | None = None) -> Pixels:
+        """Decode a photo; raises UndecodableImage or TooLarge for it, InvalidInput for the crop."""
+        return load_pixels(image, self._bundle.preprocessor, crop)
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
-        """Embed prepared inputs, float32 [n, dim], unit rows in the order given."""
-        vectors = np.empty((len(items), self.dim), dtype=np.float32)
-        for rows in self._groups(items):
-            start = 0
-            for size, count in _batches(len(rows), pad=self._pads_batches):
-                chosen = rows[start : start + count]
-                vectors[chosen] = self._encode_alike([items[row] for row in chosen], size)
-                start += count
-        return vectors
-
-    def embed(self, items: Sequence[ProductInput]) -> Vectors:
-        """Prepare and encode, float32 [n, dim]."""
-        return self.encode([self.prepare(item) for item in items])
-
-    def _tokenise(self, text: str) -> NDArray[np.int64] | None:
+    def prepare_text(self, text: str) -> TokenIds | None:
         """Token ids, or None for a text without a single word."""
-        encoding = self._tokenizer.encode(normalise_text(text, self._bundle.config.max_text_tokens))
+        encoding = self._tokenizer.encode(self.clean_text(text))
         if all(encoding.special_tokens_mask):
             return None
         return np.asarray(encoding.ids, dtype=np.int64)
 
-    def _groups(self, items: Sequence[Prepared]) -> list[list[int]]:
-        """Row numbers of the items that can share a batch: same modalities, same bucket of text length."""
-        groups: defaultdict[tuple[bool, int], list[int]] = defaultdict(list)
-        for row, item in enumerate(items):
-            if item.pixels is None and item.token_ids is None:
-                raise InvalidInput(NOTHING_TO_ENCODE)
-            length = 0 if item.token_ids is None else _bucket(len(item.token_ids), self._lengths)
-            groups[item.pixels is not None, length].append(row)
-        return list(groups.values())
+    def batch_limit(self, encoder: Encoder) -> int:
+        """The largest batch that is run as one."""
+        return self._batch_sizes(encoder)[-1]
 
-    def _encode_alike(self, items: Sequence[Prepared], size: int) -> Vectors:
-        """Embed up to `size` items of the same modalities in one run, padded to `size`."""
-        image_tokens, image_mask = self._image_tokens([item.pixels for item in items if item.pixels is not None], size)
-        text_tokens, text_mask = self._text_tokens([i.token_ids for i in items if i.token_ids is not None], size)
-        embedding = self._run(
-            "fusion_encoder",
-            {
-                "image_tokens": image_tokens,
-                "image_mask": image_mask,
-                "text_tokens": text_tokens,
-                "text_mask": text_mask,
-            },
-        )
-        return embedding[: len(items)]
+    def text_bucket(self, token_ids: TokenIds) -> int:
+        """The length a text is padded to."""
+        return _bucket(len(token_ids), self._lengths)
 
-    def _image_tokens(self, pixels: Sequence[NDArray[np.uint8]], size: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Tokens [size, P, Di] and their mask [size, P]."""
-        if not pixels:
-            return self._absent("image", size)
-        padded = [*pixels, *[pixels[0]] * (size - len(pixels))]
-        tokens = self._run("image_encoder", {"pixel_values": normalise(padded, self._bundle.preprocessor)})
-        return tokens, np.ones(tokens.shape[:2], dtype=np.int64)
+    def image_tokens(self, photos: Sequence[Pixels]) -> list[Tokens]:
+        """Tokens [P, Di] of each photo."""
+        tokens: dict[int, Tokens] = {}
+        for rows, size in self._batches("image", [0] * len(photos)):
+            pixels = normalise([photos[row] for row in _padded(rows, size)], self._bundle.preprocessor)
+            made = self._run("image_encoder", {"pixel_values": pixels})
+            tokens |= zip(rows, made, strict=False)
+        return [tokens[row] for row in range(len(photos))]
 
-    def _text_tokens(self, texts: Sequence[NDArray[np.int64]], size: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Tokens [size, T, Dt] and their mask [size, T]."""
-        if not texts:
-            return self._absent("text", size)
-        length = _bucket(max(len(ids) for ids in texts), self._lengths)
-        ids = np.zeros((size, length), dtype=np.int64)
-        mask = np.zeros((size, length), dtype=np.int64)
-        for row in range(size):
-            text = texts[min(row, len(texts) - 1)]
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
-        tokens = self._run("text_encoder", {"input_ids": ids, "attention_mask": mask})
-        # an encoder that pools gives one token for the whole text
-        return tokens, mask if tokens.shape[1] == length else np.ones(tokens.shape[:2], dtype=np.int64)
+    def text_tokens(self, texts: Sequence[TokenIds]) -> list[Tokens]:
+        """Tokens [T, Dt] of each text; an encoder that pools gives one token for the whole text."""
+        tokens: dict[int, Tokens] = {}
+        buckets = [self.text_bucket(ids) for ids in texts]
+        for rows, size in self._batches("text", buckets):
+            length = buckets[rows[0]]
+            chosen = [texts[row] for row in _padded(rows, size)]
+            ids, mask = np.zeros((size, length), np.int64), np.zeros((size, length), np.int64)
+            for row, text in enumerate(chosen):
+                ids[row, : len(text)] = text
+                mask[row, : len(text)] = 1
+            made = self._run("text_encoder", {"input_ids": ids, "attention_mask": mask})
+            tokens |= {
+                row: own[: len(texts[row])] if made.shape[1] == length else own
+                for row, own in zip(rows, made, strict=False)
+            }
+        return [tokens[row] for row in range(len(texts))]
 
-    def _absent(self, side: str, size: int) -> tuple[Vectors, NDArray[np.int64]]:
-        return np.zeros((size, 1, self._token_widths[side]), np.float32), np.zeros((size, 1), np.int64)
+    def fuse(self, items: Sequence[Encoded]) -> Vectors:
+        """Embed the tokens of inputs, float32 [n, dim], unit rows in the order given."""
+        vectors = np.empty((len(items), self.dim), dtype=np.float32)
+        shapes = [self._fusion_shape(item) for item in items]
+        for rows, size in self._batches("fusion", shapes):
+            chosen = [items[row] for row in _padded(rows, size)]
+            patches, length = shapes[rows[0]]
+            image_tokens, image_mask = self._masked("image", [item.image for item in chosen], patches)
+            text_tokens, text_mask = self._masked("text", [item.text for item in chosen], length)
+            inputs: dict[str, NDArray[Any]] = {"image_tokens": image_tokens, "image_mask": image_mask}
+            inputs |= {"text_tokens": text_tokens, "text_mask": text_mask}
+            vectors[rows] = self._run("fusion_encoder", inputs)[: len(rows)]
+        return vectors
+
+    def _fusion_shape(self, item: Encoded) -> tuple[int, int]:
+        """Image and text tokens once padded, 0 for an absent modality: it shares no batch with a present one."""
+        if item.image is None and item.text is None:
+            raise InvalidInput(NOTHING_TO_ENCODE)
+        length = 0 if item.text is None else _bucket(len(item.text), (1, *self._lengths))
+        return 0 if item.image is None else len(item.image), length
+
+    def _masked(self, side: str, parts: Sequence[Tokens | None], length: int) -> tuple[Vectors, NDArray[np.int64]]:
+        """Tokens [n, length, D] and their mask [n, length]; one zero token with mask 0 for an absent modality."""
+        tokens = np.zeros((len(parts), max(1, length), self._token_widths[side]), np.float32)
+        mask = np.zeros(tokens.shape[:2], np.int64)
+        for row, part in enumerate(parts):
+            if part is not None:
+                tokens[row, : len(part)] = part
+                mask[row, : len(part)] = 1
+        return tokens, mask
+
+    def _batch_sizes(self, encoder: Encoder) -> tuple[int, ...]:
+        return BATCH_SIZES if self._on_gpu else _CPU_BATCH_SIZES[encoder]
+
+    def _batches(self, encoder: Encoder, shapes: Sequence[Hashable]) -> Iterator[tuple[list[int], int]]:
+        """Row numbers of a batch and its size, until all rows are placed; those of one batch are of one shape."""
+        alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for row, shape in enumerate(shapes):
+            alike[shape].append(row)
+        for rows in alike.values():
+            start = 0
+            for size, count in _cut(len(rows), self._batch_sizes(encoder), pad=self._on_gpu):
+                yield rows[start : start + count], size
+                start += count
 
     def _run(self, encoder: str, inputs: dict[str, NDArray[Any]]) -> Vectors:
         (output,) = self._sessions[encoder].run([_OUTPUTS[encoder]], inputs)
@@ -201,7 +217,7 @@ class Encoders:
         """One run of every encoder: a bundle that fails should fail here, and the first request finds it warm."""
         side = self._bundle.config.image_size
         grey = np.full((side, side, 3), 127, dtype=np.uint8)
-        word = self._tokenise("red mug")
+        word = self.prepare_text("red mug")
         try:
             vectors = self.encode([Prepared(grey, word), Prepared(grey, None), Prepared(None, word)])
         except SamestyleError:
@@ -217,16 +233,21 @@ def _on_gpu(sessions: Mapping[str, ort.InferenceSession]) -> bool:
     return all(session.get_providers()[0] != "CPUExecutionProvider" for session in sessions.values())
 
 
-def _batches(count: int, *, pad: bool) -> Iterator[tuple[int, int]]:
+def _cut(count: int, sizes: Sequence[int], *, pad: bool) -> Iterator[tuple[int, int]]:
     """(batch size, items in it) until `count` items are placed.
 
     A CPU takes as long per row whatever the batch, so there full smaller batches beat a padded one.
     """
     while count:
-        size = _bucket(count, BATCH_SIZES) if pad else max(size for size in _CPU_BATCH_SIZES if size <= count)
+        size = _bucket(count, sizes) if pad else max(size for size in sizes if size <= count)
         taken = min(size, count)
         yield size, taken
         count -= taken
+
+
+def _padded(rows: Sequence[int], size: int) -> Sequence[int]:
+    """Row numbers for a batch of `size`, the last one repeated."""
+    return [*rows, *[rows[-1]] * (size - len(rows))]
 
 
 def _bucket(value: int, sizes: Sequence[int]) -> int:

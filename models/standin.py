@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 from catalogue.errors import InvalidInput
 from catalogue.product import Product
 from models.bundle import ModePair, Threshold, Thresholds
-from models.embedder import NOTHING_TO_ENCODE, Prepared, ProductInput, Vectors, prepare_pixels
-from models.preprocessing import Pixels, PreprocessorConfig, normalise_text, product_text
+from models.embedder import NOTHING_TO_ENCODE, EmbedderSteps, Encoded, Encoder, TokenIds, Tokens, Vectors
+from models.preprocessing import Box, Pixels, PreprocessorConfig, load_pixels, normalise_text, product_text
 
 _SIDE: Final = 32
 _GRID: Final = 4
 _IMAGE_DIM: Final = _GRID * _GRID * 3 + 1
 _MAX_TOKENS: Final = 128
+_BATCH_LIMIT: Final = 8
 _PREPROCESSOR: Final = PreprocessorConfig(resize=_SIDE, crop=_SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 _TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 _MODES: Final[tuple[ModePair, ...]] = ("i-i", "i-t", "i-m", "t-i", "t-t", "t-m", "m-i", "m-t", "m-m")
 
 
-class StandInEncoders:
+class StandInEncoders(EmbedderSteps):
     """Implements `Embedder`: the first 49 numbers of a vector come from the photo, the rest from the text.
 
     Stand-ins of different `name` or `dim` have different fingerprints, to play a change of the model.
@@ -46,34 +47,48 @@ class StandInEncoders:
         """The text the model reads for a product; empty where it has none."""
         return product_text(product, _TEMPLATE)
 
-    def prepare(self, item: ProductInput) -> Prepared:
-        """Decode and tokenise one input.
+    def clean_text(self, text: str) -> str:
+        """What is read of a text."""
+        return normalise_text(text, _MAX_TOKENS).casefold()
 
-        Raises InvalidInput where there is nothing to encode, UndecodableImage or TooLarge for the photo.
-        """
-        words = normalise_text(item.text or "", _MAX_TOKENS).casefold().split()[:_MAX_TOKENS]
-        pixels = prepare_pixels(item, _PREPROCESSOR)
-        if pixels is None and not words:
-            raise InvalidInput(NOTHING_TO_ENCODE)
-        return Prepared(pixels, np.array([_word_id(word) for word in words], dtype=np.int64) if words else None)
+    def prepare_image(self, image: bytes, crop: Box | None = None) -> Pixels:
+        """Decode a photo; raises UndecodableImage or TooLarge for it, InvalidInput for the crop."""
+        return load_pixels(image, _PREPROCESSOR, crop)
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
-        """Embed prepared inputs, float32 [n, dim], unit rows in the order given."""
+    def prepare_text(self, text: str) -> TokenIds | None:
+        """The hashed words, or None for a text without a single word."""
+        words = self.clean_text(text).split()[:_MAX_TOKENS]
+        return np.array([_word_id(word) for word in words], dtype=np.int64) if words else None
+
+    def batch_limit(self, encoder: Encoder) -> int:
+        """As many as a real one takes together."""
+        return _BATCH_LIMIT
+
+    def text_bucket(self, token_ids: TokenIds) -> int:
+        """The next power of two."""
+        return 1 << (len(token_ids) - 1).bit_length()
+
+    def image_tokens(self, photos: Sequence[Pixels]) -> list[Tokens]:
+        """One token a photo: its colours."""
+        return [_unit(_colours(pixels))[None] for pixels in photos]
+
+    def text_tokens(self, texts: Sequence[TokenIds]) -> list[Tokens]:
+        """One token a text: how often each word stands in it."""
+        width = self.dim - _IMAGE_DIM
+        return [_unit(np.bincount(ids % width, minlength=width).astype(np.float32))[None] for ids in texts]
+
+    def fuse(self, items: Sequence[Encoded]) -> Vectors:
+        """Put both side by side, float32 [n, dim]."""
         return np.stack([self._vector(item) for item in items]) if items else np.empty((0, self.dim), np.float32)
 
-    def embed(self, items: Sequence[ProductInput]) -> Vectors:
-        """Prepare and encode, float32 [n, dim]."""
-        return self.encode([self.prepare(item) for item in items])
-
-    def _vector(self, item: Prepared) -> NDArray[np.float32]:
-        if item.pixels is None and item.token_ids is None:
+    def _vector(self, item: Encoded) -> NDArray[np.float32]:
+        if item.image is None and item.text is None:
             raise InvalidInput(NOTHING_TO_ENCODE)
         vector = np.zeros(self.dim, dtype=np.float32)
-        if item.pixels is not None:
-            vector[:_IMAGE_DIM] = _unit(_colours(item.pixels))
-        if item.token_ids is not None:
-            slots = item.token_ids % (self.dim - _IMAGE_DIM)
-            vector[_IMAGE_DIM:] = _unit(np.bincount(slots, minlength=self.dim - _IMAGE_DIM).astype(np.float32))
+        if item.image is not None:
+            vector[:_IMAGE_DIM] = item.image[0]
+        if item.text is not None:
+            vector[_IMAGE_DIM:] = item.text[0]
         return _unit(vector)
 
 

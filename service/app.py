@@ -10,11 +10,12 @@ from fastapi_offline import FastAPIOffline
 
 from service import problems
 from service.access import Access, AdminPort, Limits
+from service.admission import Admission, Attention
 from service.cutting import AutoSnapshot
 from service.headers import SafeHeaders, allow_origins
 from service.keys import KeyRing
 from service.limits import make_limiter
-from service.middleware import Admission, BodyLimit, EncodedSlashes, Observed
+from service.middleware import BodyLimit, EncodedSlashes, Observed
 from service.openapi import ABOUT, include_routes, openapi
 from service.paging import SearchCursors
 from service.routes import ops
@@ -62,7 +63,8 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
     problems.install(app)
     app.add_middleware(BodyLimit)  # the last one a request comes to; the cheapest refusals come first
     app.add_middleware(Limits, limiter=limiter)
-    app.add_middleware(Admission)
+    app.add_middleware(Attention)
+    app.add_middleware(Admission, door=serving)
     has_admin_port = settings.admin_port is not None
     app.add_middleware(Access, keys=keys, origins=settings.cors_origins, open_metrics=has_admin_port)
     allow_origins(app, settings.cors_origins)

@@ -4,7 +4,6 @@ import shutil
 import sys
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from subprocess import Popen
@@ -22,6 +21,7 @@ from index.cut import cut
 from index.maintenance import gc
 from index.plan import Choice
 from index.snapshot import read_manifest, snapshot_path
+from service.encoding import WorkPool
 from service.models import Bundles, LoadedModels, ModelSource
 from service.replay import replay
 from service.serving import Serving
@@ -79,17 +79,16 @@ def _has_journal(settings: Settings) -> bool:
 
 def _caught_up(settings: Settings, snapshot: Snapshot, source: ModelSource) -> LiveIndex:
     """A snapshot with all that the journal holds beyond it."""
-    with (
-        Journal.attach(settings.journal_address) as journal,
-        ThreadPoolExecutor(settings.threads.decode, "decode") as pool,
-    ):
+    with Journal.attach(settings.journal_address) as journal:
         live = LiveIndex(snapshot, journal.id)
+        pool = WorkPool("decode", settings.threads.decode, max_waiting=settings.encoder.max_queue)
         models = LoadedModels(source, settings.encoder, pool)
         try:
             encoder = models.get(snapshot.manifest.fingerprint)
             replay(journal, PhotoStore(settings.data / "photos"), live, encoder)
         finally:
             models.keep(())
+            pool.close()
     return live
 
 

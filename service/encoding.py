@@ -1,111 +1,125 @@
-"""Encoders behind a queue: photos are decoded in a pool, and one thread owns the encoder and feeds it batches."""
+"""The encoders behind queues: one owner thread each, so that a text never waits for a photo."""
 
 import asyncio
-import queue
-import threading
-import time
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import NotReady, Overloaded
-from models import Embedder, Prepared, ProductInput
-from service import metrics
+from catalogue.errors import InvalidInput
+from models import Embedder, Encoded, ProductInput
+from models.embedder import NOTHING_TO_ENCODE, TokenIds, Tokens, check_crop
+from models.preprocessing import Box, Pixels
+from service.batching import Batcher
+from service.flights import both
+
+Vector = NDArray[np.float32]
+Modality = Literal["image", "text"]
+Result = TypeVar("Result")
+
+_SHORT: Final = 500
+"""Characters; tokenising fewer takes less than handing them to another thread."""
 
 
-@dataclass(slots=True)
-class _Job:
-    item: Prepared
-    done: Future[NDArray[np.float32]] = field(default_factory=Future)
-    queued_at: float = field(default_factory=time.perf_counter)
+class WorkPool:
+    """Threads for what must not run on the event loop, behind one bounded queue.
 
-
-class EncoderQueue:
-    """Turns queries into vectors, several at a time when several wait.
-
-    A batch is formed at once when the encoder is idle, and otherwise of what has gathered meanwhile: nothing ever
-    waits for company.
+    What nobody waits for any more is never begun.
     """
 
-    def __init__(self, embedder: Embedder, *, max_batch: int, max_queue: int, decode_pool: Executor) -> None:
+    def __init__(self, name: str, threads: int, *, max_waiting: int) -> None:
+        self.queue: Batcher[Callable[[], Any], Any] = Batcher(
+            name, lambda works: [work() for work in works], max_batch=1, max_waiting=max_waiting, threads=threads
+        )
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """The result of `work`; raises what it raises, and what `Batcher.submit` raises."""
+        result: Result = await asyncio.wrap_future(self.queue.submit(work))
+        return result
+
+    def close(self) -> None:
+        """Finish what is waiting and stop."""
+        self.queue.close()
+
+
+class EncoderQueues:
+    """An embedder whose three encoders each have a queue and a thread; for any number of event loops.
+
+    All calls raise Overloaded when a queue is full or the current deadline cannot be met, DeadlineExceeded for what
+    was still waiting then, and NotReady once closed.
+    """
+
+    def __init__(self, embedder: Embedder, *, max_batch: int, max_queue: int, decode: WorkPool) -> None:
         self.embedder = embedder
-        self._max_batch = max_batch
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(max_queue)
-        self._pool = decode_pool
-        self._closed = False
-        self._closing = threading.Lock()
-        self._owner = threading.Thread(target=self._run, name="encoder", daemon=True)
-        self._owner.start()
+        self._decode = decode
 
-    async def embed(self, item: ProductInput) -> NDArray[np.float32]:
-        """The unit vector of one query, float32 [dim].
+        def at_most(limit: int) -> int:
+            return min(max_batch, limit)
 
-        Raises what the embedder raises for a bad photo, Overloaded when the queue is full.
+        self._image: Batcher[Pixels, Tokens] = Batcher(
+            "image", embedder.image_tokens, max_batch=at_most(embedder.batch_limit("image")), max_waiting=max_queue
+        )
+        self._text: Batcher[TokenIds, Tokens] = Batcher(
+            "text",
+            embedder.text_tokens,
+            max_batch=at_most(embedder.batch_limit("text")),
+            max_waiting=max_queue,
+            kind=embedder.text_bucket,
+        )
+        self._fusion: Batcher[Encoded, Vector] = Batcher(
+            "fusion", self._fuse, max_batch=at_most(embedder.batch_limit("fusion")), max_waiting=2 * max_queue
+        )
+
+    async def embed(self, item: ProductInput) -> Vector:
+        """The unit vector of one input, float32 [dim]; raises what the embedder raises for a bad photo or no words."""
+        check_crop(item)
+        image, text = await both(
+            self.image_tokens(item.image, item.crop) if item.image is not None else None,
+            self.text_tokens(item.text, beside_photo=item.image is not None) if item.text is not None else None,
+        )
+        return await self.fuse(image, text)
+
+    async def image_tokens(self, image: bytes, crop: Box | None = None) -> Tokens:
+        """Tokens [P, Di] of a photo; raises UndecodableImage, TooLarge or InvalidInput."""
+        self._image.check()  # before anything is paid for
+        pixels = await self._decode.run(partial(self.embedder.prepare_image, image, crop))
+        return await asyncio.wrap_future(self._image.submit(pixels))
+
+    async def text_tokens(self, text: str, *, beside_photo: bool = False) -> Tokens | None:
+        """Tokens [T, Dt] of a text; None for one without a single word.
+
+        Those of a text beside a photo are not needed before it is the photo's turn: till then it waits for company.
         """
-        if self._jobs.full():
-            raise _overloaded()
-        loop = asyncio.get_running_loop()
-        with metrics.stage("decode"):
-            prepared = await loop.run_in_executor(self._pool, self.embedder.prepare, item)
-        return await asyncio.wrap_future(self.submit(prepared))
+        slack_s = self._decode.queue.wait_s + self._image.wait_s if beside_photo else 0.0
+        if len(text) <= _SHORT:
+            token_ids = self.embedder.prepare_text(text)
+        else:
+            token_ids = await self._decode.run(partial(self.embedder.prepare_text, text))
+        if token_ids is None:
+            return None
+        return await asyncio.wrap_future(self._text.submit(token_ids, slack_s=slack_s))
 
-    def submit(self, prepared: Prepared) -> Future[NDArray[np.float32]]:
-        """The vector of a prepared input, in time; raises Overloaded when the queue is full."""
-        job = _Job(prepared)
-        with self._closing:  # nothing may come after what ends the queue: nobody would answer it
-            if self._closed:
-                raise NotReady("This model is served no more. Ask again.")
-            try:
-                self._jobs.put_nowait(job)
-            except queue.Full:
-                raise _overloaded() from None
-        return job.done
+    async def fuse(self, image: Tokens | None, text: Tokens | None) -> Vector:
+        """The unit vector of tokens, float32 [dim]; raises InvalidInput where there are none."""
+        if image is None and text is None:
+            raise InvalidInput(NOTHING_TO_ENCODE)
+        return await asyncio.wrap_future(self._fusion.submit(Encoded(image, text)))
+
+    def queues(self, modality: Modality) -> list[Batcher[Any, Any]]:
+        """The queues that a photo or a text has to pass."""
+        return [self._image if modality == "image" else self._text, self._fusion]
+
+    @property
+    def all_queues(self) -> list[Batcher[Any, Any]]:
+        """One for each encoder."""
+        return [self._image, self._text, self._fusion]
 
     def close(self) -> None:
         """Finish what is queued and stop."""
-        with self._closing:
-            self._closed = True
-        self._jobs.put(None)
-        self._owner.join()
+        for queue in self.all_queues:
+            queue.close()
 
-    def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            batch, last = self._gather(first)
-            alive = [job for job in batch if job.done.set_running_or_notify_cancel()]  # the others' clients have gone
-            if alive:
-                self._encode(alive)
-            if last:
-                return
-
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        batch = [first]
-        while len(batch) < self._max_batch:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is None:
-                return batch, True
-            batch.append(job)
-        return batch, False
-
-    def _encode(self, jobs: list[_Job]) -> None:
-        now = time.perf_counter()
-        for job in jobs:
-            metrics.STAGE.labels("queue").observe(now - job.queued_at)
-        metrics.BATCH.observe(len(jobs))
-        try:
-            with metrics.stage("encode"):
-                vectors = self.embedder.encode([job.item for job in jobs])
-        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the callers, not to this thread
-            for job in jobs:
-                job.done.set_exception(error)
-            return
-        for job, vector in zip(jobs, vectors, strict=True):
-            job.done.set_result(vector.copy())  # a view would keep the whole batch alive in the cache
-
-
-def _overloaded() -> Overloaded:
-    return Overloaded("Too many queries are waiting for the encoder. Try again in a second.", retry_after=1)
+    def _fuse(self, items: Sequence[Encoded]) -> list[Vector]:
+        return [vector.copy() for vector in self.embedder.fuse(items)]  # a view would keep its whole batch in the cache

@@ -10,7 +10,7 @@ from catalogue.errors import SamestyleError
 from catalogue.photos import PhotoStore
 from index import Journal, LiveIndex
 from service import metrics
-from service.encoding import EncoderQueue
+from service.encoding import EncoderQueues
 from service.replay import step
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class Feed:
         self._journal = journal
         self._photos = photos
         self._poll_s = poll_s
-        self._fed: dict[LiveIndex, EncoderQueue] = {}
+        self._fed: dict[LiveIndex, EncoderQueues] = {}
         self._waiting: list[tuple[int, Future[None]]] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -39,7 +39,7 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
-    def add(self, live: LiveIndex, encoder: EncoderQueue) -> None:
+    def add(self, live: LiveIndex, encoder: EncoderQueues) -> None:
         """Bring an index up to the journal's head, and keep it there from now on; raises what that raises."""
         self._replay(live, encoder)
         with self._lock:
@@ -89,7 +89,7 @@ class Feed:
             behind = any(steps)
             self._announce()
 
-    def _step(self, live: LiveIndex, encoder: EncoderQueue) -> bool:
+    def _step(self, live: LiveIndex, encoder: EncoderQueues) -> bool:
         """Apply some entries to one index; whether there are more. What stops it is said once."""
         try:
             is_behind = step(self._journal, self._photos, live, encoder)
@@ -111,7 +111,7 @@ class Feed:
             trace = None if isinstance(error, SamestyleError) else error
             log.error("journal_not_applied", reason=str(error), exc_info=trace)
 
-    def _replay(self, live: LiveIndex, encoder: EncoderQueue) -> None:
+    def _replay(self, live: LiveIndex, encoder: EncoderQueues) -> None:
         while step(self._journal, self._photos, live, encoder):
             pass
         self.head = max(self.head, live.view.position)

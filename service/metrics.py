@@ -14,14 +14,36 @@ REQUESTS: Final = Histogram(
 )
 STAGE: Final = Histogram(
     "samestyle_stage_seconds",
-    "Time in one stage of a search: cache, decode, queue, encode, search, catalogue.",
+    "Time in one stage of a search: work (bodies, stored photos), decode, image, text, fusion (a batch each), cache, "
+    "search, catalogue.",
     ["stage"],
     buckets=BUCKETS,
 )
-BATCH: Final = Histogram("samestyle_encoder_batch_size", "Queries encoded together.", buckets=(1, 2, 4, 8, 16, 32, 64))
+QUEUE: Final = Histogram(
+    "samestyle_queue_seconds", "Time in the queue before a stage that has one.", ["stage"], buckets=BUCKETS
+)
+WAITING: Final = Gauge("samestyle_queue_waiting", "Jobs in the queue before a stage that has one.", ["stage"])
+BATCH: Final = Histogram(
+    "samestyle_batch_size", "Queries done together in such a stage.", ["stage"], buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+ABANDONED: Final = Counter("samestyle_abandoned_total", "Requests given up because their client has gone.")
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
-CACHE: Final = Counter("samestyle_cache_lookups_total", "Embedding cache lookups, by outcome.", ["outcome"])
-REDIS_ERRORS: Final = Counter("samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.")
+CACHE: Final = Counter(
+    "samestyle_cache_lookups_total",
+    "Lookups of vectors and of photos' tokens: in memory, in redis, shared with a request that was at it, or a miss.",
+    ["kind", "outcome"],
+)
+REDIS_ERRORS: Final = Counter(
+    "samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.", ["operation"]
+)
+REDIS_BYPASSED: Final = Counter(
+    "samestyle_cache_redis_bypassed_total", "Reads and writes that did without Redis.", ["operation"]
+)
+REDIS_STATE: Final = Gauge(
+    "samestyle_cache_redis_state",
+    "0 when Redis is used, 1 when it is being tried, 2 when it is left alone.",
+    ["operation"],
+)
 LIMITS_FALLBACK: Final = Counter(
     "samestyle_limits_fallback_total", "Requests counted against a key's limits without Redis, as it was away."
 )

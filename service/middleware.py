@@ -14,10 +14,8 @@ from service.problems import problem
 MAX_BODY_BYTES: Final = 20_000_000
 MAX_BULK_BYTES: Final = 1_000_000_000
 BULK: Final = "/v1/products/bulk"
-MAX_IN_FLIGHT: Final = 256
 SLASH: Final = "\ue000"
 """Stands for an encoded slash inside a path; of the private use area, so no id has it."""
-MAX_BYTES_IN_FLIGHT: Final = 256_000_000
 BODY_TIMEOUT_S: Final = 20.0
 _REFUSALS: Final = {
     "too-large": (413, "The body is over {} MB. Send a smaller photo, or a bulk in parts."),
@@ -84,42 +82,6 @@ async def _refuse(slug: str, limit: int, scope: Scope, receive: Receive, send: S
     status, detail = _REFUSALS[slug]
     detail = detail.format(limit // 1_000_000)
     await problem(status, slug, detail, headers={"Connection": "close"})(scope, receive, send)
-
-
-class Admission:
-    """At most so many requests and bytes of bodies at once; one more is answered 429 before its body is read."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._in_flight = 0
-        self._bytes = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
-            await self._app(scope, receive, send)
-            return
-        size = _body_size(scope)
-        if self._in_flight >= MAX_IN_FLIGHT or self._bytes + size > MAX_BYTES_IN_FLIGHT:
-            detail = "Too many requests at once. Try again in a second."
-            await problem(429, "overloaded", detail, headers={"Retry-After": "1"})(scope, receive, send)
-            return
-        self._in_flight += 1
-        self._bytes += size
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._in_flight -= 1
-            self._bytes -= size
-
-
-def _body_size(scope: Scope) -> int:
-    """The bytes a body may have: as announced, or the most there may be where it comes in chunks."""
-    headers = dict(scope["headers"])
-    announced = headers.get(b"content-length", b"0")
-    if b"transfer-encoding" in headers or not announced.isdigit():
-        return MAX_BODY_BYTES
-    return min(int(announced), MAX_BODY_BYTES)
 
 
 class EncodedSlashes:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Collection, Mapping
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -11,7 +10,7 @@ from catalogue.product import Product
 from catalogue.settings import EncoderSettings, Settings
 from models import Embedder, Encoders, ProductInput
 from models.bundle import Bundle, ModePair
-from service.encoding import EncoderQueue
+from service.encoding import EncoderQueues, WorkPool
 
 DEFAULT_BUNDLE: Final = Path(__file__).parent.parent / "models" / "default"
 _MEMORY_FACTOR: Final = 3
@@ -94,25 +93,25 @@ def field_inputs(
 class LoadedModels:
     """The encoders in use by fingerprint, each behind a queue of its own; safe for any number of threads."""
 
-    def __init__(self, source: ModelSource, settings: EncoderSettings, decode_pool: Executor) -> None:
+    def __init__(self, source: ModelSource, settings: EncoderSettings, decode: WorkPool) -> None:
         self._source = source
         self._settings = settings
-        self._decode_pool = decode_pool
-        self._queues: dict[str, EncoderQueue] = {}
+        self._decode = decode
+        self._queues: dict[str, EncoderQueues] = {}
         self._loading = threading.Lock()
 
-    def get(self, fingerprint: str) -> EncoderQueue:
+    def get(self, fingerprint: str) -> EncoderQueues:
         """The encoders of a vector space, loaded where they are not; raises what loading raises."""
         with self._loading:
             if fingerprint not in self._queues:
                 embedder = self._source.load(fingerprint)
                 if embedder.fingerprint != fingerprint:  # it is computed now, so that no request waits for it
                     raise BundleInvalid(f"The bundle of {fingerprint[:12]} was changed while it was loaded. Try again.")
-                self._queues[fingerprint] = EncoderQueue(
+                self._queues[fingerprint] = EncoderQueues(
                     embedder,
                     max_batch=self._settings.max_batch,
                     max_queue=self._settings.max_queue,
-                    decode_pool=self._decode_pool,
+                    decode=self._decode,
                 )
             return self._queues[fingerprint]
 
@@ -121,7 +120,7 @@ class LoadedModels:
         return 0 if fingerprint in self._queues else self._source.needs(fingerprint)
 
     @property
-    def loaded(self) -> Mapping[str, EncoderQueue]:
+    def loaded(self) -> Mapping[str, EncoderQueues]:
         """Those loaded now, by fingerprint."""
         return dict(self._queues)
 

@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457): the one place that knows the HTTP status of each."""
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -197,7 +198,7 @@ def install(app: FastAPI) -> None:
 async def _on_samestyle(_: Request, error: Exception) -> Response:
     assert isinstance(error, SamestyleError)  # noqa: S101  # registered for this class
     status, slug = describe(error)
-    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if isinstance(error, Overloaded) else None
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
     return problem(status, slug, str(error), headers=headers)
 
 

@@ -1,20 +1,19 @@
 """Bringing an index up to the journal's head; what it lacks vectors for is embedded once, for all gateways."""
 
+import asyncio
 import dataclasses
-import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import Future
 from typing import Final
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from catalogue.errors import InvalidInput, NotFound, Overloaded
 from catalogue.photos import PhotoStore
 from index import Entry, Journal, LiveIndex
-from models import Prepared
-from service.encoding import EncoderQueue
+from models import ProductInput
+from service.deadlines import Deadline, current, under
+from service.encoding import EncoderQueues, Vector
+from service.flights import together
 from service.models import field_inputs
 
 log = structlog.get_logger(__name__)
@@ -26,7 +25,7 @@ _ENCODER_WAIT_S: Final = 60.0
 _QUEUE_POLL_S: Final = 0.02
 
 
-def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> None:
+def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueues) -> None:
     """Apply all that the journal holds beyond `live`.
 
     An encoder runs only for entries written when nobody knew its model. Raises what the journal, the delta and the
@@ -36,7 +35,7 @@ def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: Encod
         pass
 
 
-def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> bool:
+def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueues) -> bool:
     """Apply some of what the journal holds beyond `live`, fewer where they must be embedded; whether there is more."""
     if journal.head() == live.view.position:
         return False
@@ -52,7 +51,7 @@ def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: Encoder
     return True
 
 
-def _lacks(entry: Entry, fields: Sequence[str], encoder: EncoderQueue) -> set[str]:
+def _lacks(entry: Entry, fields: Sequence[str], encoder: EncoderQueues) -> set[str]:
     """The fields whose vectors an entry should have and has not: who wrote it served a snapshot without them."""
     missing = set(fields) - entry.vectors.get(encoder.embedder.fingerprint, {}).keys()
     if entry.operation == "delete" or not missing:
@@ -66,55 +65,59 @@ def _lacks(entry: Entry, fields: Sequence[str], encoder: EncoderQueue) -> set[st
 
 
 def _embed(
-    entries: Sequence[Entry], journal: Journal, photos: PhotoStore, fields: Sequence[str], encoder: EncoderQueue
+    entries: Sequence[Entry], journal: Journal, photos: PhotoStore, fields: Sequence[str], encoder: EncoderQueues
 ) -> None:
     """Add the vectors that entries lack for a model to the journal."""
     fingerprint = encoder.embedder.fingerprint
     lacking = [(entry, missing) for entry in entries if (missing := _lacks(entry, fields, encoder))]
     log.info("journal_embedding", entries=len(lacking), model=encoder.embedder.name)
     for start in range(0, len(lacking), _EMBEDDED_TOGETHER):
-        waiting = {
-            entry.position: [(name, _submit(encoder, item)) for name, item in _inputs(entry, photos, missing, encoder)]
-            for entry, missing in lacking[start : start + _EMBEDDED_TOGETHER]
-        }
-        made = {
-            position: {name: done.result(_ENCODER_WAIT_S) for name, done in by_field}
-            for position, by_field in waiting.items()
-        }
-        journal.add_vectors(fingerprint, made)
+        some = lacking[start : start + _EMBEDDED_TOGETHER]
+        made = asyncio.run(_vectors_of(some, photos, encoder))
+        positions = [entry.position for entry, _ in some]
+        journal.add_vectors(fingerprint, dict(zip(positions, made, strict=True)))
 
 
-def _inputs(
-    entry: Entry, photos: PhotoStore, fields: Collection[str], encoder: EncoderQueue
-) -> list[tuple[str, Prepared]]:
-    """What each field is made from; nothing where neither photo nor text can be used, which is logged."""
+async def _vectors_of(
+    lacking: Sequence[tuple[Entry, set[str]]], photos: PhotoStore, encoder: EncoderQueues
+) -> list[dict[str, Vector]]:
+    with under(Deadline.after(_ENCODER_WAIT_S)):
+        work = [_vectors(entry, photos, missing, encoder) for entry, missing in lacking]
+        made: list[dict[str, Vector]] = await together(*work)
+    return made
+
+
+async def _vectors(
+    entry: Entry, photos: PhotoStore, fields: Collection[str], encoder: EncoderQueues
+) -> dict[str, Vector]:
+    """A vector for each field; none where neither photo nor text can be used, which is logged."""
     item = entry.item
     if item is None:
-        return []
+        return {}
     photo = None
     try:
-        photo = photos.get(item.photo) if item.photo is not None else None
+        photo = await asyncio.to_thread(photos.get, item.photo) if item.photo is not None else None
     except NotFound as error:
         log.error("photo_lost", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
     for used in (photo, None):  # a photo that cannot be decoded leaves the words
+        inputs = field_inputs(encoder.embedder, item.product, used, fields)
         try:
-            inputs = field_inputs(encoder.embedder, item.product, used, fields)
-            return [(name, encoder.embedder.prepare(given)) for name, given in inputs.items()]
+            made = await together(*(_patiently(encoder, given) for given in inputs.values()))
+            return dict(zip(inputs, made, strict=True))
         except InvalidInput as error:
             log.error("product_not_embedded", product_id=entry.product_id, reason=str(error))  # noqa: TRY400
-    return []
+    return {}
 
 
-def _submit(encoder: EncoderQueue, item: Prepared) -> Future[NDArray[np.float32]]:
-    """As soon as the queue has room: searches come first, and they may fill it."""
-    until = time.monotonic() + _ENCODER_WAIT_S
+async def _patiently(encoder: EncoderQueues, item: ProductInput) -> Vector:
+    """As soon as the queues have room: searches come first, and they may fill them."""
     while True:
         try:
-            return encoder.submit(item)
+            return await encoder.embed(item)
         except Overloaded:
-            if time.monotonic() > until:
+            if current().has_passed:
                 raise
-            time.sleep(_QUEUE_POLL_S)
+            await asyncio.sleep(_QUEUE_POLL_S)
 
 
 def _has_vectors(entry: Entry, fingerprint: str) -> bool:

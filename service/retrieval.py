@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
 
-from catalogue.errors import DeadlineExceeded, InvalidInput, NotFound
+from catalogue.errors import InvalidInput, NotFound
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
@@ -21,8 +22,11 @@ from index.products import Sort
 from index.search import set_faiss_threads
 from models import Embedder, ProductInput
 from service import metrics
-from service.cache import EmbeddingCache, cache_key
-from service.encoding import EncoderQueue
+from service.cache import EmbeddingCache
+from service.deadlines import Deadline, current, exceeded, under
+from service.embedding import Embeddings
+from service.encoding import EncoderQueues, WorkPool
+from service.flights import together
 from service.models import threshold
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 
@@ -31,6 +35,8 @@ NEGATIVE_WEIGHT: Final = 0.5
 _SMALLEST_QUERY: Final = 1e-3
 _RECENT: Final = 32
 _RECENT_BYTES: Final = 500_000
+_MAX_WORK: Final = 512
+"""More than there may be requests (`service.admission`)."""
 
 Result = TypeVar("Result")
 
@@ -66,40 +72,42 @@ class Hits:
 
 
 class Pools:
-    """The threads requests share: photos are read and decoded in one pool, the index is scanned in the other.
+    """The threads requests share: for bodies and stored photos, for decoding, and for scanning the index.
 
     Whatever a request waits for, it waits no longer than `deadline_s`.
     """
 
-    def __init__(self, budget: ThreadBudget, deadline_s: float) -> None:
+    def __init__(self, budget: ThreadBudget, deadline_s: float, *, max_decoding: int) -> None:
         self.deadline_s = deadline_s
-        self.decode = ThreadPoolExecutor(budget.decode, thread_name_prefix="decode")
+        self.work = WorkPool("work", budget.work, max_waiting=_MAX_WORK)
+        self.decode = WorkPool("decode", budget.decode, max_waiting=max_decoding)
         self.search = ThreadPoolExecutor(
             budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
         )
 
     def close(self) -> None:
         """Wait for what is under way."""
-        self.decode.shutdown()
+        self.work.close()
+        self.decode.close()
         self.search.shutdown()
 
     async def off_loop(self, work: Callable[[], Result]) -> Result:
-        """Run something slow on a decoding thread; raises DeadlineExceeded."""
-        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.decode, work))
+        """Run something slow on a working thread; raises DeadlineExceeded, Overloaded."""
+        return await self.in_time(self.work.run(work))
 
     async def in_search(self, work: Callable[[], Result]) -> Result:
         """Look something up on a searching thread; raises DeadlineExceeded."""
         return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
 
     async def in_time(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`; raises DeadlineExceeded."""
+        """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded."""
+        deadline = Deadline(min(Deadline.after(self.deadline_s).at, current().at))
         try:
-            async with asyncio.timeout(self.deadline_s):
-                return await work
+            with under(deadline):
+                async with asyncio.timeout(deadline.left_s):
+                    return await work
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"The answer was not ready within {self.deadline_s:g} s. Try again, or ask for less."
-            ) from None
+            raise exceeded(self.deadline_s) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ class Retrieval:
     def __init__(
         self,
         live: LiveIndex,
-        encoder: EncoderQueue,
+        encoder: EncoderQueues,
         photos: PhotoStore,
         *,
         cache: EmbeddingCache,
@@ -127,8 +135,7 @@ class Retrieval:
         self.embedder: Embedder = encoder.embedder
         self.recent: deque[tuple[Query, Scope]] = deque(maxlen=_RECENT)
         self._photos = photos
-        self._encoder = encoder
-        self._cache = cache
+        self._embeddings = Embeddings(encoder, cache, pools.work)
         self._pools = pools
 
     @property
@@ -199,6 +206,13 @@ class Retrieval:
         view = self.view
         return await self._pools.in_search(lambda: view.facets(view.select(filters), facets))
 
+    async def embed(self, item: ProductInput) -> Vector:
+        """The unit vector of one photo, text or both, float32 [dim], through cache and queues; not to be written to.
+
+        Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, Overloaded, and DeadlineExceeded.
+        """
+        return await self._pools.in_time(self._embeddings.vector(item))
+
     def photo_digest(self, product_id: str) -> str:
         """The hex SHA-256 of a product's main photo; raises NotFound."""
         digest = self.product(product_id).photo
@@ -245,7 +259,7 @@ class Retrieval:
         """The terms with a weight, embedded side by side."""
         weights = {name: weight for name, weight in query.weights.items() if weight}
         share = -NEGATIVE_WEIGHT / max(1, len(query.negatives))
-        vectors = await asyncio.gather(
+        vectors = await together(
             *(self._positive(name, query, view) for name in weights),
             *(self._negative(text, view) for text in query.negatives),
         )
@@ -255,11 +269,12 @@ class Retrieval:
     async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
         if query.product_id is None:
-            return await self._embed(_only(name, ProductInput(query.image, query.text, query.crop)))
+            return await self.embed(_only(name, ProductInput(query.image, query.text, query.crop)))
         row = view.row_of(query.product_id)
         if name == "fused" and not query.text:
             return _stored(view, row)
-        return await self._embed(_only(name, await self._as_input(view.get(row), query.text)))
+        item = _only(name, await self._as_input(view.get(row), query.text))
+        return await self._embeddings.vector(item, catalogue_photo=True)
 
     async def _as_input(self, item: IndexedProduct, words: str | None) -> ProductInput:
         """A product of the catalogue as an encoder takes it.
@@ -270,8 +285,7 @@ class Retrieval:
         text = self.embedder.product_text(item.product)
         photo = None
         if item.photo is not None:
-            loop = asyncio.get_running_loop()
-            photo = await loop.run_in_executor(self._pools.decode, self._photos.get, item.photo)
+            photo = await self._pools.work.run(partial(self._photos.get, item.photo))
         if words:
             text = words if photo is not None else f"{words}, {text}"
         return ProductInput(photo, text or None)
@@ -281,17 +295,7 @@ class Retrieval:
         try:
             return _stored(view, view.row_of(negative))
         except NotFound:
-            return await self._embed(ProductInput(text=negative))
-
-    async def _embed(self, item: ProductInput) -> Vector:
-        key = cache_key(self.embedder, item)
-        with metrics.stage("cache"):
-            known = await self._cache.get(key, self.embedder.dim)
-        if known is not None:
-            return known
-        vector = await self._encoder.embed(item)
-        await self._cache.put(key, vector)
-        return vector
+            return await self.embed(ProductInput(text=negative))
 
     def _is_same(self, own: Product, other: Product, score: float) -> bool:
         return score >= self._same_style_from() and not contradict(own, other)

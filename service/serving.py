@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ from index import Journal, LiveIndex, Snapshot
 from index.aliases import LIVE
 from index.gpu import Device
 from index.snapshot import check_files, read_manifest, snapshot_path
-from service.cache import make_cache
-from service.encoding import EncoderQueue
+from service.cache import EmbeddingCache
+from service.encoding import EncoderQueues, Modality
 from service.feed import Feed
 from service.memory import check_memory, give_back, snapshot_bytes
 from service.models import LoadedModels, ModelSource
@@ -26,12 +27,16 @@ _SHARED_POLL_S: Final = 0.02
 _OWN_POLL_S: Final = 1.0
 _DRAIN_SLACK_S: Final = 5.0
 _DRAIN_POLL_S: Final = 0.005
+_DOOR_FULLNESS: Final = 0.75
+"""The rest of each queue is for requests that are past the door and not yet in it."""
+_DOOR_SHARE: Final = 0.7
+"""How much of the deadline may go by in queues; what comes after them takes time too."""
 
 
 class Generation:
     """A loaded snapshot, kept up with the journal, and how many requests are using it."""
 
-    def __init__(self, retrieval: Retrieval, encoder: EncoderQueue) -> None:
+    def __init__(self, retrieval: Retrieval, encoder: EncoderQueues) -> None:
         self.name = retrieval.snapshot_name
         self.encoder = encoder
         self.requests = 0
@@ -65,7 +70,7 @@ class Serving:
         """Open the journal; raises JournalLocked, JournalInvalid or JournalUnavailable. Nothing is served yet."""
         self.settings = settings
         self.journal = Journal.open(settings.journal_address)
-        self.pools = Pools(settings.threads, settings.deadline_s)
+        self.pools = Pools(settings.threads, settings.deadline_s, max_decoding=settings.encoder.max_queue)
         self.photos = PhotoStore(settings.data / "photos")
         self.models = LoadedModels(source, settings.encoder, self.pools.decode)
         self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
@@ -73,7 +78,7 @@ class Serving:
         """The fingerprint of what was live before: writes are embedded for it too, so that a rollback is quick."""
         self.kept_fields: tuple[str, ...] = ()
         self._device = Device() if settings.index.device == "cuda" else None
-        self._cache = make_cache(settings.cache)
+        self._cache = EmbeddingCache(settings.cache)
         self._served: dict[str, Generation] = {}
         self._lock = threading.Lock()
 
@@ -115,6 +120,23 @@ class Serving:
         finally:
             with self._lock:
                 generation.requests -= 1
+
+    def retry_after(self, modality: Modality) -> float | None:
+        """The seconds after which encoding a photo or a text has a chance; None where it has one now."""
+        queues = [queue for encoder in self.models.loaded.values() for queue in encoder.queues(modality)]
+        if modality == "image":
+            queues.append(self.pools.decode.queue)
+        wait_s = sum(queue.wait_s for queue in queues)
+        is_full = any(queue.fullness >= _DOOR_FULLNESS for queue in queues)
+        return wait_s if is_full or wait_s > _DOOR_SHARE * self.settings.deadline_s else None
+
+    def waiting(self) -> Counter[str]:
+        """How many jobs wait for each stage that has a queue."""
+        queues = [queue for encoder in self.models.loaded.values() for queue in encoder.all_queues]
+        waiting = Counter({queue.name: 0 for queue in queues})
+        for queue in (self.pools.work.queue, self.pools.decode.queue, *queues):
+            waiting[queue.name] += queue.waiting
+        return waiting
 
     def path_of(self, name: str) -> Path:
         """Where a snapshot is; raises NotFound."""

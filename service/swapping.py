@@ -351,6 +351,8 @@ def observe(serving: Serving, swaps: Swaps, complaints: Sequence[str]) -> None:
     """Bring the gauges up to date."""
     metrics.REFUSED.set(len(swaps.refusals))
     metrics.DEGRADED.set(bool(complaints))
+    for stage, count in serving.waiting().items():
+        metrics.WAITING.labels(stage).set(count)
     generation = serving.served.get(LIVE)
     if generation is None:
         return

@@ -16,7 +16,8 @@ from index import Change, IndexedProduct, LiveView
 from index.aliases import LIVE
 from index.products import id_hash
 from service import metrics
-from service.encoding import EncoderQueue
+from service.encoding import EncoderQueues
+from service.flights import together
 from service.models import field_inputs
 from service.serving import Serving
 
@@ -184,12 +185,12 @@ class Writer:
             raise Conflict("The photo of this product is lost. Send it again, or null for none.") from None
 
     async def _embed(
-        self, encoder: EncoderQueue, product: Product, photo: bytes | None, fields: Collection[str]
+        self, encoder: EncoderQueues, product: Product, photo: bytes | None, fields: Collection[str]
     ) -> Vectors:
         inputs = field_inputs(encoder.embedder, product, photo, fields)
         if "fusion" not in inputs:
             raise InvalidInput("There is nothing to embed: give a title with at least one word, or a photo.")
-        made = await asyncio.gather(*(encoder.embed(item) for item in inputs.values()))
+        made = await together(*(encoder.embed(item) for item in inputs.values()))
         return dict(zip(inputs, made, strict=True))
 
     def _before(self, product_id: str) -> tuple[_Before | None, int]:
@@ -207,7 +208,9 @@ def _photo(before: _Before | None) -> str | None:
     return None if before is None else before.item.photo
 
 
-def _known_vectors(before: _Before | None, product: Product, encoder: EncoderQueue, fields: Collection[str]) -> Vectors:
+def _known_vectors(
+    before: _Before | None, product: Product, encoder: EncoderQueues, fields: Collection[str]
+) -> Vectors:
     """The vectors it has, where nothing changed that a model sees (a price, the stock); none otherwise."""
     if before is None or before.view.snapshot.manifest.fingerprint != encoder.embedder.fingerprint:
         return {}

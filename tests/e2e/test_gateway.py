@@ -12,10 +12,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import redis
 
 from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
 from tests.e2e.conftest import SAMESTYLE, Gateway, copy_of
+from tests.e2e.test_durability import eventually
 from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
 
@@ -111,7 +113,7 @@ def test_an_answer_does_not_depend_on_what_is_asked_beside_it(own_demo: Path) ->
         alone = [ask(product) for product in PRODUCTS[:24]]
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(ask, PRODUCTS[:24]))
-        largest = re.findall(r'samestyle_encoder_batch_size_bucket{le="1.0"} (.*)', client.get("/metrics").text)
+        largest = re.findall(r'samestyle_batch_size_bucket{le="1.0",stage="text"} (.*)', client.get("/metrics").text)
         assert float(largest[0]) < 48, "nothing was encoded together"
     assert np.allclose(together, alone, atol=1e-4)
 
@@ -144,6 +146,8 @@ def test_gateways_share_embeddings_through_redis(own_demo: Path, tmp_path: Path,
     other = copy_of(own_demo, tmp_path / "other")
     with Gateway(own_demo, **settings) as first, Gateway(other, **settings) as second:
         one = hits(httpx.post(f"{first.url}/v1/search", json=query))
-        assert 'outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
+        assert 'kind="vector",outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
+        with redis.Redis.from_url(valkey.url) as client:
+            eventually(lambda: client.dbsize() == 1, within_s=10)  # it is written a moment after the answer
         assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one
-        assert 'outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text
+        assert 'kind="vector",outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text

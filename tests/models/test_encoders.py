@@ -12,7 +12,7 @@ from PIL import Image
 
 from catalogue.errors import BundleInvalid, ConfigurationError
 from models import Encoders, Prepared, ProductInput
-from models.encoders import _batches
+from models.encoders import BATCH_SIZES, _cut
 from tests.catalogue.pictures import encode, plain
 from tests.models.bundles import SHIPPED, copy_bundle, edit_json
 
@@ -92,7 +92,7 @@ def test_only_few_shapes_reach_the_runtime(monkeypatch: pytest.MonkeyPatch, enco
 @pytest.mark.parametrize("count", range(1, 100, 7))
 @pytest.mark.parametrize("pad", [True, False])
 def test_batches_hold_every_item_once(count: int, *, pad: bool) -> None:
-    batches = list(_batches(count, pad=pad))
+    batches = list(_cut(count, BATCH_SIZES[:4], pad=pad))
     assert sum(taken for _, taken in batches) == count
     assert all(taken <= size for size, taken in batches)
     assert pad or all(taken == size for size, taken in batches)

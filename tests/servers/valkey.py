@@ -50,5 +50,6 @@ class Valkey(Server):
             self.resume()
         self.start()
         with redis.Redis.from_url(self.url) as client:
+            client.replicaof("NO", "ONE")
             client.flushall()
             client.config_set("maxmemory", "0")

@@ -228,9 +228,9 @@ class Counting(StandInEncoders):
 
     encoded = 0
 
-    def encode(self, items: Any) -> Any:
+    def fuse(self, items: Any) -> Any:
         self.encoded += len(items)
-        return super().encode(items)
+        return super().fuse(items)
 
 
 class Meanwhile(StandInEncoders):
@@ -240,11 +240,11 @@ class Meanwhile(StandInEncoders):
         super().__init__()
         self._happens: Callable[[], object] | None = happens
 
-    def encode(self, items: Any) -> Any:
+    def fuse(self, items: Any) -> Any:
         happens, self._happens = self._happens, None
         if happens is not None:
             happens()
-        return super().encode(items)
+        return super().fuse(items)
 
 
 @pytest.mark.parametrize("product_id", ["acme-03", "new"])

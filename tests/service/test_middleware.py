@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from service import middleware
-from service.middleware import MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT, Admission, BodyLimit
+from service.middleware import BodyLimit
 
 
 async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,33 +60,6 @@ def test_waiting_for_the_client_to_leave_has_no_deadline(monkeypatch: pytest.Mon
         await PlainTextResponse("ok")(scope, receive, send)
 
     assert asyncio.run(call(BodyLimit(linger), scope_of(), receive)) == 200
-
-
-@pytest.mark.parametrize(
-    ("headers", "fit"),
-    [
-        ({"content_length": str(MAX_BODY_BYTES)}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
-        ({"transfer_encoding": "chunked"}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
-        ({"content_length": "100"}, middleware.MAX_IN_FLIGHT),
-    ],
-)
-def test_requests_and_their_bytes_are_bounded_together(headers: dict[str, str], fit: int) -> None:
-    async def run() -> list[int]:
-        leave = asyncio.Event()
-
-        async def wait(scope: Scope, receive: Receive, send: Send) -> None:
-            await leave.wait()
-            await PlainTextResponse("ok")(scope, receive, send)
-
-        app = Admission(wait)
-        calls = [asyncio.create_task(call(app, scope_of(**headers), never)) for _ in range(fit + 1)]
-        assert await calls[-1] == 429
-        leave.set()
-        statuses = await asyncio.gather(*calls[:-1])
-        assert await call(app, scope_of(**headers), never) == 200
-        return statuses
-
-    assert set(asyncio.run(run())) == {200}
 
 
 def in_parts(count: int, size: int, pause_s: float) -> Receive:

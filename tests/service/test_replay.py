@@ -1,7 +1,6 @@
 """What an index lacks vectors for is embedded once, and what cannot be embedded stops nothing."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from catalogue.settings import Settings
 from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
 from index.products import to_table
 from models import ProductInput, StandInEncoders
-from service.encoding import EncoderQueue
+from service.encoding import EncoderQueues, WorkPool
 from service.feed import Feed
 from service.replay import replay, step
 from tests.index.builders import item
@@ -34,8 +33,8 @@ class Gateway:
         self.photos = PhotoStore(data / "photos")
         self.journal = Journal.open(data / "journal.sqlite3")
         self.embedder = Counting()
-        self._pool = ThreadPoolExecutor(1)
-        self.encoder = EncoderQueue(self.embedder, max_batch=4, max_queue=128, decode_pool=self._pool)
+        self._pool = WorkPool("decode", 1, max_waiting=128)
+        self.encoder = EncoderQueues(self.embedder, max_batch=4, max_queue=128, decode=self._pool)
 
     def live(self) -> LiveIndex:
         return LiveIndex(Snapshot.open(self.snapshot, fingerprint=self.embedder.fingerprint))
@@ -49,7 +48,7 @@ class Gateway:
     def close(self) -> None:
         self.encoder.close()
         self.journal.close()
-        self._pool.shutdown()
+        self._pool.close()
 
 
 @pytest.fixture
@@ -228,7 +227,8 @@ def test_more_changes_than_are_kept_stop_it_and_what_was_applied_stays(
 def test_without_its_encoder_nothing_is_applied_or_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     live = gateway.live()
     gateway.journal.append([Change.delete("acme-03"), unembedded("new", "mug")])
-    monkeypatch.setattr(gateway.encoder, "_closed", True)
+    for queue in gateway.encoder.queues("text"):
+        monkeypatch.setattr(queue, "_closed", True)
     with pytest.raises(NotReady):
         replay(gateway.journal, gateway.photos, live, gateway.encoder)
     assert (live.view.position, len(live.view)) == (0, 36)
@@ -243,7 +243,7 @@ def test_an_index_that_joins_shows_all_that_was_acknowledged(gateway: Gateway, m
 
     written: list[int] = []
 
-    def step_and_be_overtaken(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueue) -> bool:
+    def step_and_be_overtaken(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueues) -> bool:
         is_behind = step(journal, photos, live, encoder)
         if live is second and not is_behind and not written:
             written.extend(journal.append([unembedded("written", "mug")]))

@@ -13,7 +13,7 @@ import pytest
 from catalogue import Product
 from catalogue.errors import DeadlineExceeded
 from catalogue.settings import Settings
-from models import Prepared, StandInEncoders
+from models import Encoded, StandInEncoders
 from models.embedder import Vectors
 from service.build import build
 from service.ranking import Scope
@@ -27,9 +27,9 @@ Result = TypeVar("Result")
 class Slow(StandInEncoders):
     """Takes its time."""
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
+    def fuse(self, items: Sequence[Encoded]) -> Vectors:
         time.sleep(0.5)
-        return super().encode(items)
+        return super().fuse(items)
 
 
 class Counting(StandInEncoders):
@@ -39,9 +39,9 @@ class Counting(StandInEncoders):
         super().__init__()
         self.encoded = 0
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
+    def fuse(self, items: Sequence[Encoded]) -> Vectors:
         self.encoded += len(items)
-        return super().encode(items)
+        return super().fuse(items)
 
 
 class Blurred(StandInEncoders):

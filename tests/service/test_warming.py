@@ -8,7 +8,7 @@ import pytest
 
 from catalogue.errors import NotReady
 from catalogue.settings import Settings
-from models import Prepared, StandInEncoders
+from models import Encoded, StandInEncoders
 from models.embedder import Vectors
 from service.app import create_app
 from service.keys import create_key
@@ -25,11 +25,11 @@ class Watched(StandInEncoders):
         self.encoded: list[tuple[bool, bool]] = []
         self._broken = broken
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
+    def fuse(self, items: Sequence[Encoded]) -> Vectors:
         if self._broken:
             raise NotReady("out of order")
-        self.encoded += [(item.pixels is not None, item.token_ids is not None) for item in items]
-        return super().encode(items)
+        self.encoded += [(item.image is not None, item.text is not None) for item in items]
+        return super().fuse(items)
 
 
 def warmed(settings: Settings, embedder: StandInEncoders) -> dict[str, list[int]]:

@@ -1,0 +1,191 @@
+"""The door: how much may be under way at once, who is turned away unread, and who has left again."""
+
+import asyncio
+import math
+import re
+from typing import Final, Protocol
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import metrics
+from service.encoding import Modality
+from service.middleware import MAX_BODY_BYTES
+from service.problems import problem
+
+MAX_IN_FLIGHT: Final = 256
+MAX_BYTES_IN_FLIGHT: Final = 256_000_000
+ENCODED: Final = frozenset({"/v1/search", "/v1/search/upload", "/v1/search/batch", "/v1/compare", "/v1/embed"})
+"""Routes whose POST may need an encoder."""
+UPLOAD: Final = "/v1/search/upload"
+SMALL_BODY: Final = 8_192
+"""Bytes; a larger body holds a photo, a smaller one has come together with its head."""
+_PEEK_S: Final = 0.02
+_ATTENTION_S: Final = 0.05
+"""Requests that are answered sooner are not worth looking whether anybody waits."""
+_GONE: Final = 499
+_NEEDS: Final[dict[Modality, re.Pattern[bytes]]] = {
+    "image": re.compile(rb'"(?:image|image_url)"\s*:\s*"'),
+    "text": re.compile(rb'"text"\s*:\s*"'),
+}
+_PRODUCT: Final = re.compile(rb'"product_id"\s*:\s*"')
+
+
+class Door(Protocol):
+    """Knows how busy the encoders are."""
+
+    def retry_after(self, modality: Modality) -> float | None:
+        """The seconds after which encoding a photo or a text has a chance; None where it has one now."""
+        ...
+
+
+class Admission:
+    """At most so many requests and bytes of bodies at once, and no work for encoders that are busy for too long.
+
+    One more is answered 429 before its body is read, with the time after which what waits now is done. A request that
+    needs no encoder is never refused for their sake. Only a small body does not tell from outside whether it does; it
+    is looked at, once encoders are busy.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+        self._in_flight = 0
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        size = _body_size(scope)
+        if self._in_flight >= MAX_IN_FLIGHT or self._bytes + size > MAX_BYTES_IN_FLIGHT:
+            await _refuse("Too many requests at once.", 1)(scope, receive, send)
+            return
+        self._in_flight += 1
+        self._bytes += size
+        try:
+            if busy := self._busy(scope):
+                needs, receive = await _needs(scope, receive, size)
+                if waits := [busy[modality] for modality in needs if modality in busy]:
+                    await _refuse("Too many photos or texts are waiting.", max(waits))(scope, receive, send)
+                    return
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+            self._bytes -= size
+
+    def _busy(self, scope: Scope) -> dict[Modality, float]:
+        """What cannot be encoded now by a request like this, and after how many seconds it might."""
+        if not (scope["method"] == "POST" and scope["path"] in ENCODED) and scope["method"] != "PUT":
+            return {}
+        waits = {modality: self._door.retry_after(modality) for modality in _NEEDS}
+        return {modality: wait for modality, wait in waits.items() if wait is not None}
+
+
+async def _needs(scope: Scope, receive: Receive, size: int) -> tuple[set[Modality], Receive]:
+    """What a request wants encoded as far as one can tell, and its body, unread or as good as that."""
+    if scope["path"] == UPLOAD or size > SMALL_BODY:
+        return {"image"}, receive
+    if scope["method"] == "PUT":  # a change of price encodes nothing
+        return set(), receive
+    try:
+        async with asyncio.timeout(_PEEK_S):
+            message = await receive()
+    except TimeoutError:
+        return set(), receive
+    body = message.get("body", b"")
+    needs = {modality for modality, key in _NEEDS.items() if key.search(body)}
+    if "text" in needs and _PRODUCT.search(body):
+        needs.add("image")  # that of the product
+    return needs, _replayed(message, receive)
+
+
+def _replayed(message: Message, receive: Receive) -> Receive:
+    """As `receive`, with a message before the others."""
+    first = [message]
+
+    async def replayed() -> Message:
+        return first.pop() if first else await receive()
+
+    return replayed
+
+
+def _refuse(reason: str, wait_s: float) -> Response:
+    seconds = max(1, math.ceil(wait_s))
+    detail = f"{reason} Try again in {seconds} s."
+    return problem(429, "overloaded", detail, headers={"Retry-After": str(seconds)})
+
+
+def _body_size(scope: Scope) -> int:
+    """The bytes a body may have: as announced, or the most there may be where it comes in chunks."""
+    headers = dict(scope["headers"])
+    announced = headers.get(b"content-length", b"0")
+    if b"transfer-encoding" in headers or not announced.isdigit():
+        return MAX_BODY_BYTES
+    return min(int(announced), MAX_BODY_BYTES)
+
+
+class Attention:
+    """Gives a request up when its client has gone, so that nothing is encoded for nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in ENCODED:
+            await self._app(scope, receive, send)
+            return
+        watch = _Watch(receive)
+
+        async def answered(message: Message) -> None:
+            watch.stop()  # a server says "disconnect" also when the answer is complete
+            await send(message)
+
+        try:
+            await self._app(scope, watch.receive, answered)
+        except asyncio.CancelledError:
+            if not watch.gone:
+                raise
+            metrics.ABANDONED.inc()
+            await Response(status_code=_GONE)(scope, receive, send)  # nobody reads it
+        finally:
+            watch.stop()
+
+
+class _Watch:
+    """Waits for a client to leave once its body is complete, and cancels the request then."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._request = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._stopped = False
+        self.gone = False
+
+    async def receive(self) -> Message:
+        """As the `receive` that is watched."""
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False) and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_ATTENTION_S, self._begin)
+        return message
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._stopped and self._request is not None:
+            self.gone = True
+            self._request.cancel()
