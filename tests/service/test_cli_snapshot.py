@@ -206,7 +206,7 @@ def test_a_build_is_remembered(tmp_path: Path) -> None:
 
 
 def test_verify(data: Path) -> None:
-    assert "a: 3 files, 10 products, all as written." in good("verify", "a")
+    assert "a: 4 files, 10 products, all as written." in good("verify", "a")
     assert [path.name for path in (data / "verified").iterdir()] == ["a.json"]
 
 
