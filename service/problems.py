@@ -20,6 +20,8 @@ from catalogue.errors import (
     Conflict,
     DeadlineExceeded,
     DeltaFull,
+    FetchFailed,
+    FetchRefused,
     FingerprintMismatch,
     InvalidInput,
     JournalInvalid,
@@ -45,6 +47,7 @@ log = structlog.get_logger(__name__)
 
 _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     InvalidInput: (400, "invalid-input"),
+    FetchRefused: (400, "fetch-refused"),
     NotFound: (404, "not-found"),
     Conflict: (409, "conflict"),
     NotEnoughMemory: (409, "not-enough-memory"),
@@ -54,6 +57,7 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     TooLarge: (413, "too-large"),
     UnsupportedMedia: (415, "unsupported-media"),
     UndecodableImage: (422, "undecodable-image"),
+    FetchFailed: (422, "fetch-failed"),
     Overloaded: (429, "overloaded"),
     RateLimited: (429, "rate-limited"),
     QuotaExceeded: (429, "quota-exceeded"),
@@ -81,6 +85,8 @@ _TITLES: Final = {
     "too-large": "Too large",
     "unsupported-media": "Unsupported media type",
     "undecodable-image": "The image cannot be decoded",
+    "fetch-refused": "Photos are not fetched from there",
+    "fetch-failed": "The photo could not be fetched",
     "overloaded": "Overloaded",
     "rate-limited": "Too many requests at once",
     "quota-exceeded": "No requests left today",
