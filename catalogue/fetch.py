@@ -164,7 +164,9 @@ class Fetcher:
 
     async def _ask(self, target: _Target) -> bytes | httpx.URL:
         """The photo, or where the host says it is."""
-        transport = httpx.AsyncHTTPTransport(verify=self._context(), trust_env=False)
+        if self._tls is None:  # made once, and off the loop: reading all trusted certificates takes a while
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+        transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         async with transport:  # no client: no cookies, no proxies of the environment, no redirects of its own
             response = await self._connected(transport, target)
             try:
@@ -188,12 +190,6 @@ class Fetcher:
             except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
                 failures.append(failure)
         raise failures[-1]
-
-    def _context(self) -> ssl.SSLContext:
-        """Made once: reading all trusted certificates takes as long as many fetches."""
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        return self._tls
 
 
 def _parsed(text: str) -> httpx.URL:

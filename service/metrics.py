@@ -14,13 +14,14 @@ REQUESTS: Final = Histogram(
 )
 STAGE: Final = Histogram(
     "samestyle_stage_seconds",
-    "Time in one stage of a search: cache, decode, queue, encode, search, catalogue.",
+    "Time in one stage of a search: fetch, cache, decode, queue, encode, search, catalogue.",
     ["stage"],
     buckets=BUCKETS,
 )
 BATCH: Final = Histogram("samestyle_encoder_batch_size", "Queries encoded together.", buckets=(1, 2, 4, 8, 16, 32, 64))
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
 CACHE: Final = Counter("samestyle_cache_lookups_total", "Embedding cache lookups, by outcome.", ["outcome"])
+FETCHES: Final = Counter("samestyle_fetches_total", "Photos asked for by URL, by outcome.", ["outcome"])
 REDIS_ERRORS: Final = Counter("samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.")
 LIMITS_FALLBACK: Final = Counter(
     "samestyle_limits_fallback_total", "Requests counted against a key's limits without Redis, as it was away."

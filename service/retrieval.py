@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from service import metrics
 from service.cache import EmbeddingCache, cache_key
 from service.encoding import EncoderQueue
 from service.models import threshold
+from service.remote import RemotePhotos
 
 NEGATIVE_WEIGHT: Final = 0.5
 """What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
@@ -38,10 +40,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for; at least one of `product_id`, `image` and `text`, not both of the first two."""
+    """What is looked for: at most one of `product_id`, `image` and `image_url`, with or without `text`."""
 
     product_id: str | None = None
     image: bytes | None = None
+    image_url: str | None = None
     text: str | None = None
     crop: tuple[float, float, float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
@@ -133,6 +136,7 @@ class Retrieval:
         *,
         cache: EmbeddingCache,
         pools: Pools,
+        remote: RemotePhotos,
     ) -> None:
         self.live = live
         self.embedder: Embedder = encoder.embedder
@@ -141,6 +145,7 @@ class Retrieval:
         self._encoder = encoder
         self._cache = cache
         self._pools = pools
+        self._remote = remote
 
     @property
     def view(self) -> LiveView:
@@ -155,8 +160,8 @@ class Retrieval:
     async def search(self, query: Query, scope: Scope) -> list[Found]:
         """Neighbours of a query, best first; its own product is never among them.
 
-        Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, NotFound for an unknown product,
-        Overloaded, and DeadlineExceeded.
+        Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, FetchRefused or FetchFailed for a
+        photo by URL, NotFound for an unknown product, Overloaded, and DeadlineExceeded.
         """
         return await self._pools.in_time(self._search(query, scope))
 
@@ -218,8 +223,9 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope) -> list[Found]:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
-        self._remember(query, scope)
-        terms = await self._terms(query, view)
+        async with self._with_photo(query) as query:  # noqa: PLR1704  # the same query, its photo at hand
+            self._remember(query, scope)
+            terms = await self._terms(query, view)
         total = sum((term.weight * term.vector for term in terms), np.zeros(self.embedder.dim, np.float32))
         length = float(np.linalg.norm(total))
         if length < _SMALLEST_QUERY:
@@ -233,6 +239,15 @@ class Retrieval:
                 return self._explained(view, chosen, scope.target, parts)
 
         return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
+
+    @asynccontextmanager
+    async def _with_photo(self, query: Query) -> AsyncIterator[Query]:
+        """The query with the photo its URL names, which is held no longer than it is needed."""
+        if query.image_url is None:
+            yield query
+            return
+        async with self._remote.hold(query.image_url) as image:
+            yield replace(query, image=image, image_url=None)
 
     def _remember(self, query: Query, scope: Scope) -> None:
         if query.image is None or len(query.image) <= _RECENT_BYTES:

@@ -14,6 +14,7 @@ from index.facets import Facets
 from service.bodies import expect, from_fields, from_json, json_body
 from service.ids import uuid7
 from service.problems import responses
+from service.remote import unless_gone
 from service.retrieval import Found, Query, Retrieval, Scope
 from service.routes.deps import CurrentServing
 from service.schemas import Hit, SearchAnswer, SearchRequest, facet_values, image_url
@@ -21,7 +22,7 @@ from service.serving import Serving
 
 router = APIRouter(prefix="/v1", tags=["search"])
 MAX_FORM_FIELD: Final = 200_000
-_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias"})
+_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "image_url", "alias"})
 _ERRORS: Final = responses(400, 404, 408, 413, 415, 422, 429, 503, 504)
 
 
@@ -29,17 +30,20 @@ def _upload_body() -> dict[str, Any]:
     """The form's OpenAPI description: the fields of a search, with the photo as a file."""
     schema = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     properties = {**schema["properties"], "image": {"type": "string", "format": "binary"}}
-    del properties["product_id"]
+    del properties["product_id"], properties["image_url"]
     form = {"type": "object", "properties": properties, "required": ["image"]}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
 @router.post("/search", responses=_ERRORS, openapi_extra=json_body(SearchRequest))
 async def search(request: Request, serving: CurrentServing) -> SearchAnswer:
-    """Find products by product id, photo (base64), words, or words with either."""
+    """Find products by product id, photo (base64 or URL), words, or words with one of them."""
     expect(request, "application/json")
     body = await request.body()
-    return await _search(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)), serving)
+    query = await serving.pools.off_loop(lambda: from_json(SearchRequest, body))
+    if query.image_url is None:
+        return await _search(query, serving)
+    return await unless_gone(request, _search(query, serving))
 
 
 @router.post("/search/upload", responses=_ERRORS, openapi_extra={"requestBody": _upload_body()})
@@ -76,6 +80,7 @@ async def _search(request: SearchRequest, serving: Serving) -> SearchAnswer:
     query = Query(
         product_id=request.product_id,
         image=request.image,
+        image_url=request.image_url,
         text=request.text,
         crop=request.crop,
         weights=request.weights.model_dump(),

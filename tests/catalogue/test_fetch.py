@@ -15,8 +15,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalogue import fetch
+from catalogue.addresses import HostList
 from catalogue.errors import FetchFailed, FetchRefused, InvalidInput, Overloaded, TooLarge
 from catalogue.fetch import Dns, Fetcher
 from tests.catalogue.web import JPEG, Names, Web, fetcher_of, serving
@@ -346,6 +349,20 @@ class TestHttps:
         assert get(fetcher, f"{shop.url}/to/{up}") == JPEG
         with pytest.raises(FetchFailed, match="from https to http"):
             get(fetcher, f"https://photos.example:{safe.server_port}/to/{quote(f'{shop.url}/a.jpg', safe='')}")
+
+
+TEXTS = st.text(st.characters() | st.sampled_from(list("0123456789.:/@#?[]%\\")), max_size=40)
+
+
+@given(
+    st.builds(str.__add__, st.sampled_from(["", "http://", "https://", "http://photos.example", "//", "http:"]), TEXTS)
+)
+def test_no_text_is_more_than_refused(text: str) -> None:
+    async def inside(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    with pytest.raises(FetchRefused):
+        get(Fetcher(HostList.parse("*"), timeout_s=5, resolve=inside, allows=lambda address, port: False), text)
 
 
 def test_every_refusal_is_bad_input() -> None:
