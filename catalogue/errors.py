@@ -4,7 +4,9 @@ SamestyleError
 ├── InvalidInput            the caller sent something that cannot be used
 │   ├── TooLarge            a body, photo or batch over a limit
 │   ├── UnsupportedMedia    bytes of a kind that is not read here
-│   └── UndecodableImage    a photo that cannot be decoded
+│   ├── UndecodableImage    a photo that cannot be decoded
+│   ├── FetchRefused        a URL that photos are not fetched from
+│   └── FetchFailed         a URL that gave no photo
 ├── NotFound                an id, target or alias nobody knows
 ├── Gone                    what a cursor goes on with is served no more
 ├── Conflict                the state of the service does not allow it now
@@ -52,6 +54,14 @@ class UnsupportedMedia(InvalidInput):
 
 class UndecodableImage(InvalidInput):
     """A photo that cannot be decoded."""
+
+
+class FetchRefused(InvalidInput):
+    """A URL that photos are not fetched from: another scheme, a host that is not allowed, an address inside."""
+
+
+class FetchFailed(InvalidInput):
+    """A URL that gave no photo, or not in time."""
 
 
 class NotFound(SamestyleError):

@@ -1,20 +1,23 @@
 """Where photos come from and where they are kept."""
 
+import asyncio
 import hashlib
 import re
-import time
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import fsspec
-import httpx
 from fsspec.implementations.local import LocalFileSystem
 
+from catalogue.addresses import HostList
 from catalogue.errors import InvalidInput, NotFound, StorageUnavailable, TooLarge
+from catalogue.fetch import MAX_PHOTO_BYTES, Fetcher
 from catalogue.files import write_atomic
 
-MAX_PHOTO_BYTES: Final = 20_000_000
 FETCH_TIMEOUT_S: Final = 20.0
+_CHAINED_WEB: Final = re.compile(r"(^|::)https?:", re.IGNORECASE)
+"""Through fsspec the web would be asked without any check."""
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -65,45 +68,44 @@ def _unavailable(error: OSError) -> StorageUnavailable:
     )
 
 
-def load_photo(source: str, folder: str | Path) -> bytes:
+def load_photo(source: str, folder: str | Path, fetcher: Fetcher | None = None) -> bytes:
     """The bytes behind a catalogue's `image`: an http(s) or fsspec URL, or a path relative to `folder`.
 
-    Raises InvalidInput when it cannot be read, TooLarge over 20 MB.
+    Of the web, any public host is asked, or those of `fetcher`; not to be called where an event loop runs. Raises
+    InvalidInput when it cannot be read, TooLarge over 20 MB.
     """
     try:
-        if source.startswith(("http://", "https://")):
-            return _fetch(source)
+        if source.lower().startswith(("http://", "https://")):
+            return asyncio.run((fetcher or _public_web()).fetch(source))
+        if _CHAINED_WEB.search(source):
+            raise InvalidInput("photos of the web are named by a plain URL")  # noqa: TRY301
         path = Path(folder, source)
         if "://" not in source:
             _check_is_file(path)
         with fsspec.open(source, "rb") if "://" in source else path.open("rb") as file:
             data: bytes = file.read(MAX_PHOTO_BYTES + 1)
-    except InvalidInput:
-        raise
     except Exception as error:  # whatever the file systems behind fsspec raise
-        raise InvalidInput(f"photo {source!r} cannot be read: {error}") from error
+        kind = type(error) if isinstance(error, InvalidInput) else InvalidInput
+        raise kind(f"photo {_without_query(source)!r} cannot be read: {error}") from error
     _check_size(data, source)
     return data
 
 
+@cache
+def _public_web() -> Fetcher:
+    return Fetcher(HostList.parse("*"), timeout_s=FETCH_TIMEOUT_S)
+
+
+def _without_query(source: str) -> str:
+    """A URL as it may be written down: its query string often holds a key."""
+    return source.partition("?")[0] if "://" in source else source
+
+
 def _check_is_file(path: Path) -> None:
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"photo {str(path)!r} cannot be read: it is no file")  # a pipe or a device might never end
+        raise InvalidInput("it is no file")  # a pipe or a device might never end
 
 
-def _fetch(url: str) -> bytes:
-    parts = bytearray()
-    deadline = time.monotonic() + FETCH_TIMEOUT_S
-    with httpx.stream("GET", url, timeout=FETCH_TIMEOUT_S, follow_redirects=True) as answer:
-        answer.raise_for_status()
-        for part in answer.iter_bytes():
-            parts += part
-            _check_size(parts, url)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not complete after {FETCH_TIMEOUT_S:g} s")
-    return bytes(parts)
-
-
-def _check_size(data: bytes | bytearray, source: str) -> None:
+def _check_size(data: bytes, source: str) -> None:
     if len(data) > MAX_PHOTO_BYTES:
-        raise TooLarge(f"photo {source!r} is over {MAX_PHOTO_BYTES // 1_000_000} MB")
+        raise TooLarge(f"photo {_without_query(source)!r} is over {MAX_PHOTO_BYTES // 1_000_000} MB")

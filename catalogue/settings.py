@@ -7,9 +7,10 @@ also stand in a file, which the same name with `_FILE` behind it names.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from catalogue.addresses import HostList
 from catalogue.secret_files import SecretFiles
 from catalogue.threads import ThreadBudget
 
@@ -57,6 +58,31 @@ class IndexSettings(BaseModel):
     )
 
 
+class FetchSettings(BaseModel):
+    """Photos that requests name by URL."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hosts: str = Field(
+        default="",
+        description="from where photos are fetched, separated by commas: photos.example.com, *.example.com, "
+        "* for any public host, each with :port for another than 80 and 443; default: none",
+    )
+    timeout_s: float = Field(default=3.0, gt=0, description="longest time a photo may take, redirects included")
+    concurrency: int = Field(default=16, ge=1, le=256, description="most photos held at once; one more is answered 429")
+
+    @field_validator("hosts")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        HostList.parse(value)
+        return value
+
+    @property
+    def host_list(self) -> HostList:
+        """The hosts as they are compared."""
+        return HostList.parse(self.hosts)
+
+
 class Settings(BaseSettings):
     """The frozen settings of one process."""
 
@@ -99,6 +125,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     encoder: EncoderSettings = EncoderSettings()
     index: IndexSettings = IndexSettings()
+    fetch: FetchSettings = FetchSettings()
 
     @classmethod
     def settings_customise_sources(

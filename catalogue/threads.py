@@ -2,6 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from typing import Final
+
+DNS_THREADS: Final = 4
+"""Beside the budget: they only wait for the names of hosts to be resolved."""
 
 
 @dataclass(frozen=True, slots=True)

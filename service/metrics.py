@@ -14,8 +14,8 @@ REQUESTS: Final = Histogram(
 )
 STAGE: Final = Histogram(
     "samestyle_stage_seconds",
-    "Time in one stage of a search: work (bodies, stored photos), decode, image, text, fusion (a batch each), cache, "
-    "search, catalogue.",
+    "Time in one stage of a search: fetch, work (bodies, stored photos), decode, image, text, fusion (a batch each), "
+    "cache, search, catalogue.",
     ["stage"],
     buckets=BUCKETS,
 )
@@ -33,6 +33,7 @@ CACHE: Final = Counter(
     "Lookups of vectors and of photos' tokens: in memory, in redis, shared with a request that was at it, or a miss.",
     ["kind", "outcome"],
 )
+FETCHES: Final = Counter("samestyle_fetches_total", "Photos asked for by URL, by outcome.", ["outcome"])
 REDIS_ERRORS: Final = Counter(
     "samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.", ["operation"]
 )

@@ -22,6 +22,8 @@ from catalogue.errors import (
     Conflict,
     DeadlineExceeded,
     DeltaFull,
+    FetchFailed,
+    FetchRefused,
     FingerprintMismatch,
     Gone,
     InvalidInput,
@@ -49,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     InvalidInput: (400, "invalid-input"),
+    FetchRefused: (400, "fetch-refused"),
     NotFound: (404, "not-found"),
     Gone: (410, "gone"),
     Conflict: (409, "conflict"),
@@ -59,6 +62,7 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     TooLarge: (413, "too-large"),
     UnsupportedMedia: (415, "unsupported-media"),
     UndecodableImage: (422, "undecodable-image"),
+    FetchFailed: (422, "fetch-failed"),
     Overloaded: (429, "overloaded"),
     RateLimited: (429, "rate-limited"),
     QuotaExceeded: (429, "quota-exceeded"),
@@ -87,6 +91,8 @@ _TITLES: Final = {
     "too-large": "Too large",
     "unsupported-media": "Unsupported media type",
     "undecodable-image": "The image cannot be decoded",
+    "fetch-refused": "Photos are not fetched from there",
+    "fetch-failed": "The photo could not be fetched",
     "overloaded": "Overloaded",
     "rate-limited": "Too many requests at once",
     "quota-exceeded": "No requests left today",

@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -29,6 +30,7 @@ from service.encoding import EncoderQueues, WorkPool
 from service.flights import together
 from service.models import threshold
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
+from service.remote import RemotePhotos
 
 NEGATIVE_WEIGHT: Final = 0.5
 """What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
@@ -43,10 +45,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for; at least one of `product_id`, `image` and `text`, not both of the first two."""
+    """What is looked for: at most one of `product_id`, `image` and `image_url`, with or without `text`."""
 
     product_id: str | None = None
     image: bytes | None = None
+    image_url: str | None = None
     text: str | None = None
     crop: tuple[float, float, float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
@@ -130,6 +133,7 @@ class Retrieval:
         *,
         cache: EmbeddingCache,
         pools: Pools,
+        remote: RemotePhotos,
     ) -> None:
         self.live = live
         self.embedder: Embedder = encoder.embedder
@@ -137,6 +141,7 @@ class Retrieval:
         self._photos = photos
         self._embeddings = Embeddings(encoder, cache, pools.work)
         self._pools = pools
+        self._remote = remote
 
     @property
     def view(self) -> LiveView:
@@ -152,14 +157,14 @@ class Retrieval:
         """Neighbours of a query, best first; its own product is never among them.
 
         From `start` on, of which the query then has nothing but its product. Raises InvalidInput, UndecodableImage or
-        TooLarge for what cannot be used, NotFound for an unknown product, Conflict for groups the snapshot lacks,
-        Overloaded, and DeadlineExceeded.
+        TooLarge for what cannot be used, FetchRefused or FetchFailed for a photo by URL, NotFound for an unknown
+        product, Conflict for groups the snapshot lacks, Overloaded, and DeadlineExceeded.
         """
         return await self._pools.in_time(self._search(query, scope, start))
 
     async def vector(self, query: Query) -> Vector:
         """The unit vector of all that is given, together, float32 [dim]; raises as `search`."""
-        return await self._pools.in_time(self._positive("fused", query, self.view))
+        return await self._pools.in_time(self._vector(query))
 
     async def same_style(
         self, product_id: str, k: int, *, other_suppliers: bool = True, start: Start | None = None
@@ -225,12 +230,17 @@ class Retrieval:
         digest = self.photo_digest(product_id)
         return await self._pools.off_loop(lambda: transform(self._photos.get(digest)))
 
+    async def _vector(self, query: Query) -> Vector:
+        async with self._with_photo(query) as at_hand:
+            return await self._positive("fused", at_hand, self.view)
+
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
         if start is None:
-            self._remember(query, scope)
-            terms = _normalised(await self._terms(query, view), apart=scope.explain)
+            async with self._with_photo(query) as at_hand:
+                self._remember(at_hand, scope)
+                terms = _normalised(await self._terms(at_hand, view), apart=scope.explain)
         else:
             terms = start.terms
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
@@ -250,6 +260,15 @@ class Retrieval:
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
 
         return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
+
+    @asynccontextmanager
+    async def _with_photo(self, query: Query) -> AsyncIterator[Query]:
+        """The query with the photo its URL names, which is held no longer than it is needed."""
+        if query.image_url is None:
+            yield query
+            return
+        async with self._remote.hold(query.image_url) as image:
+            yield replace(query, image=image, image_url=None)
 
     def _remember(self, query: Query, scope: Scope) -> None:
         if query.image is None or len(query.image) <= _RECENT_BYTES:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from catalogue.errors import InvalidInput
+from catalogue.fetch import MAX_URL
 from catalogue.product import Details, Product
 from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
@@ -61,6 +62,9 @@ Base64Bytes = Annotated[
     PlainValidator(_decode_base64),
     WithJsonSchema({"type": "string", "format": "byte", "description": "base64, or a data: URL"}),
 ]
+PhotoUrl = Annotated[
+    str, Field(min_length=1, max_length=MAX_URL, description="http(s), of a host that SAMESTYLE_FETCH__HOSTS allows")
+]
 QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
 Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
@@ -94,6 +98,7 @@ class QueryItem(Strict):
 
     product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
     image: Base64Bytes | None = None
+    image_url: PhotoUrl | None = None
     text: QueryText | None = None
     crop: tuple[Share, Share, Share, Share] | None = Field(
         default=None, description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left"
@@ -103,15 +108,18 @@ class QueryItem(Strict):
     def is_empty(self) -> bool:
         """Whether there is nothing to look for."""
         words = self.text is not None and bool(self.text.strip())
-        return self.product_id is None and self.image is None and not words
+        return self.product_id is None and self.image is None and self.image_url is None and not words
 
     @model_validator(mode="after")
     def _is_one_query(self) -> Self:
+        given = sum(value is not None for value in (self.product_id, self.image, self.image_url))
         if self.is_empty and not self._may_be_empty:
-            raise ValueError("the query is empty: give product_id, image or text (or text with either of the others)")
-        if self.product_id is not None and self.image is not None:
-            raise ValueError("give product_id or image, not both")
-        if self.crop is not None and self.image is None:
+            raise ValueError(
+                "the query is empty: give product_id, image, image_url or text (or text with one of the others)"
+            )
+        if given > 1:
+            raise ValueError("give one of product_id, image and image_url, not both")
+        if self.crop is not None and self.image is None and self.image_url is None:
             raise ValueError("crop needs an image")
         if self.crop is not None and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
             raise ValueError("crop must be x0 < x1 and y0 < y1")
@@ -305,15 +313,23 @@ class ProductWrite(Strict, Details):
     image: Base64Bytes | None = Field(
         default=None, description="the photo; left out, the one there is stays, and null takes it away"
     )
+    image_url: PhotoUrl | None = Field(default=None, description="where the photo is now; a copy of it is kept")
+
+    @model_validator(mode="after")
+    def _has_one_photo(self) -> "ProductWrite":
+        if self.image_url is not None and "image" in self.model_fields_set:
+            raise ValueError("give image or image_url, not both")
+        return self
 
     def upsert(self, product_id: str) -> Upsert:
         """The change this asks for; raises InvalidInput for an id that cannot be one."""
-        details = self.model_dump(exclude={"image", "product_id", "delete"})
+        details = self.model_dump(exclude={"image", "image_url", "product_id", "delete"})
         try:  # whether it has a title or a photo is known when it is written
             product = Product(product_id=product_id, images=("image",), **details)
         except ValidationError:
             raise InvalidInput("A product id has 1 to 128 visible characters.") from None
-        return Upsert(product, self.image, keeps_photo="image" not in self.model_fields_set)
+        keeps_photo = "image" not in self.model_fields_set and self.image_url is None
+        return Upsert(product, self.image, self.image_url, keeps_photo=keeps_photo)
 
 
 class BulkLine(ProductWrite):

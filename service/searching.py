@@ -105,7 +105,7 @@ def answer(
 
 def query_of(item: QueryItem) -> Query:
     """What is looked for, all of it together."""
-    return Query(product_id=item.product_id, image=item.image, text=item.text, crop=item.crop)
+    return Query(product_id=item.product_id, image=item.image, image_url=item.image_url, text=item.text, crop=item.crop)
 
 
 def _query(request: SearchRequest) -> Query:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from catalogue.errors import Gone, NotFound, NotReady
+from catalogue.fetch import Fetcher
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Snapshot
@@ -21,6 +22,7 @@ from service.encoding import EncoderQueues, Modality
 from service.feed import Feed
 from service.memory import check_memory, give_back, snapshot_bytes
 from service.models import LoadedModels, ModelSource
+from service.remote import RemotePhotos
 from service.retrieval import Pools, Retrieval
 
 _SHARED_POLL_S: Final = 0.02
@@ -66,12 +68,16 @@ class Serving:
     `lease` is for requests. `load`, `flip` and `retire` are the steps of a swap, called from one thread at a time.
     """
 
-    def __init__(self, settings: Settings, source: ModelSource) -> None:
-        """Open the journal; raises JournalLocked, JournalInvalid or JournalUnavailable. Nothing is served yet."""
+    def __init__(self, settings: Settings, source: ModelSource, fetcher: Fetcher | None = None) -> None:
+        """Open the journal; raises JournalLocked, JournalInvalid or JournalUnavailable. Nothing is served yet.
+
+        Photos by URL come from `fetcher`, by default one as in the settings.
+        """
         self.settings = settings
         self.journal = Journal.open(settings.journal_address)
         self.pools = Pools(settings.threads, settings.deadline_s, max_decoding=settings.encoder.max_queue)
         self.photos = PhotoStore(settings.data / "photos")
+        self.remote = RemotePhotos(settings.fetch, fetcher)
         self.models = LoadedModels(source, settings.encoder, self.pools.decode)
         self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
         self.kept_model: str | None = None
@@ -190,7 +196,8 @@ class Serving:
             self._tidy()
             raise
         give_back()  # what reading took beside what is kept
-        return Generation(Retrieval(live, encoder, self.photos, cache=self._cache, pools=self.pools), encoder)
+        retrieval = Retrieval(live, encoder, self.photos, cache=self._cache, pools=self.pools, remote=self.remote)
+        return Generation(retrieval, encoder)
 
     def flip(self, alias: str, generation: Generation | None) -> Generation | None:
         """Point `alias` at a generation (None: at nothing) for all requests from now on; returns the one before."""
@@ -223,6 +230,7 @@ class Serving:
         self.journal.close()
         self.models.keep(())
         self.pools.close()
+        self.remote.close()
         if self._device is not None:
             self._device.close()
 

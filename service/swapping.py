@@ -23,6 +23,7 @@ from typing import Final
 import structlog
 
 from catalogue.errors import Conflict, InvalidInput, NotFound, NotReady, SamestyleError, SwapFailed
+from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
 from index.aliases import LIVE, AliasTable, activate, read_aliases, rollback
 from index.checksums import verify
@@ -318,13 +319,15 @@ def _give_way() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # on Linux, of one thread
 
 
-def open_serving(settings: Settings, source: ModelSource | None = None) -> tuple[Serving, Swaps]:
+def open_serving(
+    settings: Settings, source: ModelSource | None = None, fetcher: Fetcher | None = None
+) -> tuple[Serving, Swaps]:
     """What the data directory's aliases desire, ready to answer, and what exchanges it.
 
-    Models come from `source`, by default from bundles. Raises NotReady, with the reason of each snapshot refused,
-    when nothing can be served, and what opening the journal raises.
+    Models come from `source`, by default from bundles, and photos by URL from `fetcher`. Raises NotReady, with the
+    reason of each snapshot refused, when nothing can be served, and what opening the journal raises.
     """
-    serving = Serving(settings, source or Bundles(settings))
+    serving = Serving(settings, source or Bundles(settings), fetcher)
     swaps = Swaps(serving)
     try:
         swaps.open_first()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -36,11 +36,13 @@ Vectors = dict[str, NDArray[np.float32]]
 class Upsert:
     """A product put in place of what was there.
 
-    `photo` are the bytes of its main photo; without them it has none, or with `keeps_photo` the one it had.
+    `photo` are the bytes of its main photo, or `photo_url` is where they are; without either it has none, or with
+    `keeps_photo` the one it had.
     """
 
     product: Product
     photo: bytes | None = None
+    photo_url: str | None = None
     keeps_photo: bool = False
 
     @property
@@ -91,16 +93,19 @@ class Writer:
     async def write_all(self, writes: Sequence[Write]) -> list[Outcome]:
         """Changes of different products, in one commit; raises for all of them what the journal raises."""
         self._check_room()
-        async with AsyncExitStack() as stack:  # a photo that is kept must be the last one written
+        async with AsyncExitStack() as stack:
+            # before the locks: a slow host holds up no other write
+            ready = await asyncio.gather(*(self._with_photo(write, stack) for write in writes))
+            # a photo that is kept must be the last one written
             for number in sorted({id_hash(write.product_id) % _LOCKS for write in writes}):
                 await self._serving.pools.in_time(stack.enter_async_context(self._locks[number]))
-            outcomes = await self._write(writes)
+            outcomes = await self._write(ready)
         for write, outcome in zip(writes, outcomes, strict=True):
             operation = "upsert" if isinstance(write, Upsert) else "delete"
             metrics.WRITES.labels(operation, "done" if isinstance(outcome, int) else "refused").inc()
         return outcomes
 
-    async def _write(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def _write(self, writes: Sequence[Write | SamestyleError]) -> list[Outcome]:
         """Made, and made anew where another gateway changed a product after its photo was looked up here."""
         attempts = 0
         while True:
@@ -131,7 +136,19 @@ class Writer:
             if retrieval.view.position < head:
                 await self._serving.pools.in_time(asyncio.wrap_future(self._serving.feed.reached(head)))
 
-    async def _change(self, write: Write) -> Change | SamestyleError:
+    async def _with_photo(self, write: Write, stack: AsyncExitStack) -> Write | SamestyleError:
+        """The change with the photo its URL names, held as long as `stack`."""
+        if not isinstance(write, Upsert) or write.photo_url is None:
+            return write
+        try:
+            held = stack.enter_async_context(self._serving.remote.hold(write.photo_url))
+            return replace(write, photo=await self._serving.pools.in_time(held), photo_url=None)
+        except SamestyleError as error:
+            return error
+
+    async def _change(self, write: Write | SamestyleError) -> Change | SamestyleError:
+        if isinstance(write, SamestyleError):
+            return write
         try:
             if isinstance(write, Delete):
                 return Change.delete(write.product_id)

@@ -22,14 +22,14 @@ def _upload_body() -> dict[str, Any]:
     """The form's OpenAPI description: the fields of a search, with the photo as a file."""
     schema = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     properties = {**schema["properties"], "image": {"type": "string", "format": "binary"}}
-    del properties["product_id"]
+    del properties["product_id"], properties["image_url"]
     form = {"type": "object", "properties": properties, "required": ["image"]}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
 @router.post("/search", responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
 async def search(request: Request, serving: CurrentServing, searches: CurrentSearches) -> SearchAnswer:
-    """Find products by product id, photo (base64), words, or words with either."""
+    """Find products by product id, photo (base64 or URL), words, or words with one of them."""
     expect(request, "application/json")
     body = await request.body()
     return await searches.answer(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)))

@@ -1,20 +1,15 @@
 import hashlib
-import http.server
 import os
-import threading
-import time
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
-from catalogue import photos
 from catalogue.errors import InvalidInput, NotFound, StorageUnavailable, TooLarge
-from catalogue.photos import MAX_PHOTO_BYTES, PhotoStore, load_photo
-from tests.catalogue.pictures import plain
+from catalogue.fetch import MAX_PHOTO_BYTES
+from catalogue.photos import PhotoStore, load_photo
+from tests.catalogue.web import JPEG, Web, fetcher_of, serving
 
-JPEG = plain()
 DIGEST = hashlib.sha256(JPEG).hexdigest()
 
 
@@ -106,88 +101,43 @@ def test_a_photo_may_have_20_mb(tmp_path: Path) -> None:
         load_photo("large.jpg", tmp_path)
 
 
-class _Shop(http.server.BaseHTTPRequestHandler):
-    """A web server that behaves as badly as its paths say."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.close_connection = True
-        if self.path == "/a.jpg":
-            self._answer(HTTPStatus.OK, JPEG)
-        elif self.path == "/moved":
-            self._answer(HTTPStatus.FOUND, b"", Location="/a.jpg")
-        elif self.path == "/loop":
-            self._answer(HTTPStatus.FOUND, b"", Location="/loop")
-        elif self.path == "/file":
-            self._answer(HTTPStatus.FOUND, b"", Location="file:///etc/passwd")
-        elif self.path == "/short":
-            self._answer(HTTPStatus.OK, JPEG, Content_Length=str(len(JPEG) + 1))
-        elif self.path == "/not-gzip":
-            self._answer(HTTPStatus.OK, JPEG, Content_Encoding="gzip")
-        elif self.path == "/endless":
-            self._pour(b"x" * 1_000_000, 0)
-        elif self.path == "/drip":
-            self._pour(b"x", 0.02)
-        else:
-            self._answer(HTTPStatus.NOT_FOUND, b"no")
-
-    def _answer(self, status: HTTPStatus, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in ({"Content_Length": str(len(body)), "Connection": "close"} | headers).items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _pour(self, part: bytes, pause: float) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.end_headers()
-        try:
-            for _ in range(1000):
-                self.wfile.write(part)
-                time.sleep(pause)
-        except OSError:
-            pass
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Shop) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def shop() -> Iterator[Web]:
+    with serving() as server:
+        yield server
 
 
 @pytest.mark.parametrize("path", ["/a.jpg", "/moved"])
-def test_a_photo_from_the_web(shop: str, path: str) -> None:
-    assert load_photo(shop + path, "/nowhere") == JPEG
+def test_a_photo_from_the_web(shop: Web, path: str) -> None:
+    assert load_photo(shop.url + path, "/nowhere", fetcher_of(shop)) == JPEG
 
 
-@pytest.mark.parametrize("path", ["/none.jpg", "/loop", "/file", "/short", "/not-gzip"])
-def test_a_photo_the_web_does_not_give(shop: str, path: str) -> None:
-    with pytest.raises(InvalidInput, match=path):
-        load_photo(shop + path, "/nowhere")
+@pytest.mark.parametrize("path", ["/none.jpg", "/loop", "/to/file%3A%2F%2F%2Fetc%2Fpasswd", "/short", "/encoded/gzip"])
+def test_a_photo_the_web_does_not_give(shop: Web, path: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{path}.*cannot be read"):
+        load_photo(shop.url + path, "/nowhere", fetcher_of(shop))
 
 
-def test_a_port_nobody_listens_on() -> None:
-    with pytest.raises(InvalidInput, match="cannot be read"):
-        load_photo("http://127.0.0.1:1/a.jpg", "/nowhere")
-
-
-def test_an_endless_photo_is_cut_off(shop: str) -> None:
+def test_an_endless_photo_is_cut_off(shop: Web) -> None:
     with pytest.raises(TooLarge):
-        load_photo(f"{shop}/endless", "/nowhere")
+        load_photo(f"{shop.url}/endless", "/nowhere", fetcher_of(shop))
 
 
-def test_a_photo_that_drips_is_given_up(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photos, "FETCH_TIMEOUT_S", 0.3)
-    started = time.monotonic()
-    with pytest.raises(InvalidInput, match="cannot be read"):
-        load_photo(f"{shop}/drip", "/nowhere")
-    assert time.monotonic() - started < 2
+@pytest.mark.parametrize("address", ["http://127.0.0.1", "HTTP://localhost", "http://[::1]"])
+def test_no_catalogue_leads_inside(shop: Web, address: str) -> None:
+    before = shop.connections
+    with pytest.raises(InvalidInput, match="not on the public internet"):
+        load_photo(f"{address}:{shop.server_port}/a.jpg", "/nowhere")
+    assert shop.connections == before
+
+
+@pytest.mark.parametrize("chain", ["simplecache::http://127.0.0.1/a.jpg", "blockcache::HTTPS://localhost/a.jpg"])
+def test_nor_through_a_file_system(chain: str) -> None:
+    with pytest.raises(InvalidInput, match="by a plain URL"):
+        load_photo(chain, "/nowhere")
+
+
+def test_query_strings_are_not_told(shop: Web) -> None:
+    with pytest.raises(InvalidInput) as failed:
+        load_photo(f"{shop.url}/none.jpg?key=s3cr3t", "/nowhere", fetcher_of(shop))
+    assert "s3cr3t" not in str(failed.value)

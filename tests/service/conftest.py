@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from catalogue.errors import BundleInvalid
+from catalogue.fetch import Fetcher
 from catalogue.settings import IndexSettings, Settings
 from models import Embedder, StandInEncoders
 from service.app import create_app
@@ -94,9 +95,9 @@ class StandIns:
 
 
 @contextmanager
-def client_of(settings: Settings, *embedders: Embedder) -> Iterator[TestClient]:
+def client_of(settings: Settings, *embedders: Embedder, fetcher: Fetcher | None = None) -> Iterator[TestClient]:
     """A client of a running application; a fault would be an answer 500, not an exception."""
-    serving, swaps = open_serving(settings, StandIns(*embedders))
+    serving, swaps = open_serving(settings, StandIns(*embedders), fetcher)
     with TestClient(create_app(serving, swaps, cursor_secret=b"test"), raise_server_exceptions=False) as client:
         yield client
 

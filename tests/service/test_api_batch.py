@@ -114,6 +114,6 @@ def test_what_is_not_ready_in_time_has_a_problem_of_its_own(own_shop: Settings) 
 class Slow(StandInEncoders):
     """Takes its time over every batch."""
 
-    def encode(self, items: Any) -> Any:
+    def fuse(self, items: Any) -> Any:
         time.sleep(0.2)
-        return super().encode(items)
+        return super().fuse(items)

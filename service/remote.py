@@ -1,0 +1,82 @@
+"""Photos that a request names by URL: fetched if that is on, and never too many at once."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Final, TypeVar
+
+from fastapi import Request
+
+from catalogue.errors import FetchFailed, FetchRefused, Overloaded, SamestyleError, TooLarge
+from catalogue.fetch import Fetcher
+from catalogue.settings import FetchSettings
+from service import metrics
+
+_OUTCOMES: Final = {FetchRefused: "refused", FetchFailed: "failed", TooLarge: "too-large", Overloaded: "overloaded"}
+
+Result = TypeVar("Result")
+
+
+class RemotePhotos:
+    """Photos by URL, at most `concurrency` at once; one more is refused, not queued."""
+
+    def __init__(self, settings: FetchSettings, fetcher: Fetcher | None = None) -> None:
+        self._off = fetcher is None and not settings.hosts
+        self._fetcher = fetcher or Fetcher(settings.host_list, timeout_s=settings.timeout_s)
+        self._room = threading.BoundedSemaphore(settings.concurrency)
+
+    def close(self) -> None:
+        """Fetch no more."""
+        self._fetcher.close()
+
+    @asynccontextmanager
+    async def hold(self, url: str) -> AsyncIterator[bytes]:
+        """The photo at `url`; it counts for as long as it is held, so that what is in memory is bounded.
+
+        Raises FetchRefused, FetchFailed, TooLarge, Overloaded.
+        """
+        if self._off:
+            raise FetchRefused(
+                "This service fetches no photos (SAMESTYLE_FETCH__HOSTS is empty). Send the photo's bytes in `image`."
+            )
+        if not self._room.acquire(blocking=False):
+            raise Overloaded("Too many photos are being fetched. Try again in a second.", retry_after=1)
+        try:
+            yield await self._fetched(url)
+        finally:
+            self._room.release()
+
+    async def _fetched(self, url: str) -> bytes:
+        outcome = "gone"  # the caller, or the time there was
+        try:
+            with metrics.stage("fetch"):
+                data = await self._fetcher.fetch(url)
+            outcome = "fetched"
+        except SamestyleError as error:
+            outcome = _OUTCOMES.get(type(error), "failed")
+            raise
+        finally:
+            metrics.FETCHES.labels(outcome).inc()
+        return data
+
+
+async def unless_gone(request: Request, work: Awaitable[Result]) -> Result:
+    """The result of `work`, which is dropped when the client of `request` goes; its body must have been read."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise FetchFailed("The caller has gone.")  # nobody reads it
+        return task.result()
+    finally:
+        for each in (task, gone):
+            each.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
