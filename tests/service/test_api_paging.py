@@ -202,6 +202,20 @@ class TestTabs:
 
 
 class TestWhileThingsChange:
+    def test_what_came_since_joins_its_style_a_few_at_a_time(self, bolts: TestClient) -> None:
+        def sizes() -> dict[str, int]:
+            hits = search(bolts, text="hex bolt zinc M6", group_by="style", k=100)["hits"]
+            return {hit["group"]["key"]: hit["group"]["size"] for hit in hits}
+
+        name, size = max(sizes().items(), key=lambda group: group[1])
+        assert size == 30
+        for number in range(40):
+            put(bolts, f"late-{number:02d}", title="hex bolt zinc M6", supplier_id="acme")
+        assert sizes()[name] == 30 + 32
+        assert sizes()[name] == 70
+        bolts.delete("/v1/products/late-00")
+        assert sizes()[name] == 69
+
     def test_writes_between_pages_repeat_nothing(self, bolts: TestClient) -> None:
         """What was shown and now fits worse, what is new and fits best: neither is on a later page."""
         first = search(bolts, text="hex bolt zinc M6", k=10)
