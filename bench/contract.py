@@ -4,6 +4,7 @@ No answer may be a 500, and each must be one the description names, with a body 
 must be refused. Schemathesis makes the cases and judges the answers. Exits 1 on anything it finds, and prints that.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ from typing import Final
 
 import httpx
 
+from service.keys import create_key
+
+ROLES: Final = ("search", "write", "admin")
 DATA: Final = Path("data/demo")
 PORT: Final = 18_433
 CASES: Final = 20_000
@@ -38,8 +42,11 @@ class Outcome:
     found: str | None = None
 
 
-def check(url: str, cases: int, *, examples: int = _EXAMPLES) -> Outcome:
-    """Rounds of cases against the service at `url`, each of a seed of its own, until there are enough."""
+def check(url: str, key: str, cases: int, *, examples: int = _EXAMPLES) -> Outcome:
+    """Rounds of cases against the service at `url`, each of a seed of its own, until there are enough.
+
+    `key` has all roles; that nothing goes without it is checked too.
+    """
     made = rounds = 0
     while made < cases:
         rounds += 1
@@ -48,7 +55,7 @@ def check(url: str, cases: int, *, examples: int = _EXAMPLES) -> Outcome:
                 [
                     _BIN / "schemathesis", "--config-file", Path(__file__).with_name("contract.toml").resolve(),
                     "--no-color", "run", f"{url}/openapi.json", "--max-examples", str(examples), "--seed", str(rounds),
-                    "--generation-database", "none", "--continue-on-failure",
+                    "--generation-database", "none", "--continue-on-failure", "--header", f"Authorization:Bearer {key}",
                 ],
                 cwd=folder, capture_output=True, text=True, check=False,
             )  # fmt: skip
@@ -64,8 +71,8 @@ def main() -> None:
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else CASES
     subprocess.run([_BIN / "samestyle", "demo", "--once", "--data", DATA], check=True, capture_output=True)
     started = time.perf_counter()
-    with _served() as url:
-        outcome = check(url, wanted)
+    with _served() as (url, key):
+        outcome = check(url, key, wanted)
     print(
         f"{datetime.now(UTC):%Y-%m-%d}: {outcome.cases:,} cases made up from the API's description in {outcome.rounds} "
         f"rounds, {time.perf_counter() - started:.0f} s: {'all as described' if outcome.found is None else 'refuted'}"
@@ -76,16 +83,19 @@ def main() -> None:
 
 
 @contextmanager
-def _served() -> Iterator[str]:
-    """The demo shop in a data directory that may be written to."""
+def _served() -> Iterator[tuple[str, str]]:
+    """The demo shop in a data directory that may be written to, and the key to it."""
     url = f"http://127.0.0.1:{PORT}"
     with tempfile.TemporaryDirectory() as folder:
         data = shutil.copytree(DATA, Path(folder) / "demo", ignore=shutil.ignore_patterns("journal*", "aliases*"))
+        keys = Path(folder) / "keys.json"
+        key = create_key(keys, "contract", ROLES)
         command: list[str | Path] = [_BIN / "samestyle", "serve", "--data", data, "--port", str(PORT)]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        environment = {**os.environ, "SAMESTYLE_KEYS_FILE": str(keys)}
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as server:
             try:
                 _wait(url)
-                yield url
+                yield url, key
             finally:
                 server.terminate()
 
