@@ -21,6 +21,8 @@ _FEW: Final = 100
 """More than one row in so many is no neighbourhood: it is scanned for."""
 _LEAST_LOOK: Final = 32
 _MOST_LOOK: Final = 1_024
+_EVIDENCE: Final = 4
+"""Fewer that pass say nothing about the share that does."""
 _PICKED: Final = 8
 """Scoring one row here and there takes as long as so many of a scan that leaves none out."""
 _SKIPPING: Final = 2
@@ -111,7 +113,8 @@ class ShardedIndex:
         """None where a scan of the allowed rows is as cheap, or finds more.
 
         How many rows pass overall says little about how many pass near the query. So the neighbourhood is looked at
-        first, without the filter. Often enough of it passes; if not, the share that does says how far to go.
+        first, without the filter. Often enough of it passes; if not, the share that does says how far to go. Where next
+        to nothing passes there, what does may lie anywhere, and a graph would stop at the first of it.
         """
         count = int(np.count_nonzero(allowed))
         share = count / max(1, len(allowed))
@@ -124,9 +127,9 @@ class ShardedIndex:
         near = Neighbours(nearest.rows[passed], nearest.scores[passed])
         if len(near.rows) >= k and not (self._exact and near.scores[k - 1] <= nearest.scores[-1] + _SAME):
             return Neighbours(near.rows[:k], near.scores[:k])
-        if not all(shard.filters for shard in self.shards):
+        if len(near.rows) < _EVIDENCE or not all(shard.filters for shard in self.shards):
             return None
-        effort = math.ceil(self.tuned * look / max(1, len(near.rows)))
+        effort = math.ceil(self.tuned * look / len(near.rows))
         if self._cost(effort, k) >= scan:
             return None
         found = self._ask(query, k, effort, allowed)

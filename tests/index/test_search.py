@@ -167,3 +167,26 @@ def test_what_an_index_does_not_find_is_scanned_for(gives: int) -> None:
     for allowed in (None, far, ~far, np.arange(4000) < 12):
         truth = FlatIndex(vectors).search(query, 10, allowed)
         np.testing.assert_array_equal(index.search(query, 10, allowed).rows, truth.rows)
+
+
+class Straying(Forgetful):
+    """A graph's manner: with a filter it stops at the first that pass, wherever they lie."""
+
+    def search(
+        self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        if allowed is None:
+            return super().search(query, fetch, effort, None)
+        return np.flatnonzero(allowed)[:fetch]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_what_lies_far_from_the_query_is_scanned_for(share: float) -> None:
+    vectors = unit_rows(4000, 16).astype(np.float16)
+    index = ShardedIndex([Straying(vectors, 4000)], vectors, FlatIndex(vectors), 1)
+    query = unit_rows(1, 16, seed=5)[0]
+    order = np.argsort(vectors.astype(np.float32) @ query)
+    allowed = np.zeros(4000, np.bool_)
+    allowed[order[: round(share * 3900)]] = True  # the nearest hundred never pass
+    truth = FlatIndex(vectors).search(query, 10, allowed)
+    np.testing.assert_array_equal(index.search(query, 10, allowed).rows, truth.rows)
