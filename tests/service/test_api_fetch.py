@@ -64,6 +64,16 @@ class TestSearch:
             assert status == 200, by_url
             assert by_url["hits"] == search(fetching, image=IMAGE, k=5, **more)[1]["hits"]
 
+    def test_it_is_compared_as_the_photo_it_is(self, fetching: TestClient, web: Web) -> None:
+        for more in ({}, {"text": "mug"}):
+            by_url, by_bytes = (
+                fetching.post("/v1/compare", json={"a": {**photo, **more}, "b": {"text": "mug"}}).json()
+                for photo in ({"image_url": f"{web.url}/a.jpg"}, {"image": IMAGE})
+            )
+            same = ("mode", "score", "verdict", "thresholds")
+            assert [by_url[name] for name in same] == [by_bytes[name] for name in same]
+            assert by_url["mode"] == ("m-t" if more else "i-t")
+
     def test_redirects_are_followed(self, fetching: TestClient, web: Web) -> None:
         assert search(fetching, image_url=f"{web.url}/hops/3")[0] == 200
 
