@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from fastapi.exceptions import RequestValidationError
 
 from catalogue.errors import DeadlineExceeded, SamestyleError
+from service.deadlines import Deadline, under
 
 AT_ONCE: Final = 16
 """Of all requests of this kind together: enough to fill the encoder's batches, few enough to let others through."""
@@ -44,9 +45,10 @@ class SideBySide:
                     except (SamestyleError, RequestValidationError) as error:
                         outcomes[at] = error
 
-        workers = [asyncio.create_task(worker()) for _ in range(min(AT_ONCE, len(items)))]
+        with under(Deadline.after(self._deadline_s)) as deadline:  # also for a job that is begun late
+            workers = [asyncio.create_task(worker()) for _ in range(min(AT_ONCE, len(items)))]
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(deadline.left_s):
                 await asyncio.gather(*workers)
         except TimeoutError:
             pass

@@ -1,11 +1,13 @@
 """Jobs of one request side by side: all bounds hold, and each has its own outcome."""
 
 import asyncio
+import time
 
 import pytest
 from fastapi.exceptions import RequestValidationError
 
 from catalogue.errors import DeadlineExceeded, NotFound
+from service.deadlines import current
 from service.side_by_side import AT_ONCE, SideBySide
 
 
@@ -66,6 +68,16 @@ def test_what_takes_too_long_is_late_and_stopped_and_the_rest_is_not() -> None:
     assert outcomes[0] == 0
     assert all(isinstance(outcome, DeadlineExceeded) for outcome in outcomes[1:])
     assert len(stopped) == AT_ONCE
+
+
+def test_all_have_one_deadline_however_late_they_begin() -> None:
+    async def work(_: int) -> float:
+        await asyncio.sleep(0.01)
+        return current().at
+
+    outcomes = asyncio.run(SideBySide(30).run(range(3 * AT_ONCE), work))
+    assert len(set(outcomes)) == 1
+    assert 0 < float(outcomes[0]) - time.monotonic() < 30  # type: ignore[arg-type]
 
 
 def test_a_fault_is_a_fault() -> None:
