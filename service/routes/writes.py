@@ -13,7 +13,6 @@ from fastapi.responses import StreamingResponse
 from catalogue.errors import Overloaded, SamestyleError, TooLarge
 from service.bodies import expect, from_json, json_body
 from service.problems import describe, first_reason, responses
-from service.remote import unless_gone
 from service.routes.deps import CurrentServing, CurrentWriter
 from service.routes.products import ProductId
 from service.schemas import BulkLine, ProductWrite, WriteAnswer
@@ -42,9 +41,7 @@ async def put(product_id: ProductId, request: Request, serving: CurrentServing, 
     expect(request, "application/json")
     body = await request.body()
     write = await serving.pools.off_loop(lambda: from_json(ProductWrite, body).upsert(product_id))
-    written = writer.write(write)
-    position = await (written if write.photo_url is None else unless_gone(request, written))
-    return WriteAnswer(product_id=product_id, position=position)
+    return WriteAnswer(product_id=product_id, position=await writer.write(write))
 
 
 @router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
