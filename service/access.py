@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from catalogue.errors import Overloaded
 from service.keys import MAX_KEY_LENGTH, KeyRing, Role
 from service.limits import Allowance, Limiter
-from service.problems import describe, problem, responses
+from service.problems import problem, refusal, responses
 
 _OPEN: Final = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})
 _OPEN_BELOW: Final = "/static-offline-docs/"
@@ -163,9 +163,7 @@ class Limits:
         try:
             await allowance.charge(1)
         except Overloaded as error:
-            status, slug = describe(error)
-            after = {"Retry-After": str(round(error.retry_after))}
-            await problem(status, slug, str(error), headers=after)(scope, receive, with_what_is_left)
+            await refusal(error)(scope, receive, with_what_is_left)
             return
         await self._app(scope, receive, with_what_is_left)
 

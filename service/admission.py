@@ -8,10 +8,11 @@ from typing import Final, Protocol
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from catalogue.errors import Overloaded
 from service import metrics
 from service.encoding import Modality
 from service.middleware import MAX_BODY_BYTES
-from service.problems import problem
+from service.problems import refusal
 
 MAX_IN_FLIGHT: Final = 256
 MAX_BYTES_IN_FLIGHT: Final = 256_000_000
@@ -123,8 +124,7 @@ def _replayed(message: Message, receive: Receive) -> Receive:
 
 def _refuse(reason: str, wait_s: float) -> Response:
     seconds = max(1, math.ceil(wait_s))
-    detail = f"{reason} Try again in {seconds} s."
-    return problem(429, "overloaded", detail, headers={"Retry-After": str(seconds)})
+    return refusal(Overloaded(f"{reason} Try again in {seconds} s.", retry_after=seconds))
 
 
 def _body_size(scope: Scope) -> int:

@@ -141,6 +141,13 @@ def problem(
     return Response(content, status, headers=headers, media_type="application/problem+json")
 
 
+def refusal(error: SamestyleError) -> Response:
+    """The answer to a request that failed so."""
+    status, slug = describe(error)
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
+    return problem(status, slug, str(error), headers=headers)
+
+
 def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
     """An error of one part of a request, as it stands in an answer; counted by its slug."""
     if isinstance(error, RequestValidationError):
@@ -203,9 +210,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_samestyle(_: Request, error: Exception) -> Response:
     assert isinstance(error, SamestyleError)  # noqa: S101  # registered for this class
-    status, slug = describe(error)
-    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
-    return problem(status, slug, str(error), headers=headers)
+    return refusal(error)
 
 
 async def _on_validation(_: Request, error: Exception) -> Response:
