@@ -193,12 +193,6 @@ def _described(status: int) -> dict[str, Any]:
     return described
 
 
-def first_reason(error: RequestValidationError) -> str:
-    """The first thing that is wrong with a body, in a line."""
-    item = _field_error(error.errors()[0])
-    return f"{item.field}: {item.reason}"
-
-
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(SamestyleError, _on_samestyle)

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from catalogue.errors import Overloaded, SamestyleError, TooLarge
 from service.bodies import expect, from_json, json_body
-from service.problems import describe, first_reason, responses
+from service.problems import problem_of, responses
 from service.routes.deps import CurrentServing, CurrentWriter
 from service.routes.products import ProductId
 from service.schemas import BulkLine, ProductWrite, WriteAnswer
@@ -203,8 +203,5 @@ async def _write(writer: Writer, writes: list[Write]) -> list[Outcome]:
 
 def _problem(error: Exception) -> dict[str, Any]:
     """As in a problem answer."""
-    if isinstance(error, RequestValidationError):
-        return {"status": 400, "type": "samestyle:invalid-input", "detail": first_reason(error)}
-    assert isinstance(error, SamestyleError)  # noqa: S101  # nothing else is caught
-    status, slug = describe(error)
-    return {"status": status, "type": f"samestyle:{slug}", "detail": str(error)[:500]}
+    assert isinstance(error, SamestyleError | RequestValidationError)  # noqa: S101  # nothing else is caught
+    return problem_of(error).model_dump(include={"status", "type", "detail"})
