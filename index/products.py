@@ -19,6 +19,7 @@ from index.arrays import read_arrays, write_arrays
 from index.columns import Arrays, Columns, Mask, packed_columns
 from index.filters import Filters
 from index.styles import Styles, packed_styles
+from index.whole import check_whole
 
 SCHEMA: Final = pa.schema(
     [
@@ -119,7 +120,9 @@ class ProductTable:
     @classmethod
     def map(cls, path: Path) -> "ProductTable":
         """Map what `write` wrote; raises ValueError (ArrowInvalid) for what it did not."""
-        return cls(read_arrays(path))
+        arrays = read_arrays(path)
+        check_whole(arrays)
+        return cls(arrays)
 
     def write(self, path: Path) -> None:
         """Write all of it as it is used, the orders too, to be mapped."""
