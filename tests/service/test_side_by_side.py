@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from catalogue.errors import DeadlineExceeded, NotFound
+from catalogue.errors import DeadlineExceeded, NotFound, Overloaded
 from service.deadlines import current
 from service.side_by_side import AT_ONCE, SideBySide
 
@@ -78,6 +79,23 @@ def test_all_have_one_deadline_however_late_they_begin() -> None:
     outcomes = asyncio.run(SideBySide(30).run(range(3 * AT_ONCE), work))
     assert len(set(outcomes)) == 1
     assert 0 < float(outcomes[0]) - time.monotonic() < 30  # type: ignore[arg-type]
+
+
+def test_what_finds_no_room_is_tried_again_while_there_is_time() -> None:
+    tries: Counter[int] = Counter()
+
+    async def work(item: int) -> int:
+        tries[item] += 1
+        if item == 0:
+            raise Overloaded("for long", retry_after=60)
+        if tries[item] <= item:
+            raise Overloaded("for a moment", retry_after=0.01)
+        return item
+
+    outcomes = asyncio.run(SideBySide(30).run([0, 1, 2], work))
+    assert isinstance(outcomes[0], Overloaded)
+    assert outcomes[1:] == [1, 2]
+    assert tries == {0: 1, 1: 2, 2: 3}
 
 
 def test_a_fault_is_a_fault() -> None:
