@@ -35,7 +35,7 @@ _REPORT_IN_MEMORY: Final = 1_000_000
 _TRIES: Final = 30
 
 
-@router.put("/{product_id}", responses=_ERRORS, openapi_extra=json_body(ProductWrite))
+@router.put("/{product_id}", responses={**_ERRORS, **responses(409)}, openapi_extra=json_body(ProductWrite))
 async def put(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
     """Put a product in place of what was there; it is durable and found by searches when this answers."""
     expect(request, "application/json")
