@@ -96,7 +96,7 @@ def _may_be_encoded(scope: Scope) -> bool:
 async def _needs(scope: Scope, receive: Receive, size: int) -> tuple[set[Modality], Receive]:
     """What a request wants encoded as far as one can tell, and its body, unread or as good as that."""
     unseen: set[Modality] = {"image"} if size > SMALL_BODY else set()
-    if scope["method"] == "PUT":  # a change of price encodes nothing
+    if scope["method"] == "PUT" or (unseen and _waits_to_send(scope)):  # a change of price encodes nothing
         return unseen, receive
     if scope["path"] == UPLOAD:
         return {"image"}, receive
@@ -110,6 +110,11 @@ async def _needs(scope: Scope, receive: Receive, size: int) -> tuple[set[Modalit
     if "text" in needs and _PRODUCT.search(body):
         needs.add("image")  # that of the product
     return needs, _replayed(message, receive)
+
+
+def _waits_to_send(scope: Scope) -> bool:
+    """Whether a client sends its body when it is asked for it, and so not what has been refused."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _replayed(message: Message, receive: Receive) -> Receive:

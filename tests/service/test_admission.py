@@ -116,6 +116,7 @@ PHOTO = b'{"image":"aGVsbG8=","weights":{"fused":1,"text":0}}'
         (Ajar(image=3), scope_of(content_length=LARGE), None),
         (Ajar(image=3), scope_of(content_length=LARGE), PHOTO),
         (Ajar(image=3), scope_of("/v1/embed", content_length=LARGE), None),
+        (Ajar(image=3), scope_of("/v1/embed", content_length=LARGE, expect="100-continue"), MANY_TEXTS),
         (Ajar(text=3), scope_of("/v1/embed", content_length=LARGE), MANY_TEXTS),
         (Ajar(image=3), scope_of("/v1/products/p", "PUT", content_length=LARGE), None),
         (Ajar(image=3), scope_of(content_length="50"), PHOTO),
