@@ -115,7 +115,7 @@ def test_secrets_are_in_no_log_answer_or_metric(own_demo: Path, tmp_path: Path) 
 def begin_search(server: Gateway) -> socket.socket:
     """A search whose body is not complete."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
-    head = "POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+    head = "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
     connection.sendall(head.encode() + b'{"text": "m')
     return connection
 
@@ -123,7 +123,7 @@ def begin_search(server: Gateway) -> socket.socket:
 def in_flight(server: Gateway) -> bool:
     """Whether the gateway is busy with it: it asks for the rest of the body before it answers."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
 
 
