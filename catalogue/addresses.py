@@ -81,6 +81,12 @@ def as_address(host: str) -> Address | None:
         return None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, without the brackets of IPv6, is this very machine."""
+    address = as_address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
 def is_name(host: str) -> bool:
     """Whether a host, in lower case, is a name of the public internet as far as a name can tell."""
     if not _NAME.fullmatch(host):

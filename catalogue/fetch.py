@@ -106,15 +106,14 @@ class Fetcher:
     ) -> None:
         self._hosts = hosts
         self._timeout_s = timeout_s
-        self._dns = Dns() if resolve is None else None
-        self._resolve: Resolve = resolve or self._dns or Dns()
+        self._dns = Dns()  # has no threads before it is asked
+        self._resolve: Resolve = resolve or self._dns
         self._allows = allows
         self._tls: ssl.SSLContext | None = None
 
     def close(self) -> None:
         """Look up no more names."""
-        if self._dns is not None:
-            self._dns.close()
+        self._dns.close()
 
     async def fetch(self, url: str) -> bytes:
         """The photo at an http(s) URL, in time.

@@ -21,7 +21,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
 def read_arrays(path: Path) -> dict[str, Any]:
     """The arrays by name, in the mapped file; raises ValueError for a file that is not whole.
 
-    What lies inside them is not looked at: that is what the checksums of a snapshot are for.
+    What lies inside them is not looked at; see `index.whole`.
     """
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     batch.validate()

@@ -188,12 +188,12 @@ class Columns:
 def packed_columns(table: pa.Table) -> dict[str, Any]:
     """The arrays of `Columns`, by name, of a table in one chunk with the columns of `index.products.SCHEMA`."""
     return {
-        **_packed_texts("category", _chunk(table, "category"), _levels),
-        **_packed_texts("supplier_id", _chunk(table, "supplier_id"), str),
-        **_packed_texts("currency", _chunk(table, "currency"), str),
-        "in_stock": pc.fill_null(pc.cast(_chunk(table, "in_stock"), pa.uint8()), _UNSAID),
-        "price": pc.fill_null(_chunk(table, "price"), float("nan")),
-        **_packed_attributes(_chunk(table, "attributes")),
+        **_packed_texts("category", one_chunk(table, "category"), _levels),
+        **_packed_texts("supplier_id", one_chunk(table, "supplier_id"), str),
+        **_packed_texts("currency", one_chunk(table, "currency"), str),
+        "in_stock": pc.fill_null(pc.cast(one_chunk(table, "in_stock"), pa.uint8()), _UNSAID),
+        "price": pc.fill_null(one_chunk(table, "price"), float("nan")),
+        **_packed_attributes(one_chunk(table, "attributes")),
     }
 
 
@@ -238,7 +238,8 @@ def _below(keys: list[tuple[str, ...]], levels: tuple[str, ...]) -> tuple[int, i
     return bisect_left(keys, levels), bisect_right(keys, levels, key=lambda key: key[:depth])
 
 
-def _chunk(table: pa.Table, name: str) -> Any:
+def one_chunk(table: pa.Table, name: str) -> Any:
+    """The one chunk of a column."""
     column = table.column(name)
     return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 

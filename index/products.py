@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from catalogue.errors import NotFound
 from catalogue.product import Product
 from index.arrays import read_arrays, write_arrays
-from index.columns import Arrays, Columns, Mask, packed_columns
+from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
 from index.styles import Styles, packed_styles
+from index.whole import check_whole
 
 SCHEMA: Final = pa.schema(
     [
@@ -119,7 +120,9 @@ class ProductTable:
     @classmethod
     def map(cls, path: Path) -> "ProductTable":
         """Map what `write` wrote; raises ValueError (ArrowInvalid) for what it did not."""
-        return cls(read_arrays(path))
+        arrays = read_arrays(path)
+        check_whole(arrays)
+        return cls(arrays)
 
     def write(self, path: Path) -> None:
         """Write all of it as it is used, the orders too, to be mapped."""
@@ -209,18 +212,12 @@ def packed(table: pa.Table) -> dict[str, Any]:
     hashes = table.column("id_hash").to_numpy()
     by_hash = np.argsort(hashes, kind="stable").astype(np.uint32)
     return {
-        **{name: _chunk(table, name) for name in ("product_id", "title", "photo", "document")},
+        **{name: one_chunk(table, name) for name in ("product_id", "title", "photo", "document")},
         **packed_columns(table),
-        **packed_styles(*(_chunk(table, name) for name in ("product_id", "style_group", "style_score"))),
+        **packed_styles(*(one_chunk(table, name) for name in ("product_id", "style_group", "style_score"))),
         "hash.rows": pa.array(by_hash),
         "hash.sorted": pa.array(hashes[by_hash]),
     }
-
-
-def _chunk(table: pa.Table, name: str) -> Any:
-    """The one chunk of a column."""
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tokenizers import Tokenizer
 
 from catalogue.errors import BundleInvalid
+from catalogue.files import sha256_file
 from models.onnx_files import check_self_contained
 from models.preprocessing import PREPROCESSING_VERSION, PreprocessorConfig, check_template
 
@@ -179,8 +180,8 @@ class Bundle:
         The model card, licence, thresholds and the other variants are outside it.
         """
         parts = {
-            "onnx": {encoder: _sha256(self.file(getattr(self.reference, encoder))) for encoder in ENCODERS},
-            "tokenizer": _sha256(self.path / "tokenizer.json"),
+            "onnx": {encoder: sha256_file(self.file(getattr(self.reference, encoder))) for encoder in ENCODERS},
+            "tokenizer": sha256_file(self.path / "tokenizer.json"),
             "preprocessing": {"version": PREPROCESSING_VERSION, **self.preprocessor.model_dump(mode="json")},
             "max_text_tokens": self.config.max_text_tokens,
             "product_text": self.config.product_text,
@@ -243,8 +244,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BundleInvalid(f"{path} must hold a JSON object. Fetch the bundle again.")
     return content
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

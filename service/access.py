@@ -1,15 +1,17 @@
 """Who may ask what: pure ASGI layers that refuse a request before anything of its body is read."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from catalogue.addresses import is_loopback
 from catalogue.errors import Overloaded
 from service.keys import MAX_KEY_LENGTH, KeyRing, Role
 from service.limits import Allowance, Limiter
-from service.problems import describe, problem, responses
+from service.problems import problem, refusal, responses
 
 _OPEN: Final = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})
 _OPEN_BELOW: Final = "/static-offline-docs/"
@@ -27,6 +29,10 @@ _SCHEMES: Final = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same in another header"},
 }
 
+_OTHER_NAME: Final = (
+    "Without API keys only requests to this machine by its own name, localhost or 127.0.0.1, are answered. Make keys "
+    "(`samestyle keys create`), or have a proxy send that name as Host."
+)
 _Refusal = tuple[int, str, str]
 """Status, slug and detail of an answer."""
 
@@ -85,14 +91,16 @@ class Access:
     """Lets in who has a key with the role that a request needs; the key is kept in the scope for `Limits`.
 
     Without a key ring everybody is let in, as the gateway then listens on loopback only; all that is refused is what
-    another web page than one of `origins` has a browser on this machine send. `open_metrics` says that /metrics has a
-    port of its own.
+    another web page than one of `origins` has a browser on this machine send. That page may have given its own name
+    this machine's address, so that a browser takes the gateway for the page's server: only names of this machine are
+    answered, and those of `origins`. `open_metrics` says that /metrics has a port of its own.
     """
 
     def __init__(self, app: ASGIApp, keys: KeyRing | None, *, origins: Collection[str], open_metrics: bool) -> None:
         self._app = app
         self._keys = keys
         self._origins = origins
+        self._hosts = frozenset(origin.partition("://")[2] for origin in origins)
         self._open_metrics = open_metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,6 +122,9 @@ class Access:
 
     def _refusal_of_pages(self, scope: Scope, headers: Headers) -> _Refusal | None:
         """A browser says whose page has it ask; a stranger's may look, which it cannot read, but change nothing."""
+        host = headers.get("host")
+        if host is not None and not _names_this_machine(host) and host not in self._hosts:
+            return 403, "forbidden", _OTHER_NAME
         own = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
         if own or scope["method"] in _SAFE or headers.get("origin") in self._origins:
             return None
@@ -163,11 +174,16 @@ class Limits:
         try:
             await allowance.charge(1)
         except Overloaded as error:
-            status, slug = describe(error)
-            after = {"Retry-After": str(round(error.retry_after))}
-            await problem(status, slug, str(error), headers=after)(scope, receive, with_what_is_left)
+            await refusal(error)(scope, receive, with_what_is_left)
             return
         await self._app(scope, receive, with_what_is_left)
+
+
+@lru_cache(maxsize=64)
+def _names_this_machine(host: str) -> bool:
+    """Whether a Host header names loopback, on whichever port."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return is_loopback(name)
 
 
 def _secret(headers: Headers) -> str | None:

@@ -8,18 +8,21 @@ from typing import Final, Protocol
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from catalogue.errors import Overloaded
 from service import metrics
 from service.encoding import Modality
 from service.middleware import MAX_BODY_BYTES
-from service.problems import problem
+from service.problems import refusal
 
 MAX_IN_FLIGHT: Final = 256
 MAX_BYTES_IN_FLIGHT: Final = 256_000_000
-ENCODED: Final = frozenset({"/v1/search", "/v1/search/upload", "/v1/search/batch", "/v1/compare", "/v1/embed"})
-"""Routes whose POST may need an encoder."""
 UPLOAD: Final = "/v1/search/upload"
 SMALL_BODY: Final = 8_192
-"""Bytes; a larger body holds a photo, a smaller one has come together with its head."""
+"""Bytes; a smaller body has come together with its head, and a larger one that has not come yet holds a photo."""
+_ENCODED: Final = frozenset({"/v1/search", UPLOAD, "/v1/search/batch", "/v1/compare", "/v1/embed"})
+"""Routes whose POST may need an encoder."""
+_WRITTEN: Final = "/v1/products/"
+"""What a PUT to such a path may need one for, too."""
 _PEEK_S: Final = 0.02
 _ATTENTION_S: Final = 0.05
 """Requests that are answered sooner are not worth looking whether anybody waits."""
@@ -43,8 +46,8 @@ class Admission:
     """At most so many requests and bytes of bodies at once, and no work for encoders that are busy for too long.
 
     One more is answered 429 before its body is read, with the time after which what waits now is done. A request that
-    needs no encoder is never refused for their sake. Only a small body does not tell from outside whether it does; it
-    is looked at, once encoders are busy.
+    needs no encoder is never refused for their sake. JSON does not tell from outside whether it does; what has come of
+    it is looked at, once encoders are busy.
     """
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
@@ -77,28 +80,41 @@ class Admission:
 
     def _busy(self, scope: Scope) -> dict[Modality, float]:
         """What cannot be encoded now by a request like this, and after how many seconds it might."""
-        if not (scope["method"] == "POST" and scope["path"] in ENCODED) and scope["method"] != "PUT":
+        if not _may_be_encoded(scope):
             return {}
         waits = {modality: self._door.retry_after(modality) for modality in _NEEDS}
         return {modality: wait for modality, wait in waits.items() if wait is not None}
 
 
+def _may_be_encoded(scope: Scope) -> bool:
+    """Whether a request is one that may need an encoder, or wait for somebody else's server."""
+    if scope["method"] == "PUT":
+        return str(scope["path"]).startswith(_WRITTEN)
+    return scope["method"] == "POST" and scope["path"] in _ENCODED
+
+
 async def _needs(scope: Scope, receive: Receive, size: int) -> tuple[set[Modality], Receive]:
     """What a request wants encoded as far as one can tell, and its body, unread or as good as that."""
-    if scope["path"] == UPLOAD or size > SMALL_BODY:
+    unseen: set[Modality] = {"image"} if size > SMALL_BODY else set()
+    if scope["method"] == "PUT" or (unseen and _waits_to_send(scope)):  # a change of price encodes nothing
+        return unseen, receive
+    if scope["path"] == UPLOAD:
         return {"image"}, receive
-    if scope["method"] == "PUT":  # a change of price encodes nothing
-        return set(), receive
     try:
         async with asyncio.timeout(_PEEK_S):
             message = await receive()
     except TimeoutError:
-        return set(), receive
+        return unseen, receive
     body = message.get("body", b"")
     needs = {modality for modality, key in _NEEDS.items() if key.search(body)}
     if "text" in needs and _PRODUCT.search(body):
         needs.add("image")  # that of the product
     return needs, _replayed(message, receive)
+
+
+def _waits_to_send(scope: Scope) -> bool:
+    """Whether a client sends its body when it is asked for it, and so not what has been refused."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _replayed(message: Message, receive: Receive) -> Receive:
@@ -113,8 +129,7 @@ def _replayed(message: Message, receive: Receive) -> Receive:
 
 def _refuse(reason: str, wait_s: float) -> Response:
     seconds = max(1, math.ceil(wait_s))
-    detail = f"{reason} Try again in {seconds} s."
-    return problem(429, "overloaded", detail, headers={"Retry-After": str(seconds)})
+    return refusal(Overloaded(f"{reason} Try again in {seconds} s.", retry_after=seconds))
 
 
 def _body_size(scope: Scope) -> int:
@@ -127,14 +142,14 @@ def _body_size(scope: Scope) -> int:
 
 
 class Attention:
-    """Gives a request up when its client has gone, so that nothing is encoded for nobody."""
+    """Gives a request up when its client has gone, so that nothing is encoded, fetched or written for nobody."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in ENCODED:
+        if scope["type"] != "http" or not _may_be_encoded(scope):
             await self._app(scope, receive, send)
             return
         watch = _Watch(receive)

@@ -8,6 +8,7 @@ import numpy as np
 
 from catalogue.variants import contradictions
 from models.bundle import ModePair
+from service.flights import together
 from service.models import threshold
 from service.ranking import Vector
 from service.retrieval import Query, Retrieval
@@ -38,7 +39,8 @@ class Comparison:
 
 async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     """Two queries compared as a search for one that finds the other would; raises as `Retrieval.search`."""
-    score = float(np.clip(await retrieval.vector(a) @ await _as_found(retrieval, b), -1, 1))
+    one, other = await together(retrieval.vector(a), _as_found(retrieval, b))
+    score = float(np.clip(one @ other, -1, 1))
     mode = cast("ModePair", f"{_mode(a)}-{_mode(b)}")
     same_style = threshold(retrieval.embedder, "same_style", mode)
     similar = threshold(retrieval.embedder, "similar", mode)
@@ -57,9 +59,10 @@ async def _as_found(retrieval: Retrieval, query: Query) -> Vector:
 
 def _mode(query: Query) -> str:
     """Image, text or both; a product of the catalogue counts as both, as it does in searches."""
-    if query.product_id is not None or (query.image is not None and query.text):
+    has_photo = query.image is not None or query.image_url is not None
+    if query.product_id is not None or (has_photo and query.text):
         return "m"
-    return "t" if query.image is None else "i"
+    return "i" if has_photo else "t"
 
 
 def _contradictions(retrieval: Retrieval, a: Query, b: Query) -> list[Contradiction]:

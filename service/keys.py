@@ -216,7 +216,7 @@ class KeyRing:
             return
         self._complaint = None
         if table != self._table:
-            log.info("keys", names=[key.name for key in table.keys])
+            log.info("keys_read", count=len(table.keys))
         self._table = table
 
 

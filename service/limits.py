@@ -3,29 +3,27 @@
 Where Redis is away, each gateway counts by itself: a key then has its limits at each of them, and nobody is shut out.
 """
 
-import asyncio
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
-import redis.asyncio as redis
-import structlog
 from cachetools import LRUCache
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from catalogue.errors import ConfigurationError, QuotaExceeded, RateLimited
+from catalogue.errors import QuotaExceeded, RateLimited
 from catalogue.settings import CacheSettings
 from service import metrics
+from service.deadlines import Deadline
 from service.keys import MAX_KEYS, Key
-
-log = structlog.get_logger(__name__)
+from service.redis_calls import RedisCalls, connect
 
 DAY_S: Final = 86_400
-_AWAY_S: Final = 1.0
-"""How long Redis is left alone after it failed."""
+_CONNECTIONS: Final = 8
+_AT_ONCE: Final = 512
+"""More than there may be requests (`service.admission`)."""
 
 _SCRIPT: Final = """
 local rate, capacity, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -118,27 +116,17 @@ class RedisLimiter:
     """Counts in Redis or Valkey, by its clock, and in this process while it is away or slow."""
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
-        try:
-            pool = redis.BlockingConnectionPool.from_url(
-                url, max_connections=8, timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-            )
-        except ValueError:  # its message may hold the password
-            raise ConfigurationError("SAMESTYLE_CACHE__REDIS_URL is no Redis URL.") from None
-        self._redis = redis.Redis.from_pool(pool)
+        self._redis = connect(url, connections=_CONNECTIONS)
         self._script = self._redis.register_script(_SCRIPT)
+        self._calls = RedisCalls("limit", at_once=_AT_ONCE)
         self._fallback = MemoryLimiter()
         self._timeout_s = timeout_s
-        self._away_until = 0.0
 
     async def take(self, key: Key, cost: int, need: int) -> State:
         """See `Limiter.take`."""
-        if time.monotonic() >= self._away_until:
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    return await self._take(key, cost, need)
-            except (RedisError, OSError, TimeoutError, ValueError) as error:
-                self._away_until = time.monotonic() + _AWAY_S
-                log.warning("limits_without_redis", reason=type(error).__name__)
+        state = await self._calls.ask(partial(self._take, key, cost, need), Deadline.after(self._timeout_s))
+        if state is not None:
+            return state
         metrics.LIMITS_FALLBACK.inc()
         return await self._fallback.take(key, cost, need)
 
@@ -151,7 +139,9 @@ class RedisLimiter:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await self._calls.close()
+        with suppress(RedisError, OSError):
+            await self._redis.aclose()
 
 
 class Allowance:

@@ -35,13 +35,13 @@ CACHE: Final = Counter(
 )
 FETCHES: Final = Counter("samestyle_fetches_total", "Photos asked for by URL, by outcome.", ["outcome"])
 REDIS_ERRORS: Final = Counter(
-    "samestyle_cache_redis_errors_total", "Redis calls that failed or took too long.", ["operation"]
+    "samestyle_redis_errors_total", "Redis calls that failed or took too long.", ["operation"]
 )
 REDIS_BYPASSED: Final = Counter(
-    "samestyle_cache_redis_bypassed_total", "Reads and writes that did without Redis.", ["operation"]
+    "samestyle_redis_bypassed_total", "Reads, writes and counts of limits that did without Redis.", ["operation"]
 )
 REDIS_STATE: Final = Gauge(
-    "samestyle_cache_redis_state",
+    "samestyle_redis_state",
     "0 when Redis is used, 1 when it is being tried, 2 when it is left alone.",
     ["operation"],
 )

@@ -12,9 +12,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from itsdangerous import BadSignature, Signer
 
-from catalogue.errors import Gone, InvalidInput
+from catalogue.errors import InvalidInput
 from service.ranking import Start, Term
-from service.retrieval import Retrieval
 
 Kind = Literal["search", "same-style", "similar"]
 _LENGTH: Final = struct.Struct("<I")
@@ -29,11 +28,6 @@ class Continuation:
     fingerprint: str
     start: Start
     asked: Mapping[str, Any] = field(default_factory=dict)
-
-    def check(self, retrieval: Retrieval) -> None:
-        """Raise Gone where a snapshot of the same name holds vectors of another model."""
-        if retrieval.embedder.fingerprint != self.fingerprint:
-            raise Gone(f"Snapshot {self.snapshot} is another one by now. Start again without a cursor.")
 
 
 class SearchCursors:

@@ -141,6 +141,13 @@ def problem(
     return Response(content, status, headers=headers, media_type="application/problem+json")
 
 
+def refusal(error: SamestyleError) -> Response:
+    """The answer to a request that failed so."""
+    status, slug = describe(error)
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
+    return problem(status, slug, str(error), headers=headers)
+
+
 def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
     """An error of one part of a request, as it stands in an answer; counted by its slug."""
     if isinstance(error, RequestValidationError):
@@ -186,12 +193,6 @@ def _described(status: int) -> dict[str, Any]:
     return described
 
 
-def first_reason(error: RequestValidationError) -> str:
-    """The first thing that is wrong with a body, in a line."""
-    item = _field_error(error.errors()[0])
-    return f"{item.field}: {item.reason}"
-
-
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(SamestyleError, _on_samestyle)
@@ -203,9 +204,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_samestyle(_: Request, error: Exception) -> Response:
     assert isinstance(error, SamestyleError)  # noqa: S101  # registered for this class
-    status, slug = describe(error)
-    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
-    return problem(status, slug, str(error), headers=headers)
+    return refusal(error)
 
 
 async def _on_validation(_: Request, error: Exception) -> Response:

@@ -1,12 +1,9 @@
 """Photos that a request names by URL: fetched if that is on, and never too many at once."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
-from typing import Final, TypeVar
-
-from fastapi import Request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from catalogue.errors import FetchFailed, FetchRefused, Overloaded, SamestyleError, TooLarge
 from catalogue.fetch import Fetcher
@@ -14,8 +11,6 @@ from catalogue.settings import FetchSettings
 from service import metrics
 
 _OUTCOMES: Final = {FetchRefused: "refused", FetchFailed: "failed", TooLarge: "too-large", Overloaded: "overloaded"}
-
-Result = TypeVar("Result")
 
 
 class RemotePhotos:
@@ -59,24 +54,3 @@ class RemotePhotos:
         finally:
             metrics.FETCHES.labels(outcome).inc()
         return data
-
-
-async def unless_gone(request: Request, work: Awaitable[Result]) -> Result:
-    """The result of `work`, which is dropped when the client of `request` goes; its body must have been read."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise FetchFailed("The caller has gone.")  # nobody reads it
-        return task.result()
-    finally:
-        for each in (task, gone):
-            each.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(task, gone, return_exceptions=True)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -3,32 +3,29 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from catalogue.errors import InvalidInput, NotFound
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
-from catalogue.threads import ThreadBudget
 from catalogue.variants import contradict
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Sort
-from index.search import set_faiss_threads
 from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache
-from service.deadlines import Deadline, current, exceeded, under
 from service.embedding import Embeddings
-from service.encoding import EncoderQueues, WorkPool
+from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import threshold
+from service.pools import Pools
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 
@@ -37,10 +34,6 @@ NEGATIVE_WEIGHT: Final = 0.5
 _SMALLEST_QUERY: Final = 1e-3
 _RECENT: Final = 32
 _RECENT_BYTES: Final = 500_000
-_MAX_WORK: Final = 512
-"""More than there may be requests (`service.admission`)."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +65,6 @@ class Hits:
 
     found: list[Found]
     next: Start | None = None
-
-
-class Pools:
-    """The threads requests share: for bodies and stored photos, for decoding, and for scanning the index.
-
-    Whatever a request waits for, it waits no longer than `deadline_s`.
-    """
-
-    def __init__(self, budget: ThreadBudget, deadline_s: float, *, max_decoding: int) -> None:
-        self.deadline_s = deadline_s
-        self.work = WorkPool("work", budget.work, max_waiting=_MAX_WORK)
-        self.decode = WorkPool("decode", budget.decode, max_waiting=max_decoding)
-        self.search = ThreadPoolExecutor(
-            budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
-        )
-
-    def close(self) -> None:
-        """Wait for what is under way."""
-        self.work.close()
-        self.decode.close()
-        self.search.shutdown()
-
-    async def off_loop(self, work: Callable[[], Result]) -> Result:
-        """Run something slow on a working thread; raises DeadlineExceeded, Overloaded."""
-        return await self.in_time(self.work.run(work))
-
-    async def in_search(self, work: Callable[[], Result]) -> Result:
-        """Look something up on a searching thread; raises DeadlineExceeded."""
-        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
-
-    async def in_time(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded."""
-        deadline = Deadline(min(Deadline.after(self.deadline_s).at, current().at))
-        try:
-            with under(deadline):
-                async with asyncio.timeout(deadline.left_s):
-                    return await work
-        except TimeoutError:
-            raise exceeded(self.deadline_s) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """A search request becomes an answer, whichever way it came; its pages go on where a cursor says."""
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any, Final
 from catalogue.errors import Gone, InvalidInput
 from index.aliases import LIVE
 from index.facets import Facets
+from service.flights import together
 from service.ids import uuid7
 from service.paging import Continuation, SearchCursors
 from service.ranking import Scope
@@ -52,7 +52,7 @@ class Searches:
     async def _answer(
         self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
     ) -> SearchAnswer:
-        hits, facets = await asyncio.gather(
+        hits, facets = await together(
             retrieval.search(_query(request), _scope(request), page.start if page else None),
             retrieval.facets(request.filters, request.facets),
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import os
 import resource
@@ -17,6 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
@@ -96,7 +96,7 @@ class _Server(uvicorn.Server):
 
 def bind(host: str, port: int, *, has_keys: bool = False) -> socket.socket:
     """A listening socket; whoever connects before all is loaded waits instead of being refused."""
-    if not has_keys and not _is_loopback(host):
+    if not has_keys and not is_loopback(host):
         raise ConfigurationError(
             f"Without API keys the gateway listens on loopback only, not on {host}. {HOW_TO_CREATE} "
             "Then start with SAMESTYLE_KEYS_FILE=KEYS.json."
@@ -141,13 +141,6 @@ def _cursor_secret(settings: Settings) -> bytes:
     if settings.cursor_secret is not None:
         return settings.cursor_secret.get_secret_value().encode()
     return os.urandom(32)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _configure_logs() -> None:

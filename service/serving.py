@@ -22,8 +22,9 @@ from service.encoding import EncoderQueues, Modality
 from service.feed import Feed
 from service.memory import check_memory, give_back, snapshot_bytes
 from service.models import LoadedModels, ModelSource
+from service.pools import Pools
 from service.remote import RemotePhotos
-from service.retrieval import Pools, Retrieval
+from service.retrieval import Retrieval
 
 _SHARED_POLL_S: Final = 0.02
 _OWN_POLL_S: Final = 1.0

@@ -1,12 +1,14 @@
 """Many small jobs of one request, side by side within bounds, each with its own outcome."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 
-from catalogue.errors import DeadlineExceeded, SamestyleError
+from catalogue.errors import DeadlineExceeded, Overloaded, SamestyleError
+from service.deadlines import Deadline, under
 
 AT_ONCE: Final = 16
 """Of all requests of this kind together: enough to fill the encoder's batches, few enough to let others through."""
@@ -28,7 +30,8 @@ class SideBySide:
     ) -> list[Result | Failure]:
         """What `work` makes of each item, or what it raises; DeadlineExceeded for those not done in time.
 
-        An item that could not be read is its own outcome.
+        An item that could not be read is its own outcome. One that is refused for want of room is tried again when
+        there is time for it: who asks for many at once would be refused for the sake of his own.
         """
         outcomes: dict[int, Result | Failure] = {}
         waiting = iter(enumerate(items))
@@ -38,15 +41,18 @@ class SideBySide:
                 if isinstance(item, RequestValidationError):
                     outcomes[at] = item
                     continue
-                async with self._places:
-                    try:
-                        outcomes[at] = await work(item)
-                    except (SamestyleError, RequestValidationError) as error:
-                        outcomes[at] = error
+                while True:
+                    async with self._places:
+                        outcome = outcomes[at] = await _outcome(work, item)
+                    pause_s = outcome.retry_after if isinstance(outcome, Overloaded) else math.inf
+                    if pause_s >= deadline.left_s:
+                        break
+                    await asyncio.sleep(pause_s)  # others have the place meanwhile
 
-        workers = [asyncio.create_task(worker()) for _ in range(min(AT_ONCE, len(items)))]
+        with under(Deadline.after(self._deadline_s)) as deadline:  # also for a job that is begun late
+            workers = [asyncio.create_task(worker()) for _ in range(min(AT_ONCE, len(items)))]
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(deadline.left_s):
                 await asyncio.gather(*workers)
         except TimeoutError:
             pass
@@ -55,3 +61,10 @@ class SideBySide:
                 task.cancel()
         late = DeadlineExceeded(f"It was not ready within {self._deadline_s:g} s. Try again, or ask for less at once.")
         return [outcomes.get(at, late) for at in range(len(items))]
+
+
+async def _outcome(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Failure:
+    try:
+        return await work(item)
+    except (SamestyleError, RequestValidationError) as error:
+        return error

@@ -12,8 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from catalogue.errors import Overloaded, SamestyleError, TooLarge
 from service.bodies import expect, from_json, json_body
-from service.problems import describe, first_reason, responses
-from service.remote import unless_gone
+from service.problems import problem_of, responses
 from service.routes.deps import CurrentServing, CurrentWriter
 from service.routes.products import ProductId
 from service.schemas import BulkLine, ProductWrite, WriteAnswer
@@ -36,15 +35,13 @@ _REPORT_IN_MEMORY: Final = 1_000_000
 _TRIES: Final = 30
 
 
-@router.put("/{product_id}", responses=_ERRORS, openapi_extra=json_body(ProductWrite))
+@router.put("/{product_id}", responses={**_ERRORS, **responses(409)}, openapi_extra=json_body(ProductWrite))
 async def put(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
     """Put a product in place of what was there; it is durable and found by searches when this answers."""
     expect(request, "application/json")
     body = await request.body()
     write = await serving.pools.off_loop(lambda: from_json(ProductWrite, body).upsert(product_id))
-    written = writer.write(write)
-    position = await (written if write.photo_url is None else unless_gone(request, written))
-    return WriteAnswer(product_id=product_id, position=position)
+    return WriteAnswer(product_id=product_id, position=await writer.write(write))
 
 
 @router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
@@ -206,8 +203,5 @@ async def _write(writer: Writer, writes: list[Write]) -> list[Outcome]:
 
 def _problem(error: Exception) -> dict[str, Any]:
     """As in a problem answer."""
-    if isinstance(error, RequestValidationError):
-        return {"status": 400, "type": "samestyle:invalid-input", "detail": first_reason(error)}
-    assert isinstance(error, SamestyleError)  # noqa: S101  # nothing else is caught
-    status, slug = describe(error)
-    return {"status": status, "type": f"samestyle:{slug}", "detail": str(error)[:500]}
+    assert isinstance(error, SamestyleError | RequestValidationError)  # noqa: S101  # nothing else is caught
+    return problem_of(error).model_dump(include={"status", "type", "detail"})

@@ -98,7 +98,8 @@ class StandIns:
 def client_of(settings: Settings, *embedders: Embedder, fetcher: Fetcher | None = None) -> Iterator[TestClient]:
     """A client of a running application; a fault would be an answer 500, not an exception."""
     serving, swaps = open_serving(settings, StandIns(*embedders), fetcher)
-    with TestClient(create_app(serving, swaps, cursor_secret=b"test"), raise_server_exceptions=False) as client:
+    app = create_app(serving, swaps, cursor_secret=b"test")
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 

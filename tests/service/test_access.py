@@ -241,19 +241,33 @@ class TestWithoutKeys:
         answer = api.post("/v1/search", json={"text": "mug"}, headers={"Sec-Fetch-Site": site})
         assert answer.status_code == 200
 
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", "[::2]"]
+    )
+    def test_a_page_whose_name_leads_here_reads_nothing(self, api: TestClient, host: str) -> None:
+        """To a browser the gateway is that page's own server then, and says nothing of where the page is from."""
+        for path in ("/v1/products", "/", "/admin/v1/status"):
+            answer = api.get(path, headers={"Host": host})
+            assert (answer.status_code, answer.json()["type"]) == (403, "samestyle:forbidden")
+
+    @pytest.mark.parametrize("host", ["localhost", "LocalHost:8000", "127.0.0.1:8000", "127.3.2.1", "[::1]:8000"])
+    def test_this_machine_has_several_names(self, api: TestClient, host: str) -> None:
+        assert api.get("/v1/products", headers={"Host": host}).status_code == 200
+
     def test_pages_that_are_named_do(self, shop: Settings, embedder: StandInEncoders, tmp_path: Path) -> None:
         settings = copy_of(shop, tmp_path).model_copy(update={"cors_origins": ("https://shop.example",)})
         with client_of(settings, embedder) as client:
             for origin, status in (("https://shop.example", 200), ("https://evil.example", 403)):
                 headers = {"Sec-Fetch-Site": "cross-site", "Origin": origin}
                 assert client.post("/v1/search", json={"text": "mug"}, headers=headers).status_code == status
+            assert client.get("/v1/products", headers={"Host": "shop.example"}).status_code == 200
 
 
 def test_each_port_answers_its_own(
     shop: Settings, embedder: StandInEncoders, secrets: dict[str, str], tmp_path: Path
 ) -> None:
     given = {"admin_port": 9000, "keys_file": Path(secrets["file"])}
-    admin, search, there = bearer(secrets["admin"]), bearer(secrets["search"]), "http://testserver:9000"
+    admin, search, there = bearer(secrets["admin"]), bearer(secrets["search"]), "http://localhost:9000"
     with client_of(copy_of(shop, tmp_path).model_copy(update=given), embedder) as client:
         for path in ("/admin/v1/status", "/metrics", "/nowhere"):
             assert client.get(path, headers=admin).status_code == 404

@@ -103,6 +103,8 @@ def test_requests_and_their_bytes_are_bounded_together(headers: dict[str, str], 
 LARGE = str(SMALL_BODY + 1)
 UPLOAD = "/v1/search/upload"
 ID, TEXT = b'{"product_id": "p"}', b'{"text" : "red mug"}'
+MANY_TEXTS = b'{"inputs":[' + b",".join([TEXT] * 128) + b"]}"
+CURSOR = b'{"cursor":"' + b"a" * SMALL_BODY + b'"}'
 PHOTO = b'{"image":"aGVsbG8=","weights":{"fused":1,"text":0}}'
 
 
@@ -112,7 +114,10 @@ PHOTO = b'{"image":"aGVsbG8=","weights":{"fused":1,"text":0}}'
         (Ajar(image=3), scope_of(UPLOAD, content_length="10"), None),
         (Ajar(image=3), scope_of(UPLOAD, transfer_encoding="chunked"), None),
         (Ajar(image=3), scope_of(content_length=LARGE), None),
+        (Ajar(image=3), scope_of(content_length=LARGE), PHOTO),
         (Ajar(image=3), scope_of("/v1/embed", content_length=LARGE), None),
+        (Ajar(image=3), scope_of("/v1/embed", content_length=LARGE, expect="100-continue"), MANY_TEXTS),
+        (Ajar(text=3), scope_of("/v1/embed", content_length=LARGE), MANY_TEXTS),
         (Ajar(image=3), scope_of("/v1/products/p", "PUT", content_length=LARGE), None),
         (Ajar(image=3), scope_of(content_length="50"), PHOTO),
         (Ajar(image=3), scope_of(content_length="50"), b'{"product_id":"p","text":"in white"}'),
@@ -140,6 +145,8 @@ def test_work_for_a_busy_encoder_is_turned_away(door: Ajar, scope: Scope, body: 
             b'{"product_id":"p","weights":{"image":1,"text":0,"fused":0},"target":"image"}',
         ),
         (Ajar(image=3), scope_of(content_length="50"), TEXT),
+        (Ajar(image=3), scope_of("/v1/search/batch", content_length=LARGE), MANY_TEXTS),
+        (Ajar(image=3, text=3), scope_of(content_length=LARGE), CURSOR),
         (Ajar(text=3), scope_of(content_length="50"), PHOTO),
         (Ajar(text=3), scope_of(UPLOAD, content_length=LARGE), b"photo"),
         (Ajar(image=3, text=3), scope_of("/v1/products/p", "PUT", content_length="50"), b'{"price": 3}'),

@@ -64,6 +64,16 @@ class TestSearch:
             assert status == 200, by_url
             assert by_url["hits"] == search(fetching, image=IMAGE, k=5, **more)[1]["hits"]
 
+    def test_it_is_compared_as_the_photo_it_is(self, fetching: TestClient, web: Web) -> None:
+        for more in ({}, {"text": "mug"}):
+            by_url, by_bytes = (
+                fetching.post("/v1/compare", json={"a": {**photo, **more}, "b": {"text": "mug"}}).json()
+                for photo in ({"image_url": f"{web.url}/a.jpg"}, {"image": IMAGE})
+            )
+            same = ("mode", "score", "verdict", "thresholds")
+            assert [by_url[name] for name in same] == [by_bytes[name] for name in same]
+            assert by_url["mode"] == ("m-t" if more else "i-t")
+
     def test_redirects_are_followed(self, fetching: TestClient, web: Web) -> None:
         assert search(fetching, image_url=f"{web.url}/hops/3")[0] == 200
 
@@ -106,10 +116,13 @@ class TestSearch:
             assert search(fetching, image_url=f"{web.url}/a.jpg")[0] == 200
             assert search(fetching, image_url=f"{web.url}/none.jpg")[0] == 422
 
-    def test_a_client_that_goes_takes_the_fetch_along(self, fetching: TestClient, web: Web) -> None:
+    @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/search"), ("PUT", "/v1/products/of-nobody")])
+    def test_a_client_that_goes_takes_the_fetch_along(
+        self, fetching: TestClient, web: Web, method: str, path: str
+    ) -> None:
         web.came.clear()
         web.gone.clear()
-        body = json.dumps({"image_url": f"{web.url}/drip"}).encode()
+        body = json.dumps({"image_url": f"{web.url}/drip"} | ({"title": "x"} if method == "PUT" else {})).encode()
         messages: Iterator[Message] = iter([{"type": "http.request", "body": body}, {"type": "http.disconnect"}])
         before = outcome("gone")
 
@@ -124,13 +137,14 @@ class TestSearch:
 
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         scope = {
-            "type": "http", "method": "POST", "path": "/v1/search", "raw_path": b"/v1/search", "query_string": b"",
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
             "headers": headers, "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1),
         }  # fmt: skip
         assert fetching.portal is not None
         fetching.portal.call(partial(application(fetching), scope, receive, send))
         assert web.gone.wait(10)
         assert outcome("gone") == before + 1
+        assert fetching.get("/v1/products/of-nobody").status_code == 404
 
     def test_outcomes_are_counted(self, fetching: TestClient, web: Web) -> None:
         search(fetching, image_url=f"{web.url}/a.jpg")

@@ -65,7 +65,7 @@ def test_a_fault_is_a_problem_without_its_innards(shop: Settings, embedder: Stan
     async def fault() -> None:
         raise RuntimeError("secret innards")
 
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         answer = client.get("/fault")
     assert answer.status_code == 500
     assert answer.json()["type"] == "samestyle:internal"

@@ -183,7 +183,7 @@ class TestFar:
         async def run() -> None:
             async with cache_of(valkey) as cache:
                 assert await cache.vectors.far("a", Deadline.after(-1), fits) is None
-                assert not cache._redis._calls if cache._redis is not None else False
+                assert not cache._redis._reads._calls if cache._redis is not None else False
 
         asyncio.run(run())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
@@ -182,6 +183,16 @@ class TestRing:
             assert ring.complaints() == []
         finally:
             ring.close()
+
+    def test_logs_neither_keys_nor_their_names(self, file: Path, shop: str) -> None:
+        ring = KeyRing(file, watch_s=0.02)
+        with capture_logs() as logs:
+            ring.start()
+            feed = create_key(file, "feed", ["write"])
+            wait_until(lambda: bool(logs))
+            ring.close()
+        assert logs == [{"event": "keys_read", "count": 2, "log_level": "info"}]
+        assert ring.find(feed) is not None
 
     def test_keeps_the_keys_of_before_when_the_file_cannot_be_read(self, file: Path, shop: str) -> None:
         ring = KeyRing(file, watch_s=0.02)

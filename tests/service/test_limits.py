@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from catalogue.errors import ConfigurationError, Overloaded, QuotaExceeded, RateLimited
 from catalogue.settings import CacheSettings
 from service import metrics
+from service.breaker import State as BreakerState
 from service.keys import Key
 from service.limits import DAY_S, Allowance, Limiter, MemoryLimiter, RedisLimiter, make_limiter
 from tests.servers.valkey import Valkey
+from tests.service.gated import until
 
 NOON = 20_000 * DAY_S + DAY_S / 2
 
@@ -259,13 +261,30 @@ class TestRedis:
                 outcomes = [(await limiter.take(key, 1, 1)).refused for _ in range(5)]
                 assert outcomes == [None, None, None, "rate", "rate"]
                 assert fallbacks() == before + 5
-                assert time.monotonic() - began < 5  # one wait, not five
+                assert time.monotonic() - began < 5
+                assert limiter._calls.state is BreakerState.OPEN
                 await asyncio.to_thread(valkey.reset)
                 deadline, passed_by = time.monotonic() + 20, fallbacks()
-                while (await limiter.take(key, 1, 1)).refused is not None or fallbacks() > passed_by:
+                back = key_of("back", rate=self.SLOW, burst=1_000)
+                while (await limiter.take(back, 1, 1)).refused is not None or fallbacks() > passed_by:
                     assert time.monotonic() < deadline, "it was not asked again"
                     passed_by = fallbacks()
                     await asyncio.sleep(0.1)
+
+        asyncio.run(ask())
+
+    def test_a_slow_connection_is_not_thrown_away_each_time(self, valkey: Valkey) -> None:
+        """Connecting takes longer than anybody waits; it goes on by itself, and then the count is shared."""
+
+        async def ask() -> None:
+            async with limiters(valkey, timeout_s=0.05) as (limiter,):
+                valkey.pause()
+                assert (await limiter.take(key_of(quota=1_000), 1, 1)).used == 1
+                valkey.resume()
+                await until(lambda: not limiter._calls._calls)
+                before = fallbacks()
+                assert (await limiter.take(key_of(quota=1_000), 1, 1)).used == 2  # the first one came, too late
+                assert fallbacks() == before
 
         asyncio.run(ask())
 

@@ -111,7 +111,7 @@ def test_paused(valkey: Valkey) -> None:
         try:
             await until(lambda: load.reads is State.OPEN)
             await load.goes_on()
-            assert len(load.redis._calls) <= MAX_READS
+            assert len(load.redis._reads._calls) <= MAX_READS
             assert load.redis._unwritten.qsize() <= MAX_UNWRITTEN
         finally:
             valkey.resume()

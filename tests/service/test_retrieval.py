@@ -16,10 +16,12 @@ from catalogue.settings import Settings
 from models import Encoded, StandInEncoders
 from models.embedder import Vectors
 from service.build import build
+from service.comparing import compare
 from service.ranking import Scope
 from service.retrieval import Query, Retrieval, _stored
 from service.swapping import answering
-from tests.service.conftest import StandIns
+from tests.service.conftest import StandIns, photo
+from tests.service.gated import Gated, until
 
 Result = TypeVar("Result")
 
@@ -63,6 +65,21 @@ def test_an_answer_that_would_come_too_late_is_an_error(shop: Settings) -> None:
     hurried = shop.model_copy(update={"deadline_s": 0.05})
     with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
         with_retrieval(hurried, Slow(), lambda retrieval: retrieval.search(Query(text="mug"), Scope()))
+
+
+def test_what_is_compared_is_encoded_side_by_side(shop: Settings) -> None:
+    gated = Gated()
+
+    async def ask(retrieval: Retrieval) -> float:
+        asked = asyncio.create_task(compare(retrieval, Query(text="mug"), Query(image=photo((1, 2, 3)))))
+        await until(lambda: gated.count("text") == gated.count("decode") == 1)  # neither may go on
+        gated.open()
+        return (await asked).score
+
+    try:
+        assert -1 <= with_retrieval(shop, gated, ask) <= 1
+    finally:
+        gated.open()
 
 
 def test_without_calibrated_thresholds_nothing_is_called_the_same(shop: Settings) -> None:

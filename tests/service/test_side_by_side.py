@@ -1,11 +1,14 @@
 """Jobs of one request side by side: all bounds hold, and each has its own outcome."""
 
 import asyncio
+import time
+from collections import Counter
 
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from catalogue.errors import DeadlineExceeded, NotFound
+from catalogue.errors import DeadlineExceeded, NotFound, Overloaded
+from service.deadlines import current
 from service.side_by_side import AT_ONCE, SideBySide
 
 
@@ -66,6 +69,33 @@ def test_what_takes_too_long_is_late_and_stopped_and_the_rest_is_not() -> None:
     assert outcomes[0] == 0
     assert all(isinstance(outcome, DeadlineExceeded) for outcome in outcomes[1:])
     assert len(stopped) == AT_ONCE
+
+
+def test_all_have_one_deadline_however_late_they_begin() -> None:
+    async def work(_: int) -> float:
+        await asyncio.sleep(0.01)
+        return current().at
+
+    outcomes = asyncio.run(SideBySide(30).run(range(3 * AT_ONCE), work))
+    assert len(set(outcomes)) == 1
+    assert 0 < float(outcomes[0]) - time.monotonic() < 30  # type: ignore[arg-type]
+
+
+def test_what_finds_no_room_is_tried_again_while_there_is_time() -> None:
+    tries: Counter[int] = Counter()
+
+    async def work(item: int) -> int:
+        tries[item] += 1
+        if item == 0:
+            raise Overloaded("for long", retry_after=60)
+        if tries[item] <= item:
+            raise Overloaded("for a moment", retry_after=0.01)
+        return item
+
+    outcomes = asyncio.run(SideBySide(30).run([0, 1, 2], work))
+    assert isinstance(outcomes[0], Overloaded)
+    assert outcomes[1:] == [1, 2]
+    assert tries == {0: 1, 1: 2, 2: 3}
 
 
 def test_a_fault_is_a_fault() -> None:

@@ -1,0 +1,55 @@
+"""The threads that all requests share, and how long a request waits for them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from catalogue.threads import ThreadBudget
+from index.search import set_faiss_threads
+from service.deadlines import Deadline, current, exceeded, under
+from service.encoding import WorkPool
+
+_MAX_WORK: Final = 512
+"""More than there may be requests (`service.admission`)."""
+
+Result = TypeVar("Result")
+
+
+class Pools:
+    """The threads requests share: for bodies and stored photos, for decoding, and for scanning the index.
+
+    Whatever a request waits for, it waits no longer than `deadline_s`.
+    """
+
+    def __init__(self, budget: ThreadBudget, deadline_s: float, *, max_decoding: int) -> None:
+        self.deadline_s = deadline_s
+        self.work = WorkPool("work", budget.work, max_waiting=_MAX_WORK)
+        self.decode = WorkPool("decode", budget.decode, max_waiting=max_decoding)
+        self.search = ThreadPoolExecutor(
+            budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
+        )
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self.work.close()
+        self.decode.close()
+        self.search.shutdown()
+
+    async def off_loop(self, work: Callable[[], Result]) -> Result:
+        """Run something slow on a working thread; raises DeadlineExceeded, Overloaded."""
+        return await self.in_time(self.work.run(work))
+
+    async def in_search(self, work: Callable[[], Result]) -> Result:
+        """Look something up on a searching thread; raises DeadlineExceeded."""
+        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
+
+    async def in_time(self, work: Awaitable[Result]) -> Result:
+        """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded."""
+        deadline = Deadline(min(Deadline.after(self.deadline_s).at, current().at))
+        try:
+            with under(deadline):
+                async with asyncio.timeout(deadline.left_s):
+                    return await work
+        except TimeoutError:
+            raise exceeded(self.deadline_s) from None
