@@ -1,4 +1,4 @@
-"""HTTP load for measurements: keep-alive connections that cost the client little, at a steady rate.
+"""HTTP load for measurements: keep-alive connections that cost the client little, in a closed and in an open loop.
 
 An open loop: requests are due at set times whether or not earlier ones were answered, and a request's latency counts
 from when it was due, so that a server that stops is not asked less.
@@ -7,20 +7,53 @@ from when it was due, so that a server that stops is not asked less.
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
+
+import numpy as np
 
 HOST: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked; its content is made once, before it is due."""
+
+    path: str
+    method: str = "GET"
+    content: bytes = b""
+    content_type: str = "application/json"
+
+    @classmethod
+    def post(cls, path: str, body: Any) -> "Request":
+        """With a JSON body."""
+        return cls(path, "POST", json.dumps(body).encode())
+
+    @property
+    def wire(self) -> bytes:
+        """As it is sent."""
+        head = f"{self.method} {self.path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(self.content)}\r\n"
+        return f"{head}Content-Type: {self.content_type}\r\n\r\n".encode() + self.content
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One request: when it was due (time.perf_counter), seconds until its answer, and the status (0: none came)."""
+    """One request: when it was due and when it was sent (time.perf_counter), seconds from then until its answer came.
+
+    Status 0: none came.
+    """
 
     due: float
+    sent: float
     seconds: float
+    """From when it was due."""
     status: int
+
+    @property
+    def since_sent(self) -> float:
+        """Seconds from when it was sent, without what the client itself was late."""
+        return self.seconds - (self.sent - self.due)
 
 
 class Connection:
@@ -28,58 +61,108 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._wire: _Wire | None = None
 
     async def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Status and body; status 0 where the connection failed."""
-        again = self._streams is not None  # the server may have closed it for having been idle
-        status, answer = await self._request(method, path, body)
-        return await self._request(method, path, body) if again and status == 0 else (status, answer)
+        return await self.ask(Request(path, method, b"" if body is None else json.dumps(body).encode()))
 
-    async def _request(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
-        content = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(content)}\r\n"
-        head += "Content-Type: application/json\r\n\r\n"
+    async def ask(self, request: Request) -> tuple[int, bytes]:
+        """Status and body; status 0 where the connection failed."""
+        again = self._wire is not None  # the server may have closed it for having been idle
+        status, answer = await self._ask(request)
+        return await self._ask(request) if again and status == 0 else (status, answer)
+
+    async def _ask(self, request: Request) -> tuple[int, bytes]:
         try:
-            if self._streams is None:
-                self._streams = await asyncio.open_connection(HOST, self._port)
-            reader, writer = self._streams
-            writer.write(head.encode() + content)
-            lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
-            length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-            answer = await reader.readexactly(length)
-            if b"connection: close" in lines:
-                self.close()
-            return int(lines[0].split()[1]), answer
-        except (OSError, asyncio.IncompleteReadError):
+            if self._wire is None:
+                loop = asyncio.get_running_loop()
+                _, self._wire = await loop.create_connection(_Wire, HOST, self._port)
+            status, answer, stays = await self._wire.exchange(request.wire)
+        except OSError:
+            status, answer, stays = 0, b"", False
+        if not stays:
             self.close()
-            return 0, b""
+        return status, answer
 
     def close(self) -> None:
         """Close it; the next request opens another."""
-        if self._streams is not None:
-            self._streams[1].close()
-        self._streams = None
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = None
 
 
-async def closed_loop(port: int, paths: Iterator[str], *, clients: int, seconds: float) -> float:
-    """Requests a second that so many clients get answered, each asking again at once."""
+class _Wire(asyncio.Protocol):
+    """Just enough of HTTP/1.1 for answers that announce their length."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._arrived = b""
+        self._wanted = 0
+        self._head: list[bytes] = []
+        self._answer: asyncio.Future[tuple[int, bytes, bool]] | None = None
+
+    async def exchange(self, sent: bytes) -> tuple[int, bytes, bool]:
+        """Status, body, and whether the connection stays open; raises ConnectionError."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionError
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(sent)
+        return await self._answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one only by its methods
+
+    def data_received(self, data: bytes) -> None:
+        self._arrived += data
+        if not self._head:
+            head, found, rest = self._arrived.partition(b"\r\n\r\n")
+            if not found:
+                return
+            self._head, self._arrived = head.lower().split(b"\r\n"), rest
+            self._wanted = next((int(line[15:]) for line in self._head if line.startswith(b"content-length:")), 0)
+        if len(self._arrived) >= self._wanted and self._answer is not None and not self._answer.done():
+            stays = b"connection: close" not in self._head
+            self._answer.set_result((int(self._head[0].split()[1]), self._arrived[: self._wanted], stays))
+            self._arrived, self._head = b"", []
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionError())
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def closed_loop(port: int, requests: Iterator[Request], *, clients: int, seconds: float) -> list[Answer]:
+    """What so many clients get answered, each asking again at once."""
     until = time.perf_counter() + seconds
-    counts = await asyncio.gather(*(_ask_until(Connection(port), paths, until) for _ in range(clients)))
-    return sum(counts) / seconds
+    answers: list[Answer] = []
+    await asyncio.gather(*(_ask_until(Connection(port), requests, until, answers) for _ in range(clients)))
+    return answers
 
 
-async def _ask_until(connection: Connection, paths: Iterator[str], until: float) -> int:
-    count = 0
-    while time.perf_counter() < until:
-        status, _ = await connection.request("GET", next(paths))
-        count += status == 200
+async def _ask_until(connection: Connection, requests: Iterator[Request], until: float, answers: list[Answer]) -> None:
+    while (sent := time.perf_counter()) < until:
+        status, _ = await connection.ask(next(requests))
+        answers.append(Answer(sent, sent, time.perf_counter() - sent, status))
     connection.close()
-    return count
+
+
+def rate(answers: Sequence[Answer]) -> float:
+    """Requests a second that were answered 200, from the first one sent to the last answer."""
+    began, ended = min(answer.due for answer in answers), max(answer.due + answer.seconds for answer in answers)
+    return sum(answer.status == 200 for answer in answers) / (ended - began)
+
+
+def percentiles_ms(seconds: Sequence[float], *at: float) -> list[float]:
+    """Milliseconds; nan of nothing."""
+    return [float(np.percentile(seconds, each)) * 1e3 if seconds else float("nan") for each in at]
 
 
 async def open_loop(
-    port: int, paths: Iterator[str], *, rate: float, stop: asyncio.Event, most: int = 200
+    port: int, requests: Iterator[Request], *, rate: float, stop: asyncio.Event, most: int = 200
 ) -> list[Answer]:
     """Ask `rate` times a second until `stop`, over up to `most` connections."""
     answers: list[Answer] = []
@@ -87,21 +170,34 @@ async def open_loop(
     asking: set[asyncio.Task[None]] = set()
     slots = asyncio.Semaphore(most)
 
-    async def ask(due: float, path: str) -> None:
+    async def ask(due: float, request: Request) -> None:
         async with slots:
             connection = idle.pop() if idle else Connection(port)
-            status, _ = await connection.request("GET", path)
-            answers.append(Answer(due, time.perf_counter() - due, status))
+            sent = time.perf_counter()
+            status, _ = await connection.ask(request)
+            answers.append(Answer(due, sent, time.perf_counter() - due, status))
             idle.append(connection)
 
     due = time.perf_counter()
     while not stop.is_set():
         due += 1 / rate
-        await asyncio.sleep(max(0, due - time.perf_counter()))
-        task = asyncio.create_task(ask(due, next(paths)))
+        if (early := due - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        elif len(asking) % 16 == 0:
+            await asyncio.sleep(0)  # it is late: let others run all the same
+        task = asyncio.create_task(ask(due, next(requests)))
         asking.add(task)
         task.add_done_callback(asking.discard)
     await asyncio.gather(*asking)
     for connection in idle:
         connection.close()
     return answers
+
+
+async def open_loop_for(
+    port: int, requests: Iterator[Request], *, rate: float, seconds: float, most: int = 200
+) -> list[Answer]:
+    """`open_loop` for so long."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    return await open_loop(port, requests, rate=rate, stop=stop, most=most)

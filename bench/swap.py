@@ -10,12 +10,9 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,8 +21,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.load import Answer, Connection, closed_loop, open_loop
+from bench.load import Answer, Connection, Request, closed_loop, open_loop, rate
 from bench.planted import plant
+from bench.process import Gateway, serving
 from index.seal import sealed
 from index.snapshot import read_manifest, write_snapshot
 from models.bundle import Bundle
@@ -49,9 +47,9 @@ def main(
     data = work / f"swap-{products}"
     prepare(data, products)
     console.print(f"{time.strftime('%F')}: {products:,} products, load average {os.getloadavg()[0]:.1f} at the start")
-    with serving(data) as (pid, ready_s):
-        console.print(f"ready {ready_s:.2f} s after the start")
-        asyncio.run(_measure(pid, products))
+    with serving(data, PORT) as gateway:
+        console.print(f"ready {gateway.ready_s:.2f} s after the start")
+        asyncio.run(_measure(gateway, products))
 
 
 def prepare(data: Path, products: int) -> None:
@@ -80,35 +78,13 @@ def prepare(data: Path, products: int) -> None:
     shutil.rmtree(data / "verified", ignore_errors=True)  # so that the first swap reads every byte
 
 
-@contextmanager
-def serving(data: Path) -> Iterator[tuple[int, float]]:
-    """A gateway on that data directory: its process, and the seconds until it was ready."""
-    samestyle = str(Path(sys.executable).parent / "samestyle")
-    started = time.perf_counter()
-    server = subprocess.Popen([samestyle, "serve", "--data", str(data), "--port", str(PORT)], stderr=subprocess.DEVNULL)
-    try:
-        asyncio.run(_until_ready())
-        yield server.pid, time.perf_counter() - started
-    finally:
-        server.terminate()
-        server.wait()
-
-
-async def _until_ready() -> None:
-    for _ in range(60_000):
-        if (await Connection(PORT).request("GET", "/readyz"))[0] == 200:
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError("not ready within ten minutes")
-
-
-async def _measure(pid: int, products: int) -> None:
+async def _measure(gateway: Gateway, products: int) -> None:
     ids = await _some_ids(products)
-    paths = (f"/v1/products/{random.choice(ids)}/similar?k=10" for _ in itertools.count())
-    await closed_loop(PORT, paths, clients=4, seconds=5)  # warm
-    capacity = await closed_loop(PORT, paths, clients=4, seconds=10)
+    requests = (Request(f"/v1/products/{random.choice(ids)}/similar?k=10") for _ in itertools.count())
+    await closed_loop(PORT, requests, clients=4, seconds=5)  # warm
+    capacity = rate(await closed_loop(PORT, requests, clients=4, seconds=10))
     console.print(f"capacity {capacity:.0f} requests/s; the load is half of it")
-    await _swap_under_load(pid, paths, capacity / 2)
+    await _swap_under_load(gateway, requests, capacity / 2)
     await _write(ids)
 
 
@@ -121,11 +97,11 @@ async def _some_ids(products: int) -> list[str]:
     return ids
 
 
-async def _swap_under_load(pid: int, paths: Iterator[str], rate: float) -> None:
+async def _swap_under_load(gateway: Gateway, requests: Iterator[Request], rate: float) -> None:
     stop = asyncio.Event()
-    load = asyncio.create_task(open_loop(PORT, paths, rate=rate, stop=stop))
+    load = asyncio.create_task(open_loop(PORT, requests, rate=rate, stop=stop))
     await asyncio.sleep(CALM_S)
-    before, windows, took = _memory(pid), [], []
+    before, windows, took = gateway.memory_mb(), [], []
     connection = Connection(PORT)
     for number in range(SWAPS):
         started = time.perf_counter()
@@ -139,7 +115,7 @@ async def _swap_under_load(pid: int, paths: Iterator[str], rate: float) -> None:
     status, _ = await connection.request("POST", "/admin/v1/aliases/live/rollback")
     rollback = time.perf_counter() - started
     await asyncio.sleep(5)
-    after = _memory(pid)
+    after = gateway.memory_mb()
     stop.set()
     answers = await load
     _report(answers, windows, took[1:], rollback, before, after)
@@ -165,8 +141,8 @@ def _report(
     console.print(f"failed: {failed.total()} of {len(answers):,} {dict(failed) or ''}")
     console.print(f"p99 during swaps {ratio:.1f} x steady")
     console.print(f"a swap takes {np.median(took):.1f} s (longest {max(took):.1f}), a rollback {rollback:.1f} s")
-    for name, size in before.items():
-        console.print(f"{name} memory {size:,.0f} MB before, {after[name]:,.0f} MB after {SWAPS} swaps")
+    for name in ("private", "mapped"):
+        console.print(f"{name} memory {before[name]:,.0f} MB before, {after[name]:,.0f} MB after {SWAPS} swaps")
 
 
 async def _write(ids: list[str]) -> None:
@@ -199,12 +175,6 @@ async def _put(connection: Connection, product_id: str, number: int) -> float:
     if status != 200:
         raise RuntimeError(f"the write was answered {status}: {body.decode()}")
     return time.perf_counter() - started
-
-
-def _memory(pid: int) -> dict[str, float]:
-    """Private and mapped memory in MB."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return {kind: int(fields[name].split()[0]) / 1024 for kind, name in (("private", "RssAnon"), ("mapped", "RssFile"))}
 
 
 if __name__ == "__main__":

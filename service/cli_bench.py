@@ -1,4 +1,4 @@
-"""`samestyle bench`: measurements against other libraries, on this machine."""
+"""`samestyle bench`: measurements on this machine."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ from rich.console import Console
 
 from catalogue.errors import SamestyleError
 
-app = typer.Typer(no_args_is_help=True, help="Measure this machine against other libraries.")
-out = Console(width=140)  # the tables are kept in files
+app = typer.Typer(no_args_is_help=True, help="Measure on this machine.")
+out = Console(width=160)  # the tables are kept in files
 err = Console(stderr=True)
 
 
 @app.callback()
 def bench() -> None:
-    """Measure this machine against other libraries (extra `bench`)."""
+    """Measure the index beside other libraries (extra `bench`), and the gateway beside its own models and index."""
 
 
 @app.command("index")
@@ -45,5 +45,30 @@ def bench_index(
         out.print_json(json.dumps(found))
         return
     from bench.index.report import show  # noqa: PLC0415
+
+    show(found, out)
+
+
+@app.command("gateway")
+def bench_gateway(
+    data: Annotated[Path, typer.Option(help="A data directory; nothing is written to it.")] = Path("data/demo"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="answers, cpu, latency, cached, batching, overload; all by default.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long each measurement takes.")] = 4.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """What the gateway adds to its models and index called directly, and how it takes overload (docs/benchmarks.md)."""
+    from bench.gateway.main import run  # noqa: PLC0415  # FAISS and the encoders take a second
+
+    try:
+        found = run(data, only=only, seconds=seconds, say=err.print)
+    except SamestyleError as error:
+        err.print(f"error: {error}", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    from bench.gateway.report import show  # noqa: PLC0415
 
     show(found, out)

@@ -2,16 +2,15 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from bench.index import expansion, speed
 from bench.index.libraries import package_version
+from bench.machine import machine
 from catalogue.errors import InvalidInput
 
 STEPS: Final = ("speed", "filters")
@@ -30,7 +29,7 @@ def run(
     """Everything measured, as JSON; raises InvalidInput for a step or a library there is not."""
     _check("step", steps or (), STEPS)
     _check("library", peers or (), speed.ALL_PEERS)
-    found: dict[str, Any] = {"about": _machine() | {"rows": rows, "rounds": rounds}}
+    found: dict[str, Any] = {"about": machine() | {"rows": rows, "rounds": rounds}}
     found["data"] = expansion.prepare(work, photos, rows, say)
     for step in steps or STEPS:
         if step == "speed":
@@ -55,18 +54,3 @@ def _filters(work: Path, rows: int, peers: Sequence[str], say: Callable[[str], N
 def _check(what: str, given: Sequence[str], known: Sequence[str]) -> None:
     if unknown := set(given) - set(known):
         raise InvalidInput(f"There is no {what} {min(unknown)!r}; there are {', '.join(known)}.")
-
-
-def _machine() -> dict[str, Any]:
-    """What it ran on."""
-    models = {
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    }
-    cores = len(os.sched_getaffinity(0))
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "machine": f"{', '.join(sorted(models))}, {cores} cores, Python {platform.python_version()}",
-        "load_at_start": os.getloadavg(),
-    }

@@ -1,0 +1,1 @@
+"""`samestyle bench gateway`: what the gateway adds to its own models and index."""

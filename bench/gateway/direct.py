@@ -1,0 +1,124 @@
+"""The limit: the same ONNX sessions and index in a process of their own, called directly, without a service around.
+
+`python -m bench.gateway.direct SNAPSHOT` answers lines of JSON. A query is decoded, encoded, looked up and re-scored;
+nothing is read of the products found.
+"""
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bench.gateway import queries
+from bench.gateway.queries import K, Kind
+from index import Snapshot
+from models.encoders import Encoders
+from service.models import DEFAULT_BUNDLE
+
+BATCHES: Final = (1, 2, 4, 8)
+THREADS: Final = (1, 2)
+_FIRST: Final = 1_000_000
+"""Numbers of queries, far from those the gateway is asked; what is asked does not matter here, only that it varies."""
+
+
+class Direct:
+    """A client of that process."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, do: str, **given: Any) -> Any:
+        """What it answers; raises RuntimeError when it ends instead, having said why."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the direct process ended with code {self._process.wait()}")
+        return json.loads(line)
+
+
+@contextmanager
+def direct(snapshot: Path) -> Iterator[Direct]:
+    """Such a process on a snapshot, ended afterwards."""
+    command = [sys.executable, "-m", "bench.gateway.direct", str(snapshot)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Direct(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+class _Limit:
+    """Encoders for each number of threads, and the index."""
+
+    def __init__(self, path: Path) -> None:
+        self._encoders = {threads: Encoders.load(DEFAULT_BUNDLE, threads=threads) for threads in THREADS}
+        self._snapshot = Snapshot.open(path, fingerprint=self._encoders[1].fingerprint)
+        self._index = self._snapshot.index("fusion")
+        self._rows = [self._snapshot.products.row_of(name) for name in queries.some_ids(self._snapshot)]
+        self._numbers = itertools.count(_FIRST)
+
+    def encoded(self, kind: Kind, batch: int, threads: int, seconds: float) -> dict[str, Any]:
+        """CPU seconds and seconds (median) a query takes, in batches."""
+        encoders = self._encoders[threads]
+
+        def some() -> int:
+            items = [queries.item(kind, next(self._numbers)) for _ in range(batch)]
+            for vector in encoders.embed(items):
+                self._index.search(vector, K)
+            return batch
+
+        return {"batch": batch, "threads": threads} | _timed(some, seconds)
+
+    def looked_up(self, seconds: float) -> dict[str, Any]:
+        """The same for a product's stored vector."""
+
+        def one() -> int:
+            vector = self._snapshot.vectors("fusion", np.array([random.choice(self._rows)]))[0]
+            self._index.search(vector / np.linalg.norm(vector), K)
+            return 1
+
+        return _timed(one, seconds)
+
+    def answer(self, kind: Kind, number: int) -> list[tuple[str, float]]:
+        """The ids and scores a query finds."""
+        found = self._index.search(self._encoders[1].embed([queries.item(kind, number)])[0], K)
+        return [
+            (self._snapshot.products.id_of(row), score)
+            for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True)
+        ]
+
+
+def _timed(some: Callable[[], int], seconds: float) -> dict[str, Any]:
+    some()  # shapes that were not there yet
+    answers, times = 0, []
+    began_cpu, began = time.process_time(), time.perf_counter()
+    while (started := time.perf_counter()) < began + seconds:
+        done = some()
+        answers += done
+        times.append((time.perf_counter() - started) / done)
+    return {"cpu": (time.process_time() - began_cpu) / answers, "seconds": float(np.median(times))}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    limit = _Limit(Path(sys.argv[1]))
+    does: dict[str, Callable[..., Any]] = {
+        "encoded": limit.encoded, "looked_up": limit.looked_up, "answer": limit.answer
+    }  # fmt: skip
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(does[asked.pop("do")](**asked)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The steps of `samestyle bench gateway`, one after the other."""
+
+import json
+import os
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bench.gateway import steps
+from bench.gateway.direct import direct
+from bench.gateway.queries import Source, some_ids
+from bench.gateway.steps import PORT, Bench, Row, serving_copy
+from bench.load import HOST
+from bench.machine import machine
+from catalogue.errors import InvalidInput
+from index import Snapshot
+from index.snapshot import read_manifest, snapshot_path
+
+STEPS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
+    "answers": steps.equal_answers,
+    "cpu": steps.cpu_per_answer,
+    "latency": steps.latency,
+    "cached": steps.cached_photo,
+    "batching": steps.batching,
+    "overload": steps.overload,
+}
+
+
+def run(data: Path, *, only: Sequence[str] | None, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Everything measured, as JSON; raises InvalidInput for a step there is not."""
+    for name in only or ():
+        if name not in STEPS:
+            raise InvalidInput(f"There is no step {name!r}; there are {', '.join(STEPS)}.")
+    about = machine()
+    found: dict[str, list[dict[str, Any]]] = {}
+    with serving_copy(data, PORT) as gateway:
+        with urllib.request.urlopen(f"http://{HOST}:{PORT}/readyz") as answer:
+            ready = json.load(answer)
+        path = snapshot_path(data / "snapshots", ready["snapshot"])
+        snapshot = Snapshot.open(path, fingerprint=read_manifest(path).fingerprint)
+        with direct(path) as limit:
+            bench = Bench(data, gateway, limit, some_ids(snapshot), Source(), seconds)
+            for name in only or STEPS:
+                say(f"Measuring {name}")
+                found[name] = [row.as_json() for row in STEPS[name](bench)]
+    about |= {"snapshot": ready["snapshot"], "products": ready["products"], "seconds": seconds}
+    return {"about": about | {"load_at_end": os.getloadavg()}, "steps": found}
