@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 HOST: Final = "127.0.0.1"
+_BOUNDARY: Final = "3d6b6a416f9b5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,23 @@ class Request:
         """With a JSON body."""
         return cls(path, "POST", json.dumps(body).encode())
 
+    @classmethod
+    def upload(cls, path: str, image: bytes, **fields: str) -> "Request":
+        """With a form: a photo and other fields."""
+        parts = [_part(f'name="{name}"', value.encode()) for name, value in fields.items()]
+        parts.append(_part('name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg', image))
+        content = b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()
+        return cls(path, "POST", content, f"multipart/form-data; boundary={_BOUNDARY}")
+
     @property
     def wire(self) -> bytes:
         """As it is sent."""
         head = f"{self.method} {self.path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(self.content)}\r\n"
         return f"{head}Content-Type: {self.content_type}\r\n\r\n".encode() + self.content
+
+
+def _part(about: str, value: bytes) -> bytes:
+    return f"--{_BOUNDARY}\r\nContent-Disposition: form-data; {about}\r\n\r\n".encode() + value + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,11 +130,11 @@ class Serving:
 
     def retry_after(self, modality: Modality) -> float | None:
         """The seconds after which encoding a photo or a text has a chance; None where it has one now."""
-        queues = [queue for encoder in self.models.loaded.values() for queue in encoder.queues(modality)]
-        if modality == "image":
-            queues.append(self.pools.decode.queue)
-        wait_s = sum(queue.wait_s for queue in queues)
-        is_full = any(queue.fullness >= _DOOR_FULLNESS for queue in queues)
+        before = [self.pools.decode.queue] if modality == "image" else []
+        ways = [[*before, *encoder.queues(modality)] for encoder in self.models.loaded.values()]
+        wait_s = max((sum(queue.wait_s for queue in way) for way in ways), default=0.0)
+        # What waits at one queue comes to the next: what is on the way must find room in the last of them too.
+        is_full = any(sum(queue.fullness for queue in way) >= _DOOR_FULLNESS for way in ways)
         return wait_s if is_full or wait_s > _DOOR_SHARE * self.settings.deadline_s else None
 
     def waiting(self) -> Counter[str]:

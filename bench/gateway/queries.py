@@ -18,7 +18,6 @@ from models import ProductInput
 Kind = Literal["text", "image", "image+text"]
 KINDS: Final[tuple[Kind, ...]] = ("text", "image", "image+text")
 K: Final = 10
-_BOUNDARY: Final = "3d6b6a416f9b5"
 _COMMENT: Final = b"\xff\xfe"
 _WORDS: Final = ("for a gift", "in the evening", "as they had it", "like last year", "small", "of good quality")
 
@@ -50,10 +49,7 @@ def request(kind: Kind, number: int) -> Request:
     if kind == "text":
         return Request.post("/v1/search", {"text": words(number), "k": K})
     fields = {"k": str(K)} | ({"text": words(number)} if kind == "image+text" else {})
-    parts = [_part(f'name="{name}"', value.encode()) for name, value in fields.items()]
-    parts.append(_part('name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg', photo(number)))
-    content = b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()
-    return Request("/v1/search/upload", "POST", content, f"multipart/form-data; boundary={_BOUNDARY}")
+    return Request.upload("/v1/search/upload", photo(number), **fields)
 
 
 def photo_request(number: int) -> Request:
@@ -82,10 +78,6 @@ class Source:
     def requests(self, kind: Kind) -> Iterator[Request]:
         """Without end."""
         return (request(kind, number) for number in self._numbers)
-
-
-def _part(about: str, value: bytes) -> bytes:
-    return f"--{_BOUNDARY}\r\nContent-Disposition: form-data; {about}\r\n\r\n".encode() + value + b"\r\n"
 
 
 @lru_cache(1)

@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
 from catalogue.errors import InvalidInput
-from service.bodies import expect, from_fields, from_json, json_body
+from service.bodies import expect, from_fields, from_json, json_body, parsed
 from service.problems import responses
 from service.routes.deps import CurrentSearches, CurrentServing
 from service.schemas import SearchAnswer, SearchRequest
@@ -27,34 +27,51 @@ def _upload_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
-@router.post("/search", responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
-async def search(request: Request, serving: CurrentServing, searches: CurrentSearches) -> SearchAnswer:
+@router.post("/search", response_model=SearchAnswer, responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
+async def search(request: Request, serving: CurrentServing, searches: CurrentSearches) -> Response:
     """Find products by product id, photo (base64 or URL), words, or words with one of them."""
     expect(request, "application/json")
     body = await request.body()
-    return await searches.answer(await serving.pools.off_loop(lambda: from_json(SearchRequest, body)))
+    asked = await parsed(serving.pools, len(body), lambda: from_json(SearchRequest, body))
+    return _written(await searches.answer(asked))
 
 
-@router.post("/search/upload", responses=SEARCH_ERRORS, openapi_extra={"requestBody": _upload_body()})
-async def search_upload(request: Request, serving: CurrentServing, searches: CurrentSearches) -> SearchAnswer:
+@router.post(
+    "/search/upload",
+    response_model=SearchAnswer,
+    responses=SEARCH_ERRORS,
+    openapi_extra={"requestBody": _upload_body()},
+)
+async def search_upload(request: Request, serving: CurrentServing, searches: CurrentSearches) -> Response:
     """Find products by an uploaded photo, with or without words."""
     expect(request, "multipart/form-data")
-    fields = await _read_form(request)
-    return await searches.answer(await serving.pools.off_loop(lambda: from_fields(SearchRequest, fields)))
+    size, fields = await _read_form(request)
+    asked = await parsed(serving.pools, size, lambda: from_fields(SearchRequest, fields))
+    return _written(await searches.answer(asked))
 
 
-async def _read_form(request: Request) -> dict[str, Any]:
-    """The fields of a form: the photo as a file, words as they are, every other field as in JSON."""
+def _written(answer: SearchAnswer) -> Response:
+    """As JSON, without FastAPI's check that an answer we made is one."""
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _read_form(request: Request) -> tuple[int, dict[str, Any]]:
+    """The fields of a form: the photo as a file, words as they are, every other field as in JSON.
+
+    And how many characters there are beside the photo.
+    """
     fields: dict[str, Any] = {}
+    size = 0
     async with request.form(max_files=1, max_fields=20, max_part_size=MAX_FORM_FIELD) as form:
         photo = form.get("image")
         if not isinstance(photo, UploadFile):
             raise InvalidInput("Send multipart/form-data with the photo as a file in the field `image`.")
         for name, value in form.items():
             if isinstance(value, str):
+                size += len(value)
                 fields[name] = value if name in _PLAIN_FIELDS else _json(name, value)
         fields["image"] = await photo.read()
-    return fields
+    return size, fields
 
 
 def _json(name: str, value: str) -> Any:
