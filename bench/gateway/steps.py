@@ -9,13 +9,13 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvloop
 
@@ -35,6 +35,9 @@ _CONNECTIONS: Final = 900
 _CACHED: Final = 16
 _ASKED_CPU: Final[dict[Kind, float]] = {"text": 0.85, "image": 0.90, "image+text": 0.90}
 _ASKED_ADDED_MS: Final[dict[Kind, float]] = {"text": 1.5, "image": 2.5}
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def cpu_per_answer(bench: Bench) -> Iterator[Row]:
             (bench.limit.ask("encoded", kind=kind, seconds=bench.seconds / 2, **how)["cpu"], through)
             for through in (bench.cpu(bench.source.requests(kind)) for _ in range(ROUNDS))
         ]
-        direct, through = (median(values) for values in zip(*rounds, strict=True))
+        direct, through = map(median, zip(*rounds, strict=True))
         yield Row(
             f"{kind}: CPU direct / through the gateway",
             median(one / other for one, other in rounds),
@@ -150,21 +153,21 @@ def cpu_per_answer(bench: Bench) -> Iterator[Row]:
             detail=f"{direct * 1e3:.2f} ms (batch {how['batch']}, ONNX threads {how['threads']}) / "
             f"{through * 1e3:.2f} ms",
         )
-    rounds = [
+    by_id = [
         (
             bench.cpu(Request("/livez") for _ in itertools.count()),
-            bench.limit.ask("looked_up", seconds=bench.seconds / 2)["cpu"],
+            float(bench.limit.ask("looked_up", seconds=bench.seconds / 2)["cpu"]),
             bench.cpu(bench.by_id()),
         )
         for _ in range(ROUNDS)
     ]
-    noop, direct, through = (median(values) for values in zip(*rounds, strict=True))
+    noop, look_up, through = map(median, zip(*by_id, strict=True))
     yield Row(
         "product id: CPU (no-op route + direct search) / through the gateway",
-        median((one + other) / all_of_it for one, other, all_of_it in rounds),
+        median((one + other) / all_of_it for one, other, all_of_it in by_id),
         "",
         0.8,
-        detail=f"({noop * 1e3:.2f} + {direct * 1e3:.2f} ms) / {through * 1e3:.2f} ms",
+        detail=f"({noop * 1e3:.2f} + {look_up * 1e3:.2f} ms) / {through * 1e3:.2f} ms",
     )
 
 
@@ -185,7 +188,7 @@ def latency(bench: Bench) -> Iterator[Row]:
     kinds: dict[str, Iterator[Request]] = {kind: bench.source.requests(kind) for kind in KINDS}
     for name, requests in (kinds | {"product id": bench.by_id()}).items():
         capacity = rate(bench.closed(requests))
-        answers = _run(open_loop_for(PORT, requests, rate=capacity / 2, seconds=2 * bench.seconds))
+        answers = _open(requests, capacity / 2, 2 * bench.seconds)
         _check(answers)
         low, high = percentiles_ms([answer.seconds for answer in answers], 50, 99)
         detail = f"p50 {low:.1f} ms, p99 {high:.1f} ms at {capacity / 2:.0f}/s; capacity {capacity:.0f}/s"
@@ -240,8 +243,7 @@ def overload(bench: Bench) -> Iterator[Row]:
         peak = rate(before.answers) / before.free_cores
         calm = median(answer.seconds for answer in bench.closed(requests, 1))
         seconds, asked = 2 * bench.seconds, OVERLOAD * rate(before.answers)
-        load = partial(open_loop_for, PORT, requests, rate=asked, seconds=seconds, most=_CONNECTIONS)
-        under = _Load(lambda load=load: _run(load()))
+        under = _Load(partial(_open, requests, asked, seconds))
         recovered = _run(_recovery(requests, 2 * calm))
         yield from _overload_rows(kind, under, peak, asked)
         yield Row(
@@ -250,6 +252,10 @@ def overload(bench: Bench) -> Iterator[Row]:
             "s",
             detail=f"three answers in a row within {2 * calm * 1e3:.0f} ms, twice the calm p50",
         )
+
+
+def _open(requests: Iterator[Request], each_second: float, seconds: float) -> list[Answer]:
+    return _run(open_loop_for(PORT, requests, rate=each_second, seconds=seconds, most=_CONNECTIONS))
 
 
 def _overload_rows(kind: str, under: "_Load", peak: float, asked: float) -> Iterator[Row]:
@@ -314,7 +320,7 @@ def _check(answers: Sequence[Answer]) -> None:
         raise RuntimeError(f"{failed.total()} of {len(answers)} requests were not answered 200: {dict(failed)}")
 
 
-def _run(work: Any) -> Any:
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run on the loop that costs least."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
