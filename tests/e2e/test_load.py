@@ -1,5 +1,7 @@
 """The real process under more than it can do, and under a mix of everything; scaled, with no tight clocks."""
 
+import json
+import subprocess
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +13,7 @@ from bench import soak
 from bench.gateway.queries import Kind, Source
 from bench.load import closed_loop, open_loop_for, rate
 from bench.process import serving
-from tests.e2e.conftest import Gateway
+from tests.e2e.conftest import SAMESTYLE, Gateway
 from tests.e2e.test_durability import eventually
 from tests.servers.process import free_port
 
@@ -48,3 +50,14 @@ def test_all_routes_side_by_side_and_nothing_fails(own_demo: Path) -> None:
     assert outcome.answers["photo by url", 400] == sum(
         count for (kind, _), count in outcome.answers.items() if kind == "photo by url"
     )
+
+
+@pytest.mark.heavy
+def test_the_bench_finds_equal_answers_and_measures(own_demo: Path) -> None:
+    command = [SAMESTYLE, "bench", "gateway", "--data", str(own_demo), "--seconds", "0.5", "--json"]
+    command += ["--only", "answers", "--only", "cpu", "--only", "cached"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    steps = json.loads(ran.stdout)["steps"]
+    assert [row["value"] for row in steps["answers"]] == [1, 1, 1]
+    assert len(steps["cpu"]) == 4
+    assert all(row["value"] > 0.1 for rows in steps.values() for row in rows)
