@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from catalogue.errors import InvalidInput, UnsupportedMedia
-from service.retrieval import Pools
+from service.pools import Pools
 
 MAX_JSON_VALUES: Final = 200_000
 SMALL: Final = 4_096
