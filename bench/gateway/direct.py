@@ -74,7 +74,7 @@ class _Limit:
         def some() -> int:
             items = [queries.item(kind, next(self._numbers)) for _ in range(batch)]
             for vector in encoders.embed(items):
-                self._index.search(vector, K)
+                self._index.search(vector, K + 1)  # one more tells whether there is a next page
             return batch
 
         return {"batch": batch, "threads": threads} | _timed(some, seconds)
@@ -84,17 +84,17 @@ class _Limit:
 
         def one() -> int:
             vector = self._snapshot.vectors("fusion", np.array([random.choice(self._rows)]))[0]
-            self._index.search(vector / np.linalg.norm(vector), K)
+            self._index.search(vector / np.linalg.norm(vector), K + 1)
             return 1
 
         return _timed(one, seconds)
 
     def answer(self, kind: Kind, number: int) -> list[tuple[str, float]]:
         """The ids and scores a query finds."""
-        found = self._index.search(self._encoders[1].embed([queries.item(kind, number)])[0], K)
+        found = self._index.search(self._encoders[1].embed([queries.item(kind, number)])[0], K + 1)
         return [
             (self._snapshot.products.id_of(row), score)
-            for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True)
+            for row, score in zip(found.rows[:K].tolist(), found.scores[:K].tolist(), strict=True)
         ]
 
 
