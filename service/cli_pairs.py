@@ -64,7 +64,7 @@ def mine(
     ] = 0.1,
     min_weight: Annotated[int, typer.Option(min=0, help="Least number of windows with both.")] = 2,
     min_association: Annotated[
-        float, typer.Option(min=0, max=1, help="Least share of the windows with either that have both.")
+        float, typer.Option(min=0, max=1, help="Least share of their windows in which both are (docs/pairs.md).")
     ] = 0.1,
     max_partners: Annotated[int, typer.Option(min=0, help="Most pairs of one product; 0: no limit.")] = 20,
     sample: Annotated[int, typer.Option(min=0, max=1_000, help="How many pairs of each kind are shown.")] = 5,

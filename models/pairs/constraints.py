@@ -33,7 +33,7 @@ def constraints(connection: "Connection", options: Options) -> list[Constraint]:
     return [
         Constraint(
             "category",
-            level if has_categories else "none: the catalogue has no categories",
+            level if has_categories or options.category_level == 0 else "none: the catalogue has no categories",
             "one_category IS DISTINCT FROM other_category OR one_category IS NULL",
             {},
             has_categories and options.category_level != 0,

@@ -76,9 +76,9 @@ class Log:
     def load(self) -> dict[str, int]:
         """Create `events`; returns how many rows there are for each of REASONS, and lines that are no rows.
 
-        `events` has a row for each of the log's: reason, and where it is kept (reason 0) owner (whose session, user's
-        actions or query it is part of), by_user (whether it must be cut into sessions), moment (ms since 1970), query,
-        product (a code) and weight.
+        `events` has a row for each of the log's: reason, and where it is kept (reason 0) owner (64-bit hash of the
+        session, user or query it is part of), by_user (whether it must be cut into sessions), moment (ms since 1970),
+        query, product (a code) and weight.
 
         Raises InvalidInput where nothing is left, saying why.
         """
@@ -136,8 +136,8 @@ class Log:
         """Create `wanted`: the weight of each action; of every row where the log has no actions."""
         actions = self.options.actions if "action" in self.columns else {"": 1}
         self._connection.execute("CREATE TABLE wanted (action VARCHAR, weight INTEGER)")
-        for action, weight in actions.items():
-            self._connection.execute("INSERT INTO wanted VALUES (?, ?)", [action.strip().lower(), weight])
+        for action, weight in {name.strip().lower(): weight for name, weight in actions.items()}.items():
+            self._connection.execute("INSERT INTO wanted VALUES (?, ?)", [action, weight])
 
     def _parameters(self) -> dict[str, Any]:
         by_format = self.options.time_format is not None and "time" in self.columns

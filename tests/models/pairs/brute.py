@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -119,7 +119,7 @@ def constrained(
     rows: list[Row], ids: Sequence[str], has_titles: bool, has_categories: bool, options: Options, crowded: int
 ) -> Mined:
     min_title, min_query = round(options.min_title * SCALE), round(options.min_query * SCALE)
-    tests = {
+    tests: dict[str, Callable[[Row], bool]] = {
         "category": lambda row: not has_categories or row["category"] is not None,
         "title": lambda row: not has_titles or row["title"] is None or row["title"] >= min_title,
         "query": lambda row: row["query"] is None or row["query"] >= min_query,

@@ -83,6 +83,7 @@ def test_the_category_at_every_level(tmp_path: Path) -> None:
         pairs, report = mined(tmp_path, events, shop, category_level=level)
         assert names(pairs) == expected if expected else len(pairs) == 10
         assert step(report.steps, "category").removed == 10 - len(pairs)
+        assert (step(report.steps, "category").setting == "off") == (level == 0)
     assert {row["category"] for row in mined(tmp_path, events, shop, category_level=2)[0]} == {"Home > Mugs"}
 
 

@@ -114,8 +114,10 @@ def approximately(row: Row) -> Row:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     """Simulated shoppers on the demo shop, and what is mined from them."""
     folder = tmp_path_factory.mktemp("demo")
-    write(folder / "log.parquet", simulate(read_shop("all"), Behaviour(sessions=20_000)))
-    report = mine(folder / "log.parquet", CATALOGUE, folder / "pairs.parquet", Options(memory_bytes=1_000_000_000))
+    write(folder / "log.parquet", simulate(read_shop("all"), Behaviour(sessions=10_000)))
+    report = mine(
+        folder / "log.parquet", CATALOGUE, folder / "pairs.parquet", Options(memory_bytes=1_000_000_000, threads=3)
+    )
     return folder, report
 
 
@@ -171,14 +173,14 @@ def test_the_sample_shows_kept_pairs_and_each_constraint_s(demo: tuple[Path, Rep
     assert shown == {None: 5, "category": 5, "title": 5, "query": 5, "weight": 5, "association": 5}
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_same_input_gives_the_same_bytes(demo: tuple[Path, Report], tmp_path: Path, threads: int) -> None:
+def test_the_same_input_gives_the_same_bytes(demo: tuple[Path, Report], tmp_path: Path) -> None:
+    """On fewer threads, with less memory, in whatever order the rows are."""
     folder, _ = demo
     table = pq.read_table(folder / "log.parquet")
     order = list(range(len(table)))
-    random.Random(threads).shuffle(order)
+    random.Random(5).shuffle(order)
     pq.write_table(table.take(order), tmp_path / "log.parquet", row_group_size=50_000)
-    options = Options(memory_bytes=700_000_000, threads=threads)
+    options = Options(memory_bytes=500_000_000, threads=1)
     mine(tmp_path / "log.parquet", CATALOGUE, tmp_path / "pairs.parquet", options)
     for name in ("pairs.parquet", "pairs.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
