@@ -1,6 +1,7 @@
 """`samestyle pairs`: training pairs from behaviour."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -127,17 +128,12 @@ def mine(
 
 def _action(given: str) -> tuple[str, int]:
     """`name` or `name=weight`; raises InvalidInput for what is neither."""
-    name, _, weight = given.partition("=")
-    if (
-        not name.strip()
-        or not (weight or "1").isascii()
-        or not (weight or "1").isdigit()
-        or not 1 <= int(weight or 1) <= 1_000
-    ):
+    match = re.fullmatch(r"([^=]*[^=\s][^=]*)(?:=([1-9][0-9]{0,2}))?", given)
+    if match is None:
         raise InvalidInput(
-            f"--action {given[:100]!r} is neither an action nor action=weight with a weight of 1 to 1000."
+            f"--action {given[:100]!r} is neither an action nor action=weight with a weight from 1 to 999."
         )
-    return name, int(weight or 1)
+    return match[1], int(match[2] or 1)
 
 
 def _print(report: "Report", file: Path) -> None:

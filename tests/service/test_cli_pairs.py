@@ -109,6 +109,8 @@ def test_options_reach_the_miner(folder: Path) -> None:
         (("log.csv", "shop.csv", "--window", "week"), "--window 'week' is neither session nor query"),
         (("log.csv", "shop.csv", "--action", "=3"), "neither an action nor action=weight"),
         (("log.csv", "shop.csv", "--action", "click=lots"), "neither an action nor action=weight"),
+        (("log.csv", "shop.csv", "--action", "click=0"), "neither an action nor action=weight"),
+        (("log.csv", "shop.csv", "--action", f"click={'9' * 5_000}"), "neither an action nor action=weight"),
         (("log.csv", "shop.csv", "--action", "view"), "It has click, impression, purchase. Say which count"),
         (("log.csv", "shop.csv", "--time-format", "%Q"), "--time-format: cannot be read"),
         (("log.csv", "shop.csv", "--min-weight", "3"), "no pair is left of 3. Removed by category 2"),
