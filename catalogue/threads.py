@@ -8,6 +8,11 @@ DNS_THREADS: Final = 4
 """Beside the budget: they only wait for the names of hosts to be resolved."""
 
 
+def available_cores() -> int:
+    """How many cores this process may run on: what a command that works alone takes."""
+    return len(os.sched_getaffinity(0))
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadBudget:
     """How the cores of this process are shared out.
@@ -28,5 +33,5 @@ class ThreadBudget:
     @classmethod
     def of(cls, cores: int | None = None) -> "ThreadBudget":
         """The budget for `cores` (by default those this process may run on)."""
-        cores = cores or len(os.sched_getaffinity(0))
+        cores = cores or available_cores()
         return cls(onnx=cores, faiss=cores, decode=cores, work=cores, search=cores)

