@@ -32,7 +32,7 @@ class Cursors:
         except (BadData, ValueError):
             read = None
         match read:
-            case [int(offset), str(digest)] if offset >= 0:
+            case [int(offset), str(digest)] if not isinstance(offset, bool) and offset >= 0:
                 pass
             case _:
                 raise InvalidInput("This cursor was not made by this service. Start again without a cursor.")
