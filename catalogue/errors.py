@@ -15,6 +15,7 @@ SamestyleError
 ├── NotReady                the service cannot answer yet
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
 │   ├── StorageUnavailable  photos cannot be stored or read at the moment
+│   ├── SnapshotDamaged     a product of a snapshot that serves can no longer be read
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
 │   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
@@ -94,6 +95,10 @@ class JournalUnavailable(NotReady):
 
 class StorageUnavailable(NotReady):
     """Photos cannot be stored or read at the moment: the disk is full, or the store cannot be reached."""
+
+
+class SnapshotDamaged(NotReady):
+    """A product of a snapshot that serves can no longer be read: its file has changed since it was verified."""
 
 
 class DeltaFull(NotReady):

@@ -80,9 +80,10 @@ class Filters(Strict):
         try:
             return cls.model_validate(grammar.read(text))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InvalidInput(f"The filter cannot be used: {where[:100]}: {first['msg']}.") from None
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        # Not raised from within: pydantic's error leads to whatever was at work, and no garbage collection sees it.
+        raise InvalidInput(f"The filter cannot be used: {where[:100]}: {first['msg']}.")
 
     def __str__(self) -> str:
         return grammar.write({name: value for name, value in self if value != _DEFAULTS[name]})

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from catalogue.errors import NotFound
+from catalogue.errors import NotFound, SnapshotDamaged
 from catalogue.product import Product
 from index.arrays import read_arrays, write_arrays
 from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
@@ -93,8 +93,9 @@ def read_table(path: Path) -> pa.Table:
 class ProductTable:
     """Some products by row, id and condition; immutable, safe for any number of threads."""
 
-    def __init__(self, arrays: Arrays) -> None:
-        """From what `packed` made; nothing is copied but distinct texts."""
+    def __init__(self, arrays: Arrays, name: str = "") -> None:
+        """From what `packed` made; nothing is copied but distinct texts. `name` is that of its snapshot."""
+        self._name = name
         self._arrays = arrays
         self._ids = arrays["product_id"]
         if wrong := {name: len(arrays[name]) for name in _BY_ROW if len(arrays[name]) != len(self._ids)}:
@@ -119,10 +120,10 @@ class ProductTable:
 
     @classmethod
     def map(cls, path: Path) -> "ProductTable":
-        """Map what `write` wrote; raises ValueError (ArrowInvalid) for what it did not."""
+        """Map what `write` wrote in a snapshot's folder; raises ValueError (ArrowInvalid) for what it did not."""
         arrays = read_arrays(path)
         check_whole(arrays)
-        return cls(arrays)
+        return cls(arrays, path.parent.name)
 
     def write(self, path: Path) -> None:
         """Write all of it as it is used, the orders too, to be mapped."""
@@ -133,8 +134,11 @@ class ProductTable:
         return len(self._ids)
 
     def id_of(self, row: int) -> str:
-        """The product id of a row."""
-        return str(self._ids[row].as_py())
+        """The product id of a row; raises SnapshotDamaged where it cannot be read any more."""
+        try:
+            return str(self._ids[row].as_py())
+        except ValueError:
+            raise self._damaged(row) from None
 
     def row_of(self, product_id: str) -> int:
         """The row of a product id; raises NotFound."""
@@ -155,9 +159,12 @@ class ProductTable:
         ]
 
     def get(self, row: int) -> IndexedProduct:
-        """The whole product of a row."""
-        fields = orjson.loads(self._arrays["document"][row].as_py())
-        return IndexedProduct(product=Product.model_validate(fields), photo=self._arrays["photo"][row].as_py())
+        """The whole product of a row; raises SnapshotDamaged where it cannot be read any more."""
+        try:
+            fields = orjson.loads(self._arrays["document"][row].as_py())
+            return IndexedProduct(product=Product.model_validate(fields), photo=self._arrays["photo"][row].as_py())
+        except ValueError:  # no JSON, no product, no UTF-8
+            raise self._damaged(row) from None
 
     def style_group(self, row: int) -> str | None:
         """The id of the product that a row's style group is named after, its own where it is alone.
@@ -189,6 +196,13 @@ class ProductTable:
         if sort in {"product_id", "title"}:
             return pa.table({"first": self._arrays[sort].take(pa.array(rows)), "product_id": ids})
         return pa.table({"first": pa.array(self.columns.prices[rows], from_pandas=True), "product_id": ids})
+
+    def _damaged(self, row: int) -> SnapshotDamaged:
+        snapshot = f"snapshot {self._name}" if self._name else "this snapshot"
+        return SnapshotDamaged(
+            f"The product in row {row} of {snapshot} cannot be read: a file has changed since it was verified. Look "
+            "with `samestyle snapshot verify`, and roll back to the snapshot before or activate another."
+        )
 
     def _order(self, sort: Sort) -> NDArray[np.uint32]:
         """All rows by a column; made when first asked for: texts of a million products take a second to sort."""

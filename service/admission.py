@@ -45,7 +45,8 @@ class Door(Protocol):
 class Admission:
     """At most so many requests and bytes of bodies at once, and no work for encoders that are busy for too long.
 
-    One more is answered 429 before its body is read, with the time after which what waits now is done. A request that
+    One more is answered 429 before its body is read, with the time after which what waits now is done; a body in chunks
+    does not say how large it will be, so it counts as it arrives and is refused where it no longer fits. A request that
     needs no encoder is never refused for their sake. JSON does not tell from outside whether it does; what has come of
     it is looked at, once encoders are busy.
     """
@@ -61,15 +62,29 @@ class Admission:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
-        size = _body_size(scope)
-        if self._in_flight >= MAX_IN_FLIGHT or self._bytes + size > MAX_BYTES_IN_FLIGHT:
+        announced = _announced(scope)
+        if self._in_flight >= MAX_IN_FLIGHT or self._bytes + (announced or 0) > MAX_BYTES_IN_FLIGHT:
             await _refuse("Too many requests at once.", 1)(scope, receive, send)
             return
+        size, arriving = announced or 0, receive
         self._in_flight += 1
         self._bytes += size
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await arriving()
+            more = min(len(message.get("body", b"")), MAX_BODY_BYTES - size)  # a bulk keeps no more than that of it
+            if self._bytes + more > MAX_BYTES_IN_FLIGHT:
+                raise _too_much("Too many bytes at once.", 1)
+            size += more
+            self._bytes += more
+            return message
+
+        if announced is None:
+            receive = counted
         try:
             if busy := self._busy(scope):
-                needs, receive = await _needs(scope, receive, size)
+                needs, receive = await _needs(scope, receive, announced)
                 if waits := [busy[modality] for modality in needs if modality in busy]:
                     await _refuse("Too many photos or texts are waiting.", max(waits))(scope, receive, send)
                     return
@@ -93,9 +108,9 @@ def _may_be_encoded(scope: Scope) -> bool:
     return scope["method"] == "POST" and scope["path"] in _ENCODED
 
 
-async def _needs(scope: Scope, receive: Receive, size: int) -> tuple[set[Modality], Receive]:
+async def _needs(scope: Scope, receive: Receive, announced: int | None) -> tuple[set[Modality], Receive]:
     """What a request wants encoded as far as one can tell, and its body, unread or as good as that."""
-    unseen: set[Modality] = {"image"} if size > SMALL_BODY else set()
+    unseen: set[Modality] = {"image"} if announced is None or announced > SMALL_BODY else set()
     if scope["method"] == "PUT" or (unseen and _waits_to_send(scope)):  # a change of price encodes nothing
         return unseen, receive
     if scope["path"] == UPLOAD:
@@ -128,16 +143,20 @@ def _replayed(message: Message, receive: Receive) -> Receive:
 
 
 def _refuse(reason: str, wait_s: float) -> Response:
+    return refusal(_too_much(reason, wait_s))
+
+
+def _too_much(reason: str, wait_s: float) -> Overloaded:
     seconds = max(1, math.ceil(wait_s))
-    return refusal(Overloaded(f"{reason} Try again in {seconds} s.", retry_after=seconds))
+    return Overloaded(f"{reason} Try again in {seconds} s.", retry_after=seconds)
 
 
-def _body_size(scope: Scope) -> int:
-    """The bytes a body may have: as announced, or the most there may be where it comes in chunks."""
+def _announced(scope: Scope) -> int | None:
+    """The bytes a body will have, as far as they count; None where it comes in chunks."""
     headers = dict(scope["headers"])
     announced = headers.get(b"content-length", b"0")
     if b"transfer-encoding" in headers or not announced.isdigit():
-        return MAX_BODY_BYTES
+        return None
     return min(int(announced), MAX_BODY_BYTES)
 
 
@@ -177,25 +196,29 @@ class _Watch:
         self._request = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._is_complete = False
         self._stopped = False
         self.gone = False
 
     async def receive(self) -> Message:
         """As the `receive` that is watched."""
         message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body", False) and self._timer is None:
+        if message["type"] == "http.request" and not message.get("more_body", False) and not self._is_complete:
+            self._is_complete = True
             self._timer = asyncio.get_running_loop().call_later(_ATTENTION_S, self._begin)
         return message
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Look no longer, and let go of what knows this watch: with the request it would wait to be garbage."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
+        self._timer = self._watcher = self._request = None
 
     def _begin(self) -> None:
+        self._timer = None
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -78,7 +77,7 @@ class Batcher(Generic[Item, Result]):
             self.check()
             self._waiting.append(job)
             self._changed.notify()
-        job.done.add_done_callback(lambda done: self._forget(job) if done.cancelled() else None)
+        job.done.add_done_callback(self._forget)
         return job.done
 
     def check(self) -> None:
@@ -115,12 +114,21 @@ class Batcher(Generic[Item, Result]):
         for thread in self._threads:
             thread.join()
 
-    def _forget(self, job: _Job[Item, Result]) -> None:
-        """Make room at once for others, and free what it holds."""
-        with suppress(ValueError):  # a thread has taken it, and will see that it is cancelled
-            with self._changed:
-                self._waiting.remove(job)
-            job.done.set_running_or_notify_cancel()
+    def _forget(self, done: Future[Result]) -> None:
+        """Make room at once for others when a job is cancelled, and free what it holds.
+
+        A future that knew its job would be known by what it knows, and both stay until garbage is collected.
+        """
+        if not done.cancelled():
+            return
+        with self._changed:
+            left = [job for job in self._waiting if job.done is not done]
+            was_waiting = len(left) < len(
+                self._waiting
+            )  # else a thread has taken it, and will see that it is cancelled
+            self._waiting = left
+        if was_waiting:
+            done.set_running_or_notify_cancel()
 
     def _run(self) -> None:
         while batch := self._gather():
@@ -129,6 +137,7 @@ class Batcher(Generic[Item, Result]):
                 self._do(wanted)
             with self._changed:
                 self._running -= len(batch)
+            del batch, wanted  # an idle thread holds nobody's photo
 
     def _gather(self) -> list[_Job[Item, Result]]:
         """The first job that is due and others of its kind; nothing once the queue is closed and empty."""
@@ -154,18 +163,18 @@ class Batcher(Generic[Item, Result]):
         return max(0.0, min(job.due_at for job in self._waiting) - time.monotonic())
 
     def _do(self, jobs: list[_Job[Item, Result]]) -> None:
-        started = time.monotonic()
-        for job in jobs:
-            self._queued_s.observe(started - job.queued_at)
-        self._batch.observe(len(jobs))
+        started, count = time.monotonic(), len(jobs)
+        for queued_at in [job.queued_at for job in jobs]:
+            self._queued_s.observe(started - queued_at)
+        self._batch.observe(count)
         try:
             results = self._work([job.item for job in jobs])
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the callers, not to this thread
-            for job in jobs:
-                job.done.set_exception(error)
+            while jobs:  # the error knows this frame, which is to know nothing that knows the error
+                jobs.pop().done.set_exception(error)
             return
         finally:
-            self._took(time.monotonic() - started, len(jobs))
+            self._took(time.monotonic() - started, count)
         for job, result in zip(jobs, results, strict=True):
             job.done.set_result(result)
 

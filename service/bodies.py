@@ -34,18 +34,12 @@ def from_json(model: type[Model], body: bytes) -> Model:
     """A model from JSON; a body of a million small values takes seconds to take apart, so it is refused first."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise InvalidInput(f"The body holds over {MAX_JSON_VALUES:,} values; a few thousand are taken at most.")
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise _refusal(error) from None
+    return _validated(model.model_validate_json, body)
 
 
 def from_fields(model: type[Model], fields: Any) -> Model:
     """A model from what was taken apart already: the fields of a form, one of many in a body."""
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        raise _refusal(error) from None
+    return _validated(model.model_validate, fields)
 
 
 def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | RequestValidationError]:
@@ -55,7 +49,7 @@ def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | R
         try:
             made.append(from_fields(model, item))
         except RequestValidationError as error:
-            made.append(error)
+            made.append(error.with_traceback(None))  # whose frames hold this list
     return made
 
 
@@ -65,5 +59,15 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _refusal(error: ValidationError) -> RequestValidationError:
-    return RequestValidationError(error.errors(include_url=False, include_input=False, include_context=False))
+def _validated(validate: Callable[[Any], Model], sent: Any) -> Model:
+    """What `validate` makes of it; raises RequestValidationError.
+
+    That one must not know pydantic's error, not even as what was handled when it was raised: through our validators'
+    errors and their frames pydantic's leads to all that was at work, bodies and outcomes among it, and Python's garbage
+    collection does not see through it. In a circle with it they would stay for ever.
+    """
+    try:
+        return validate(sent)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+    raise RequestValidationError(errors)

@@ -46,6 +46,7 @@ class Flights(Generic[Result]):
             if not flight.waiting and not flight.task.done():
                 self._end(key, flight)
                 flight.task.cancel()
+            del flight  # an error knows this frame, and the flight's task the error
 
     def __contains__(self, key: str) -> bool:
         return key in self._flights

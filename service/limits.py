@@ -153,14 +153,17 @@ class Allowance:
         self._taken = 0
         self._state: State | None = None
 
-    async def charge(self, cost: int) -> None:
+    async def charge(self, cost: int, *, again: bool = False) -> None:
         """Count `cost` more requests; raises RateLimited or QuotaExceeded, with the time after which all of it fits.
 
-        What is more than the bucket ever holds passes when the bucket is full, and leaves it in debt.
+        What is more than the bucket ever holds passes when the bucket is full, and leaves it in debt. `again` says that
+        what was charged before is done with, so that who sends without end is let through no faster than the rate.
         """
         key = self._key
         if key is None or cost < 1 or (key.rate is None and key.quota is None):
             return
+        if again:
+            self._taken = 0
         need = min(cost, key.capacity - self._taken)
         self._state = state = await self._limiter.take(key, cost, need)
         if state.refused == "rate":

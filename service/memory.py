@@ -17,6 +17,10 @@ _FIXED_BYTES: Final = 32_000_000
 """Pools and buffers of any snapshot."""
 _TABLE_FACTOR: Final = 4
 """Of an older snapshot: the table, its columns, and what reading it leaves behind."""
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_LARGE_BLOCK: Final = 1_048_576
+"""From this size on, asking the system for a block and giving it back takes little beside decoding what is in it."""
 _PRODUCT_BYTES: Final = 64
 """Of an index; of an older snapshot, order, hashes and codes too."""
 
@@ -61,6 +65,17 @@ def available_bytes() -> int:
         used = (_cgroup_number("memory.current") or 0) - _cgroup_file_cache()
         free, total = min(free, limit - used), min(total, limit)
     return int(free - _KEPT_FREE * total)
+
+
+def keep_flat() -> None:
+    """Have blocks the size of a decoded photo given back to the system as soon as they are free.
+
+    By itself glibc learns from the first of them to take such blocks from a heap that each thread has of its own, and
+    there they stay.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+    libc.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE_BLOCK)
 
 
 def give_back() -> None:

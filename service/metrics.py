@@ -28,6 +28,9 @@ BATCH: Final = Histogram(
 )
 ABANDONED: Final = Counter("samestyle_abandoned_total", "Requests given up because their client has gone.")
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
+DAMAGED: Final = Counter(
+    "samestyle_snapshot_damaged_total", "Times a product of a snapshot that serves could not be read."
+)
 CACHE: Final = Counter(
     "samestyle_cache_lookups_total",
     "Lookups of vectors and of photos' tokens: in memory, in redis, shared with a request that was at it, or a miss.",

@@ -1,7 +1,6 @@
 """Cursors of searches: signed, and all that the next page needs, so that nothing is kept between two pages."""
 
 import base64
-import binascii
 import hashlib
 import json
 import struct
@@ -11,11 +10,15 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from itsdangerous import BadSignature, Signer
+from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import InvalidInput
 from service.ranking import Start, Term
 
 Kind = Literal["search", "same-style", "similar"]
+_FORMAT: Final = 2
+"""To be raised with every change of what a token holds, a field of `asked` among it: gateways of two versions may have
+one secret, and each refuses what the other wrote."""
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -34,7 +37,8 @@ class SearchCursors:
     """Makes and reads the cursors of one kind of listing; those of other kinds and services are refused."""
 
     def __init__(self, secret: bytes, kind: Kind) -> None:
-        self._signer = Signer(secret, salt=f"samestyle 1 {kind}", key_derivation="hmac", digest_method=hashlib.sha256)
+        salt = f"samestyle {_FORMAT} {kind}"
+        self._signer = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
     def cursor(self, going_on: Continuation) -> str:
         """The token of a page."""
@@ -44,10 +48,24 @@ class SearchCursors:
         """What a token stands for; raises InvalidInput for one that is not ours."""
         try:
             return _unpacked(base64.urlsafe_b64decode(self._signer.unsign(cursor.encode())))
-        except (BadSignature, binascii.Error, UnicodeError):
+        except (BadSignature, struct.error, ValueError):  # pydantic's, numpy's and base64's are ValueErrors
             raise InvalidInput(
                 "This cursor was not made by this service for such a listing. Start again without a cursor."
             ) from None
+
+
+class _Header(BaseModel):
+    """What a token holds beside numbers."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    listing: str
+    snapshot: str
+    fingerprint: str
+    terms: list[tuple[str, float]]
+    after: tuple[float, str]
+    shown: int
+    asked: dict[str, Any]
 
 
 def _packed(going_on: Continuation) -> bytes:
@@ -69,19 +87,19 @@ def _packed(going_on: Continuation) -> bytes:
 
 
 def _unpacked(data: bytes) -> Continuation:
-    """The reverse; what was signed is well formed."""
+    """The reverse; raises ValueError or struct.error for what `_packed` did not make."""
     text, rest = _part(data)
     vectors, seen = _part(rest)
-    header = json.loads(text)
-    rows = np.frombuffer(vectors, "<f4").reshape(len(header["terms"]), -1).astype(np.float32)
+    header = _Header.model_validate_json(text)
+    rows = np.frombuffer(vectors, "<f4").reshape(len(header.terms), -1).astype(np.float32)
     start = Start(
-        terms=tuple(Term(name, weight, row) for (name, weight), row in zip(header["terms"], rows, strict=True)),
-        score=header["after"][0],
-        product_id=header["after"][1],
-        shown=header["shown"],
+        terms=tuple(Term(name, weight, row) for (name, weight), row in zip(header.terms, rows, strict=True)),
+        score=header.after[0],
+        product_id=header.after[1],
+        shown=header.shown,
         seen=frozenset(np.frombuffer(seen, "<u4").tolist()),
     )
-    return Continuation(header["listing"], header["snapshot"], header["fingerprint"], start, header["asked"])
+    return Continuation(header.listing, header.snapshot, header.fingerprint, start, header.asked)
 
 
 def _part(data: bytes) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 from catalogue.threads import ThreadBudget
@@ -46,10 +47,13 @@ class Pools:
 
     async def in_time(self, work: Awaitable[Result]) -> Result:
         """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded."""
-        deadline = Deadline(min(Deadline.after(self.deadline_s).at, current().at))
         try:
-            with under(deadline):
+            with self.one_deadline() as deadline:
                 async with asyncio.timeout(deadline.left_s):
                     return await work
         except TimeoutError:
             raise exceeded(self.deadline_s) from None
+
+    def one_deadline(self) -> AbstractContextManager[Deadline]:
+        """`deadline_s` from now for all that is waited for in it, or what the request has left."""
+        return under(Deadline(min(Deadline.after(self.deadline_s).at, current().at)))

@@ -36,6 +36,7 @@ from catalogue.errors import (
     QuotaExceeded,
     RateLimited,
     SamestyleError,
+    SnapshotDamaged,
     SnapshotInvalid,
     StorageUnavailable,
     SwapFailed,
@@ -69,6 +70,7 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     NotReady: (503, "not-ready"),
     JournalUnavailable: (503, "journal-unavailable"),
     StorageUnavailable: (503, "storage-unavailable"),
+    SnapshotDamaged: (503, "snapshot-damaged"),
     DeltaFull: (503, "delta-full"),
     SwapFailed: (503, "swap-failed"),
     JournalInvalid: (503, "journal-invalid"),
@@ -99,6 +101,7 @@ _TITLES: Final = {
     "too-many-connections": "Too many connections",
     "not-ready": "Not ready",
     "journal-unavailable": "Changes cannot be stored",
+    "snapshot-damaged": "A product cannot be read",
     "storage-unavailable": "Photos cannot be stored or read",
     "delta-full": "Too many changes since the last snapshot",
     "swap-failed": "The swap failed",
@@ -125,6 +128,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="what is wrong and what to do")
     errors: list[FieldError] | None = None
+    retry_after: int | None = Field(default=None, description="seconds until a retry has a chance, of a 429")
 
 
 def problem(
@@ -136,25 +140,34 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem answer; counted by its slug."""
-    body = _problem(status, slug, detail, errors)
+    return _answer(_problem(status, slug, detail, errors), headers)
+
+
+def _answer(body: Problem, headers: Mapping[str, str] | None) -> Response:
     content = orjson.dumps(body.model_dump(exclude_none=True))
-    return Response(content, status, headers=headers, media_type="application/problem+json")
+    return Response(content, body.status, headers=headers, media_type="application/problem+json")
 
 
 def refusal(error: SamestyleError) -> Response:
     """The answer to a request that failed so."""
-    status, slug = describe(error)
-    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, Overloaded) else None
-    return problem(status, slug, str(error), headers=headers)
+    body = problem_of(error)
+    headers = {"Retry-After": str(body.retry_after)} if body.retry_after is not None else None
+    return _answer(body, headers)
 
 
 def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
-    """An error of one part of a request, as it stands in an answer; counted by its slug."""
+    """An error of a request or of one part of it, as it stands in an answer; counted by its slug."""
     if isinstance(error, RequestValidationError):
         errors = _field_errors(error)
         return _problem(400, "invalid-input", _summary(errors), errors)
+    if isinstance(error, SnapshotDamaged):
+        metrics.DAMAGED.inc()
+        log.error("snapshot_damaged", reason=str(error))
     status, slug = describe(error)
-    return _problem(status, slug, str(error))
+    body = _problem(status, slug, str(error))
+    if isinstance(error, Overloaded):
+        body.retry_after = max(1, math.ceil(error.retry_after))
+    return body
 
 
 def _problem(status: int, slug: str, detail: str, errors: list[FieldError] | None = None) -> Problem:

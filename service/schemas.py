@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from contextlib import suppress
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
 
@@ -324,10 +325,12 @@ class ProductWrite(Strict, Details):
     def upsert(self, product_id: str) -> Upsert:
         """The change this asks for; raises InvalidInput for an id that cannot be one."""
         details = self.model_dump(exclude={"image", "image_url", "product_id", "delete"})
-        try:  # whether it has a title or a photo is known when it is written
+        product = None
+        with suppress(ValidationError):  # raised from within, ours would keep it (`bodies._validated` says why not)
+            # whether it has a title or a photo is known when it is written
             product = Product(product_id=product_id, images=("image",), **details)
-        except ValidationError:
-            raise InvalidInput("A product id has 1 to 128 visible characters.") from None
+        if product is None:
+            raise InvalidInput("A product id has 1 to 128 visible characters.")
         keeps_photo = "image" not in self.model_fields_set and self.image_url is None
         return Upsert(product, self.image, self.image_url, keeps_photo=keeps_photo)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from catalogue.errors import Gone, InvalidInput
 from index.aliases import LIVE
 from index.facets import Facets
+from service.bodies import from_fields
 from service.flights import together
 from service.ids import uuid7
 from service.paging import Continuation, SearchCursors
@@ -129,7 +130,7 @@ def _as_begun(request: SearchRequest, page: Continuation) -> SearchRequest:
 
     Raises InvalidInput where this one says anything else than that.
     """
-    begun = SearchRequest.model_validate({**page.asked, "cursor": request.cursor})
+    begun = from_fields(SearchRequest, {**page.asked, "cursor": request.cursor})
     for name in request.model_fields_set & _ASKED - {"k"}:
         if getattr(request, name) != getattr(begun, name):
             raise InvalidInput(

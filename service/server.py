@@ -22,6 +22,7 @@ from catalogue.settings import Settings
 from service.app import create_app
 from service.connections import BoundedProtocol, Bounds
 from service.keys import HOW_TO_CREATE, KeyRing
+from service.memory import keep_flat
 from service.serving import Serving
 from service.signals import end_well_on_signals
 from service.swapping import open_serving
@@ -39,6 +40,7 @@ def run(settings: Settings) -> None:
     Raises ConfigurationError for an address that cannot or must not be bound, and what loading raises.
     """
     end_well_on_signals()
+    keep_flat()
     _configure_logs()
     has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
     listeners = [bind(settings.host, settings.port, has_keys=has_keys)]
@@ -49,6 +51,7 @@ def run(settings: Settings) -> None:
     serving, swaps = open_serving(settings)
     app = create_app(serving, swaps, cursor_secret=_cursor_secret(settings))
     gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
+    gc.collect()  # from now on a quarter of what is left is garbage enough for a full collection, not of all there is
     _allow_files_for(settings.max_connections)
     _say_what_serves(settings, serving)
     _Server(app, serving).run(sockets=listeners)

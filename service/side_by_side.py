@@ -31,19 +31,27 @@ class SideBySide:
         """What `work` makes of each item, or what it raises; DeadlineExceeded for those not done in time.
 
         An item that could not be read is its own outcome. One that is refused for want of room is tried again when
-        there is time for it: who asks for many at once would be refused for the sake of his own.
+        there is time for it: who asks for many at once would be refused for the sake of his own. When there is none
+        left it is Overloaded, and so is what was not begun for having stood behind it.
         """
-        outcomes: dict[int, Result | Failure] = {}
-        waiting = iter(enumerate(items))
+        outcomes: dict[int, Result | Failure] = {
+            at: item for at, item in enumerate(items) if isinstance(item, RequestValidationError)
+        }
+        begun: set[int] = set()
+        refusal: Overloaded | None = None
+        waiting = ((at, item) for at, item in enumerate(items) if not isinstance(item, RequestValidationError))
 
         async def worker() -> None:
+            nonlocal refusal
             for at, item in waiting:
-                if isinstance(item, RequestValidationError):
-                    outcomes[at] = item
-                    continue
                 while True:
                     async with self._places:
-                        outcome = outcomes[at] = await _outcome(work, item)
+                        begun.add(at)
+                        outcome = await _outcome(work, item)
+                    if isinstance(outcome, Overloaded):
+                        refusal = outcome
+                    if not (isinstance(outcome, DeadlineExceeded) and at in outcomes):  # else it was refused before
+                        outcomes[at] = outcome
                     pause_s = outcome.retry_after if isinstance(outcome, Overloaded) else math.inf
                     if pause_s >= deadline.left_s:
                         break
@@ -60,7 +68,8 @@ class SideBySide:
             for task in workers:
                 task.cancel()
         late = DeadlineExceeded(f"It was not ready within {self._deadline_s:g} s. Try again, or ask for less at once.")
-        return [outcomes.get(at, late) for at in range(len(items))]
+        unbegun = refusal or late  # it stood behind what was refused, where anything was
+        return [outcomes.get(at, late if at in begun else unbegun) for at in range(len(items))]
 
 
 async def _outcome(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Failure:

@@ -16,6 +16,7 @@ from index import Change, IndexedProduct, LiveView
 from index.aliases import LIVE
 from index.products import id_hash
 from service import metrics
+from service.deadlines import current
 from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import field_inputs
@@ -91,9 +92,13 @@ class Writer:
         return outcome
 
     async def write_all(self, writes: Sequence[Write]) -> list[Outcome]:
-        """Changes of different products, in one commit; raises for all of them what the journal raises."""
+        """Changes of different products, in one commit and by one deadline.
+
+        Raises for all of them what the journal raises, and DeadlineExceeded.
+        """
         self._check_room()
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._serving.pools.one_deadline())
             # before the locks: a slow host holds up no other write
             ready = await asyncio.gather(*(self._with_photo(write, stack) for write in writes))
             # a photo that is kept must be the last one written
@@ -165,7 +170,7 @@ class Writer:
             return []
         positions = await self._serving.pools.in_time(asyncio.wrap_future(self._serving.journal.submit(changes)))
         with suppress(TimeoutError):  # durable all the same; the feed goes on trying
-            async with asyncio.timeout(_VISIBLE_S):
+            async with asyncio.timeout(min(_VISIBLE_S, current().left_s)):
                 await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
         return positions
 

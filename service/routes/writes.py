@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import IO, Any, Final
 
@@ -10,10 +11,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
-from catalogue.errors import Overloaded, SamestyleError, TooLarge
+from catalogue.errors import Overloaded, RateLimited, SamestyleError, TooLarge
 from service.bodies import expect, from_json, json_body
+from service.limits import Allowance
 from service.problems import problem_of, responses
-from service.routes.deps import CurrentServing, CurrentWriter
+from service.routes.deps import CurrentAllowance, CurrentServing, CurrentWriter
 from service.routes.products import ProductId
 from service.schemas import BulkLine, ProductWrite, WriteAnswer
 from service.writing import Delete, Outcome, Write, Writer
@@ -33,6 +35,9 @@ _TOGETHER: Final = 8
 _TOGETHER_BYTES: Final = 8_000_000
 _REPORT_IN_MEMORY: Final = 1_000_000
 _TRIES: Final = 30
+_PATIENCE_S: Final = 30
+"""How long lines wait for their key's rate."""
+_PAUSE_S: Final = 0.1
 
 
 @router.put("/{product_id}", responses={**_ERRORS, **responses(409)}, openapi_extra=json_body(ProductWrite))
@@ -40,8 +45,9 @@ async def put(product_id: ProductId, request: Request, serving: CurrentServing, 
     """Put a product in place of what was there; it is durable and found by searches when this answers."""
     expect(request, "application/json")
     body = await request.body()
-    write = await serving.pools.off_loop(lambda: from_json(ProductWrite, body).upsert(product_id))
-    return WriteAnswer(product_id=product_id, position=await writer.write(write))
+    with serving.pools.one_deadline():
+        write = await serving.pools.off_loop(lambda: from_json(ProductWrite, body).upsert(product_id))
+        return WriteAnswer(product_id=product_id, position=await writer.write(write))
 
 
 @router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
@@ -62,19 +68,25 @@ async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
         }
     },
 )
-async def bulk(request: Request, serving: CurrentServing, writer: CurrentWriter) -> StreamingResponse:
+async def bulk(
+    request: Request, serving: CurrentServing, writer: CurrentWriter, allowance: CurrentAllowance
+) -> StreamingResponse:
     """Many changes, one JSON object a line; a line that cannot be used is reported and the others are written.
 
-    The answer begins when the last line is done: many clients do not read before they have sent everything.
+    The answer begins when the last line is done: many clients do not read before they have sent everything. Each line
+    counts as a request against the limits of an API key; above its rate lines wait, and where that takes over half a
+    minute, or its quota is used up, the report ends with the reason.
     """
     expect(request, NDJSON)
-    report = _Report()
+    report, paid = _Report(), 1
     try:
         async for lines in _batches(request):
+            await _pay(allowance, len(lines) - paid)
+            paid = 0
             parsed = await serving.pools.off_loop(lambda lines=lines: [_parse(*line) for line in lines])  # type: ignore[misc]
             for some in _without_repetition(parsed):
                 report.add(some, await _write(writer, [line.write for line in some if line.write is not None]))
-    except TooLarge as error:  # what comes after cannot be read, but what came before was written
+    except (TooLarge, Overloaded) as error:  # what comes after is not read, but what came before was written
         report.end(error)
     except BaseException:
         report.close()
@@ -160,6 +172,20 @@ async def _batches(request: Request) -> AsyncIterator[list[tuple[int, bytes]]]:
         batch.append((number + 1, bytes(waiting)))
     if batch:
         yield batch
+
+
+async def _pay(allowance: Allowance, lines: int) -> None:
+    """Count lines against the key, and wait for its rate; raises RateLimited, QuotaExceeded."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            await allowance.charge(lines, again=True)
+        except RateLimited as error:
+            if time.monotonic() + error.retry_after > until:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _parse(number: int, line: bytes) -> _Line:

@@ -1,5 +1,7 @@
 """Who may ask what: every route, with and without keys."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made["few"] = create_key(file, "few", ["search"], limits={"rate": 1e-4, "burst": 2, "quota": 100})
     made["daily"] = create_key(file, "daily", ["search"], limits={"quota": 1})
     made["tenfold"] = create_key(file, "tenfold", ["search"], limits={"quota": 10})
+    made["ten lines"] = create_key(file, "ten-lines", ["write"], limits={"quota": 10})
+    made["few lines"] = create_key(file, "few-lines", ["write"], limits={"rate": 1e-4, "burst": 12})
+    made["paced"] = create_key(file, "paced", ["write"], limits={"rate": 100, "burst": 5})
     made["revoked"] = create_key(file, "revoked", ["search"])
     revoke_key(file, "revoked")
     return {**made, "file": str(file)}
@@ -295,3 +300,35 @@ def test_a_batch_counts_as_what_it_asks(keyed: TestClient, secrets: dict[str, st
     assert left == [6, 1, 0]
     refused = keyed.post("/v1/embed", json=asked["/v1/embed"], headers=bearer(secrets["tenfold"]))
     assert (refused.status_code, refused.json()["type"]) == (429, "samestyle:quota-exceeded")
+
+
+def bulk_of(keyed: TestClient, secret: str, lines: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """The sums of a bulk that takes away what there is not, and its headers."""
+    body = "".join(f'{{"product_id": "nobody-{number}", "delete": true}}\n' for number in range(lines))
+    headers = {**bearer(secret), "content-type": "application/x-ndjson"}
+    answer = keyed.post("/v1/products/bulk", content=body, headers=headers)
+    assert answer.status_code == 200
+    sums: dict[str, Any] = json.loads(answer.text.splitlines()[-1])
+    return sums, dict(answer.headers)
+
+
+def test_a_bulk_counts_as_its_lines(keyed: TestClient, secrets: dict[str, str]) -> None:
+    sums, headers = bulk_of(keyed, secrets["ten lines"], 6)
+    assert sums == {"lines": 6, "written": 6, "refused": 0}
+    assert headers["ratelimit"].startswith('"day";r=4;')
+    sums, _ = bulk_of(keyed, secrets["ten lines"], 6)
+    assert (sums["lines"], sums["status"], sums["type"]) == (0, 429, "samestyle:quota-exceeded")
+
+
+def test_a_bulk_beyond_its_rate_ends_with_the_reason(keyed: TestClient, secrets: dict[str, str]) -> None:
+    """What was written before is in its report."""
+    sums, _ = bulk_of(keyed, secrets["few lines"], 30)
+    assert (sums["lines"], sums["written"], sums["status"]) == (8, 8, 429)
+    assert sums["type"] == "samestyle:rate-limited"
+
+
+def test_a_bulk_goes_no_faster_than_its_rate(keyed: TestClient, secrets: dict[str, str]) -> None:
+    began = time.monotonic()
+    sums, _ = bulk_of(keyed, secrets["paced"], 40)
+    assert sums == {"lines": 40, "written": 40, "refused": 0}
+    assert time.monotonic() - began > (40 - 8 - 5) / 100

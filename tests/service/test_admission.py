@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from catalogue.errors import Overloaded
 from catalogue.settings import EncoderSettings, Settings
 from service.admission import MAX_BYTES_IN_FLIGHT, MAX_IN_FLIGHT, SMALL_BODY, Admission, Attention
 from service.app import create_app
@@ -77,7 +78,7 @@ async def never() -> Message:
     ("headers", "fit"),
     [
         ({"content_length": str(MAX_BODY_BYTES)}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
-        ({"transfer_encoding": "chunked"}, MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES),
+        ({"transfer_encoding": "chunked"}, MAX_IN_FLIGHT),
         ({"content_length": "100"}, MAX_IN_FLIGHT),
     ],
 )
@@ -98,6 +99,75 @@ def test_requests_and_their_bytes_are_bounded_together(headers: dict[str, str], 
         return [status for status, _, _ in answers]
 
     assert set(asyncio.run(run())) == {200}
+
+
+CHUNK = 1_000_000
+
+
+class Chunks:
+    """A body in chunks of 1 MB, which come as they are let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Queue[bool]()
+        self.came = 0
+
+    async def __call__(self) -> Message:
+        is_last = await self.let.get()
+        self.came += 1
+        return {"type": "http.request", "body": b"x" * CHUNK, "more_body": not is_last}
+
+
+def test_a_body_in_chunks_counts_as_far_as_it_has_come() -> None:
+    async def run() -> None:
+        app = Admission(read_all, Ajar())
+        chunked = scope_of(transfer_encoding="chunked")
+        bodies = [Chunks() for _ in range(MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES + 1)]
+        calls = [asyncio.create_task(call(app, chunked, body)) for body in bodies]
+        room = MAX_BYTES_IN_FLIGHT // CHUNK
+        for number in range(room):
+            await bodies[number % len(bodies)].let.put(False)
+        await until(lambda: sum(body.came for body in bodies) == room)
+        assert not any(task.done() for task in calls)
+        await bodies[-1].let.put(False)  # one chunk more than there is room for
+        with pytest.raises(Overloaded):  # the application answers it
+            await calls[-1]
+        for body in bodies[:-1]:
+            await body.let.put(True)  # the room of the one that was refused is free again
+        answers = await asyncio.gather(*calls[:-1])
+        assert {status for status, _, _ in answers} == {200}
+        assert sum(len(body) for _, _, body in answers) == sum(body.came for body in bodies[:-1]) * CHUNK
+        assert app._bytes == 0
+
+    asyncio.run(run())
+
+
+def test_a_body_in_chunks_that_no_longer_fits_is_refused(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.admission.MAX_BYTES_IN_FLIGHT", 100)
+    json_type = {"content-type": "application/json"}
+    small = api.post("/v1/search", content=iter([b'{"text":', b'"mug"}']), headers=json_type)
+    assert small.status_code == 200
+    refused = api.post("/v1/search", content=iter([b'{"text":', b'"mug"}', b" " * 100]), headers=json_type)
+    assert (refused.status_code, refused.json()["type"]) == (429, "samestyle:overloaded")
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_of_an_endless_body_no_more_counts_than_is_ever_kept() -> None:
+    async def run() -> None:
+        body = Chunks()
+        for number in range(1, 301):
+            body.let.put_nowait(number == 300)
+
+        async def forget(scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive()).get("more_body"):
+                assert app._bytes <= MAX_BODY_BYTES
+            await PlainTextResponse("ok")(scope, receive, send)
+
+        app = Admission(forget, Ajar())
+        bulk = scope_of("/v1/products/bulk", transfer_encoding="chunked")
+        assert (await call(app, bulk, body))[0] == 200
+        assert (body.came, app._bytes) == (300, 0)
+
+    asyncio.run(run())
 
 
 LARGE = str(SMALL_BODY + 1)

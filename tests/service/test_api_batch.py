@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from catalogue.settings import Settings
+from catalogue.settings import EncoderSettings, Settings
 from models import StandInEncoders
 from service.routes.batch import MAX_HITS
 from tests.service.conftest import client_of, photo, style_colour
+from tests.service.gated import Gated
 from tests.service.test_api_search import encoded, search
 
 
@@ -117,3 +118,21 @@ class Slow(StandInEncoders):
     def fuse(self, items: Any) -> Any:
         time.sleep(0.2)
         return super().fuse(items)
+
+
+def test_what_found_no_room_is_refused_and_says_when_to_ask_again(own_shop: Settings) -> None:
+    """The encoder stands still and its queue is small: of many texts some wait in vain, the others are turned away."""
+    gated = Gated()
+    settings = own_shop.model_copy(update={"encoder": EncoderSettings(max_queue=2), "deadline_s": 1.5})
+    try:
+        with client_of(settings, gated) as api:
+            errors = [result["error"] for result in batch(api, *({"text": f"mug {n}"} for n in range(40)))]
+            gated.open()
+    finally:
+        gated.open()
+    by_status = {status: [error for error in errors if error["status"] == status] for status in (429, 504)}
+    assert len(by_status[429]) + len(by_status[504]) == 40
+    assert len(by_status[429]) > 20
+    assert {error["type"] for error in by_status[429]} == {"samestyle:overloaded"}
+    assert all(error["retry_after"] >= 1 for error in by_status[429])
+    assert all(error["retry_after"] is None for error in by_status[504])

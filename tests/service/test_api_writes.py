@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from pydantic import SecretStr
 from catalogue.errors import ProductChanged
 from catalogue.settings import Settings
 from models import StandInEncoders
+from service.deadlines import current
+from service.pools import Pools
 from tests.service.conftest import client_of, photo, style_colour
 from tests.service.test_api_products import get, pages
 
@@ -277,6 +280,27 @@ def test_a_write_that_always_comes_too_late_is_a_conflict(
         answer = api.put("/v1/products/acme-03", json={"title": "late"})
         assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:conflict")
         assert get(api, "/admin/v1/status")["journal_head"] == 0
+
+
+def test_a_put_has_one_deadline_however_many_things_it_waits_for(
+    shop_api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float] = []
+    in_time = Pools.in_time
+
+    async def noted(self: Pools, work: Awaitable[Any]) -> Any:
+        deadlines.append(current().at)
+        return await in_time(self, work)
+
+    monkeypatch.setattr(Pools, "in_time", noted)
+    for number, fields in enumerate([{"title": "lamp"}, {"title": "lamp", "image": PHOTO}, {"title": "a lamp"}]):
+        put(shop_api, "lamp", **fields)
+        assert len(deadlines) > 3
+        assert len(set(deadlines)) == 1
+        assert 0 < deadlines[0] - time.monotonic() <= shop_api.app.state.serving.settings.deadline_s  # type: ignore[attr-defined]
+        deadlines.clear()
+        assert get(shop_api, "/v1/products/lamp")["title"] == fields["title"], number
+        deadlines.clear()
 
 
 def test_a_restart_loses_nothing(own_shop: Settings, embedder: StandInEncoders) -> None:

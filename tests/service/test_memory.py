@@ -91,6 +91,41 @@ def test_resident_is_what_the_process_took_for_itself() -> None:
     assert resident_bytes() - before < 10 * MB
 
 
+KEEPING = """
+import sys
+import threading
+import numpy as np
+from service.memory import keep_flat, resident_bytes
+
+if sys.argv[1] == "flat":
+    keep_flat()
+
+def use() -> None:
+    '''Photos of 3 MB, and a little of each that stays.'''
+    np.ones(20_000_000, np.uint8)  # from now on glibc takes no block of less from the system
+    photos = []
+    for _ in range(50):
+        photos.append(np.ones(3_000_000, np.uint8))
+        kept.append(np.ones(30_000, np.uint8))
+
+kept: list = []
+before = resident_bytes()
+thread = threading.Thread(target=use)
+thread.start()
+thread.join()
+print(resident_bytes() - before)
+"""
+
+
+def test_what_photos_took_is_given_back() -> None:
+    def left(how: str) -> int:
+        command = [sys.executable, "-c", KEEPING, how]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=60).stdout)
+
+    assert left("flat") < 10 * MB
+    assert left("as it is") > 50 * MB  # should that change one day, `keep_flat` can go
+
+
 class TestLimit:
     @pytest.fixture(autouse=True)
     def roomy(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Cursors: what goes in comes out, and nothing that was not made here is read."""
 
 import base64
+import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.errors import InvalidInput
-from service.paging import Continuation, SearchCursors
+from service.paging import Continuation, SearchCursors, _packed
 from service.ranking import Start, Term
 
 CURSORS = SearchCursors(b"secret", "search")
@@ -79,3 +81,48 @@ def test_nonsense_is_refused(cursor: str) -> None:
 def refused(cursor: Any) -> None:
     with pytest.raises(InvalidInput):
         CURSORS.read(cursor)
+
+
+def test_one_of_another_format_is_refused_under_the_same_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    cursor = CURSORS.cursor(page())
+    monkeypatch.setattr("service.paging._FORMAT", 1_000)
+    with pytest.raises(InvalidInput, match="not made by this service"):
+        SearchCursors(b"secret", "search").read(cursor)
+
+
+def signed(packed: bytes) -> str:
+    return CURSORS._signer.sign(base64.urlsafe_b64encode(packed)).decode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_one_that_was_signed_but_says_something_else_is_no_fault(data: st.DataObject) -> None:
+    """As another version with the same format by mistake would write it."""
+    packed = _packed(page())
+    at = data.draw(st.integers(0, len(packed)))
+    some = data.draw(st.binary(max_size=8))
+    kept = data.draw(st.integers(0, 8))
+    try:
+        CURSORS.read(signed(packed[:at] + some + packed[at + kept :]))
+    except InvalidInput as refusal:
+        assert "not made by this service" in str(refusal)  # noqa: PT017  # some changes are well formed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"terms": None},
+        {"terms": []},
+        {"terms": [["query", "1.0"]]},
+        {"terms": [["query", 1.0], ["text", 1.0]]},
+        {"after": [0.5]},
+        {"shown": "1"},
+        {"asked": []},
+        {"page": 2},
+    ],
+)
+def test_a_header_of_another_shape_is_refused(change: dict[str, Any]) -> None:
+    packed = _packed(page())
+    (length,) = struct.unpack_from("<I", packed)
+    header = json.dumps(json.loads(packed[4 : 4 + length]) | change).encode()
+    refused(signed(struct.pack("<I", len(header)) + header + packed[4 + length :]))

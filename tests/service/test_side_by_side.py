@@ -98,6 +98,42 @@ def test_what_finds_no_room_is_tried_again_while_there_is_time() -> None:
     assert tries == {0: 1, 1: 2, 2: 3}
 
 
+def test_what_was_refused_says_so_when_time_is_up_and_so_does_what_stood_behind_it() -> None:
+    async def work(item: int) -> int:
+        if item == 0:
+            return item
+        if item == 1:
+            await asyncio.sleep(60)  # begun, and late
+        raise Overloaded("full", retry_after=0.3)
+
+    unreadable = RequestValidationError([])
+    items: list[int | RequestValidationError] = [*range(3 * AT_ONCE), unreadable]
+    outcomes = asyncio.run(SideBySide(0.1).run(items, work))
+    assert outcomes[0] == 0
+    assert isinstance(outcomes[1], DeadlineExceeded)
+    assert outcomes[-1] is unreadable
+    assert {(type(outcome), outcome.retry_after) for outcome in outcomes[2:-1] if isinstance(outcome, Overloaded)} == {
+        (Overloaded, 0.3)
+    }
+    assert all(isinstance(outcome, Overloaded) for outcome in outcomes[2:-1])
+
+
+def test_what_was_refused_and_then_came_too_late_was_refused() -> None:
+    tries: Counter[int] = Counter()
+
+    async def work(item: int) -> int:
+        tries[item] += 1
+        if tries[item] == 1:
+            raise Overloaded("full", retry_after=0.01)
+        if item:
+            await asyncio.sleep(60)
+        raise DeadlineExceeded("late")
+
+    outcomes = asyncio.run(SideBySide(0.3).run([0, 1], work))
+    assert [type(outcome) for outcome in outcomes] == [Overloaded, Overloaded]
+    assert tries == {0: 2, 1: 2}
+
+
 def test_a_fault_is_a_fault() -> None:
     async def work(item: int) -> int:
         raise RuntimeError

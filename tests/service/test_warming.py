@@ -9,7 +9,7 @@ import pytest
 from catalogue.errors import NotReady
 from catalogue.settings import Settings
 from models import Encoded, StandInEncoders
-from models.embedder import Vectors
+from models.embedder import TokenIds, Tokens, Vectors
 from service.app import create_app
 from service.keys import create_key
 from service.swapping import open_serving
@@ -23,7 +23,12 @@ class Watched(StandInEncoders):
     def __init__(self, *, broken: bool = False) -> None:
         super().__init__()
         self.encoded: list[tuple[bool, bool]] = []
+        self.texts: list[list[int]] = []
         self._broken = broken
+
+    def text_tokens(self, texts: Sequence[TokenIds]) -> list[Tokens]:
+        self.texts.append([len(token_ids) for token_ids in texts])
+        return super().text_tokens(texts)
 
     def fuse(self, items: Sequence[Encoded]) -> Vectors:
         if self._broken:
@@ -63,6 +68,9 @@ def test_every_modality_and_the_routes_of_a_page_are_used(own_shop: Settings, tm
     embedder = Watched()
     answers = warmed(settings, embedder)
     assert {(True, False), (False, True), (True, True)} <= set(embedder.encoded)
+    longest = embedder.prepare_text("word " * 10_000)
+    assert longest is not None
+    assert embedder.batch_limit("text") in {texts.count(len(longest)) for texts in embedder.texts}
     assert {"/readyz", "/v1/products", "/v1/search", "/v1/products/acme-00/image"} <= answers.keys()
     assert {status for statuses in answers.values() for status in statuses} == {200}
 
