@@ -1,0 +1,305 @@
+"""`samestyle evaluate`."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from catalogue.errors import InvalidInput
+from catalogue.files import write_atomic
+from catalogue.settings import Settings
+from service.cli_common import AsJson, err, out, print_table, progress_bar, settings_of, told
+
+if TYPE_CHECKING:
+    from models.bundle import ModePair
+    from models.evaluation import Scores
+    from models.evaluation.composed import Triplets
+    from models.evaluation.data import EvaluationData
+    from models.evaluation.photos import Photos
+    from models.evaluation.report import BundleFigures
+    from models.evaluation.run import Options
+
+_CATEGORIES_SHOWN: Final = 20
+_REASONS_SHOWN: Final = 3
+_BY_CATEGORY: Final[tuple["ModePair", ...]] = ("m-m", "i-i", "t-t")
+
+
+def evaluate(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="CATALOGUE_OR_PAIRS", help="A catalogue with style_id, or a file of labelled pairs."),
+    ],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option("--bundle", help="A model bundle; several are compared.", show_default="the default one"),
+    ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The catalogue that pairs are from, where they do not bring their products.")
+    ] = None,
+    query_text: Annotated[
+        str | None,
+        typer.Option(help="What is read of a query, as '{title}, {category}'.", show_default="the bundle's own"),
+    ] = None,
+    gallery_text: Annotated[
+        str | None,
+        typer.Option(help="What is read of what is searched, as '{description}'.", show_default="the bundle's own"),
+    ] = None,
+    same_photo_column: Annotated[
+        str | None, typer.Option(help="Equal values mean one photo; it must not give the answer away.")
+    ] = None,
+    same_text_column: Annotated[
+        str | None, typer.Option(help="Equal values mean one text, as title; it must not give the answer away.")
+    ] = None,
+    poor_photos: Annotated[
+        bool, typer.Option("--poor-photos", help="Ask once more with cropped, mirrored, darker, compressed photos.")
+    ] = False,
+    triplets: Annotated[
+        Path | None, typer.Option(help="A file of reference_id, target_id and words: this photo, but in white.")
+    ] = None,
+    words: Annotated[
+        str, typer.Option(help="The words of a triplet; a field with ? counts only where it differs.")
+    ] = "{words}",
+    category_level: Annotated[int, typer.Option(min=1, help="How many levels of the category to tell apart.")] = 1,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Ask only for the 30 % of styles that nothing is trained on.")
+    ] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Write thresholds of 95 % precision into the bundle.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="A folder for report.json and a sheet of the worst cases per bundle.")
+    ] = None,
+    worst: Annotated[int, typer.Option(min=1, max=50, help="Cases of each mode on the sheet.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well bundles find the other listings of a style, by photo (i), text (t) and both (m).
+
+    A catalogue needs style_id: every product with another listing of its style is a query. Pairs need trigger_id,
+    recall_id and mostly label (1 or 0), and titles and photos or --catalogue.
+    """
+    from models.evaluation.photos import Photos  # noqa: PLC0415  # importing the models takes a second
+    from models.evaluation.run import Options  # noqa: PLC0415
+    from service.models import DEFAULT_BUNDLE  # noqa: PLC0415
+
+    settings = settings_of()
+    options = Options(
+        query_text=query_text,
+        gallery_text=gallery_text,
+        same_photo=same_photo_column,
+        same_text=same_text_column,
+        poor_photos=poor_photos,
+        category_level=category_level,
+        worst=worst if folder is not None else 0,
+    )
+    with told(), ExitStack() as stack:
+        if calibrate:
+            _check_calibration(bundle, options)
+        labels = _labels(bundle or [settings.bundle or DEFAULT_BUNDLE])
+        photos = stack.enter_context(Photos((catalogue or source).parent))
+        data = _read(source, photos, catalogue, held_out=held_out)
+        if calibrate and data.styles is None:
+            raise InvalidInput("Thresholds are calibrated on a catalogue with style_id. Give one, or no --calibrate.")
+        asked = _triplets(triplets, words, data) if triplets is not None else None
+        found = [_measure(settings, path, label, data, options, asked) for label, path in labels.items()]
+        left_out = [*data.left_out, *(asked.left_out if asked is not None else []), *_bad_photos(data)]
+        if not any(one.measured.modes for one in found):
+            raise InvalidInput(f"{source}: not one query has anything to find. {'; '.join(left_out)}".rstrip("; "))
+        if calibrate:
+            found = [_calibrated(data, one, held_out=held_out) for one in found]
+        if folder is not None:
+            _write(folder, data, left_out, found)
+    if as_json:
+        from models.evaluation.report import as_json as report_of  # noqa: PLC0415
+
+        out.print_json(json.dumps(report_of(data, left_out, found)))
+    else:
+        _print(data, left_out, found)
+
+
+def _check_calibration(bundles: list[Path] | None, options: "Options") -> None:
+    if not bundles:
+        raise InvalidInput("--calibrate writes into a bundle. Name it with --bundle.")
+    if options.query_text is not None or options.gallery_text is not None:
+        raise InvalidInput("--calibrate is for the texts that are served. Leave --query-text and --gallery-text out.")
+
+
+def _labels(paths: list[Path]) -> dict[str, Path]:
+    """Bundles by name, or by path where names repeat; raises BundleInvalid before anything takes long."""
+    from models.bundle import Bundle  # noqa: PLC0415
+
+    names = [Bundle.load(path).config.name for path in paths]
+    return {name if names.count(name) == 1 else str(path): path for name, path in zip(names, paths, strict=True)}
+
+
+def _read(source: Path, photos: "Photos", catalogue: Path | None, *, held_out: bool) -> "EvaluationData":
+    from models.evaluation.data import read_catalogue_data  # noqa: PLC0415
+    from models.evaluation.pairs import is_pairs_file, read_pairs  # noqa: PLC0415
+
+    with err.status(f"reading {escape(str(source))}"):
+        if is_pairs_file(source):
+            if held_out:
+                raise InvalidInput("--held-out goes by style_id, which pairs do not have. Leave it out.")
+            return read_pairs(source, photos, catalogue)
+        if catalogue is not None:
+            raise InvalidInput(f"--catalogue is for pairs, and {source} has no trigger_id and recall_id.")
+        return read_catalogue_data(source, photos, held_out=held_out)
+
+
+def _measure(
+    settings: Settings,
+    path: Path,
+    label: str,
+    data: "EvaluationData",
+    options: "Options",
+    triplets: "Triplets | None",
+) -> "BundleFigures":
+    from models import Encoders  # noqa: PLC0415
+    from models.evaluation.report import BundleFigures  # noqa: PLC0415
+    from models.evaluation.run import measure  # noqa: PLC0415
+
+    encoders = Encoders.load(path, device=settings.device, threads=settings.threads.onnx)
+    with progress_bar(f"embedding with {label}") as bar:
+        measured = measure(encoders, data, options, triplets=triplets, threads=settings.threads.decode, progress=bar)
+    return BundleFigures(label, str(path), encoders.fingerprint, encoders.variant, encoders.licence, measured)
+
+
+def _triplets(path: Path, words: str, data: "EvaluationData") -> "Triplets":
+    from models.evaluation.composed import read_triplets  # noqa: PLC0415
+
+    return read_triplets(path, words, data)
+
+
+def _calibrated(data: "EvaluationData", figures: "BundleFigures", *, held_out: bool) -> "BundleFigures":
+    """Set a bundle's thresholds anew, on the styles that are not held out."""
+    from catalogue.demo import is_held_out  # noqa: PLC0415
+    from models.bundle import Bundle, write_thresholds  # noqa: PLC0415
+    from models.calibration import calibrate  # noqa: PLC0415
+
+    styles = data.styles or []
+    rows = [row for row, style in enumerate(styles) if not (held_out and is_held_out(style))]
+    vectors = {mode: one[rows] for mode, one in figures.measured.gallery.items() if one[rows].any()}
+    before = Bundle.load(figures.path).config.thresholds
+    with err.status(f"calibrating {escape(figures.label)}"):
+        after = calibrate(vectors, [styles[row] for row in rows], [data.products[row] for row in rows])
+    write_thresholds(Path(figures.path), after)
+    return replace(figures, before=before, calibrated=after)
+
+
+def _bad_photos(data: "EvaluationData") -> list[str]:
+    """A line about photos that could not be used, with some of the reasons."""
+    problems = data.photos.problems
+    if not problems:
+        return []
+    some = "; ".join(list(problems.values())[:_REASONS_SHOWN])
+    return [f"{len(problems):,} photos that could not be used: {some}{'; …' if len(problems) > _REASONS_SHOWN else ''}"]
+
+
+def _write(folder: Path, data: "EvaluationData", left_out: list[str], found: "list[BundleFigures]") -> None:
+    """report.json, and the contact sheet of each bundle."""
+    from models.evaluation.report import as_json  # noqa: PLC0415
+    from models.evaluation.sheet import contact_sheet  # noqa: PLC0415
+
+    write_atomic(folder / "report.json", (json.dumps(as_json(data, left_out, found), indent=2) + "\n").encode())
+    for number, figures in enumerate(found, 1):
+        sheet = contact_sheet(f"{figures.label} on {data.source.name}: the worst cases", data, figures.measured)
+        name = "worst.html" if len(found) == 1 else f"worst-{number}.html"
+        write_atomic(folder / name, sheet.encode())
+        err.print(f"{folder / name}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(data: "EvaluationData", left_out: list[str], found: "list[BundleFigures]") -> None:
+    from models.evaluation.report import gains  # noqa: PLC0415
+
+    for line in left_out:
+        err.print(f"Left out: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for figures in found:
+        measured = figures.measured
+        title = f"{figures.label}: {len(data.truth.own):,} queries among {len(data.products):,} products"
+        _print_scores(title, "mode", measured.modes)
+        _print_scores("with poor photos", "mode", measured.poor)
+        _print_gains("what m-m gains over", "", measured.fusion)
+        _print_categories(measured.categories)
+        _print_scores("photo and words, among products", "query", measured.composed)
+        _print_gains("what photo and words gain over", "", measured.composed_gain)
+        _print_thresholds(figures)
+    for figures in found[1:]:
+        gained = gains(data, found[0].measured, figures.measured)
+        _print_gains(f"what {figures.label} gains over {found[0].label}", "mode", gained)
+
+
+def _print_scores(title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]") -> None:
+    """A row for each task, with intervals; nothing for no task."""
+    _print_rows(title, first, scores, ".3f")
+
+
+def _print_gains(title: str, first: str, gains: "Mapping[ModePair, Scores] | Mapping[str, Scores]") -> None:
+    """A row for each difference, with intervals and signs; nothing for none."""
+    _print_rows(title, first, gains, "+.3f")
+
+
+def _print_rows(
+    title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]", number: str
+) -> None:
+    if scores:
+        table = _table(title, first)
+        for name, one in scores.items():
+            table.add_row(escape(name), *_cells(one, number))
+        print_table(table)
+
+
+def _print_categories(categories: "Mapping[str, Mapping[ModePair, Scores]]") -> None:
+    """The largest categories in the mode that has most of the product."""
+    if len(categories) < 2:
+        return
+    pair: ModePair = next((pair for pair in _BY_CATEGORY if any(pair in one for one in categories.values())), "m-m")
+    table = _table(f"{pair} by category", "category")
+    rows = [(name, one[pair]) for name, one in categories.items() if pair in one]
+    for name, scores in rows[:_CATEGORIES_SHOWN]:
+        table.add_row(escape(name), *_cells(scores))
+    print_table(table)
+    if len(rows) > _CATEGORIES_SHOWN:
+        err.print(f"The {_CATEGORIES_SHOWN} largest of {len(rows):,} categories; --json has them all.")
+
+
+def _print_thresholds(figures: "BundleFigures") -> None:
+    """Before and after a calibration."""
+    if not figures.calibrated:
+        return
+    table = Table(
+        "mode", "kind", "before", "after", "precision", "pairs", title=f"thresholds of {escape(figures.label)}"
+    )
+    for pair, after in figures.calibrated.items():
+        for kind in ("same_style", "similar"):
+            old, new = getattr(figures.before.get(pair), kind, None), getattr(after, kind)
+            table.add_row(
+                pair,
+                kind.replace("_", "-"),
+                "none" if old is None else f"{old.score:.4f}",
+                *(("none", "", "") if new is None else (f"{new.score:.4f}", f"{new.precision:.3f}", f"{new.pairs:,}")),
+            )
+    print_table(table)
+    err.print(f"Written into {figures.path}. Its model card is not: it shows the thresholds of its export.")
+
+
+def _table(title: str, first: str) -> Table:
+    figures = [Column(name, justify="right") for name in ("queries", "MRR", "recall@1", "@5", "@10", "@20")]
+    return Table(first, *figures, title=escape(title), title_justify="left")
+
+
+def _cells(scores: "Scores", number: str = ".3f") -> list[str]:
+    cells = [_cell(scores.mrr, scores.mrr_interval, number)]
+    cells += [_cell(value, scores.recall_interval[k], number) for k, value in scores.recall.items()]
+    return [f"{scores.queries:,}", *cells]
+
+
+def _cell(value: float, interval: tuple[float, float], number: str) -> str:
+    """The value and its interval, without leading zeros, so that a row fits 120 columns."""
+    value_, low, high = (re.sub(r"\b0\.", ".", f"{one:{number}}") for one in (value, *interval))
+    return escape(f"{value_} [{low}, {high}]")
