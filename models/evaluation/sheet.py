@@ -29,8 +29,9 @@ _NAMES: Final = {"i": "photo", "t": "text", "m": "photo and text"}
 _STYLE: Final = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #1b1b1b; background: #fff; }
 h2 { margin-top: 2.5rem; }
-.case { display: flex; gap: .75rem; padding: .75rem 0; border-top: 1px solid #ddd; overflow-x: auto; }
-figure { margin: 0; width: 144px; flex: none; padding: 6px; border: 2px solid #ddd; border-radius: 6px; }
+.case { display: flex; gap: .6rem; padding: .75rem 0; border-top: 1px solid #ddd; overflow-x: auto; }
+figure { box-sizing: border-box; margin: 0; width: 150px; flex: none; padding: 6px; border: 2px solid #ddd;
+  border-radius: 6px; }
 figure.query { border-color: #345; background: #eef2f7; }
 figure.right { border-color: #1a7f37; }
 figure .shot { height: 128px; display: flex; align-items: center; justify-content: center; background: #f4f4f4;
