@@ -134,6 +134,8 @@ def _labels(paths: list[Path]) -> dict[str, Path]:
     """Bundles by name, or by path where names repeat; raises BundleInvalid before anything takes long."""
     from models.bundle import Bundle  # noqa: PLC0415
 
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InvalidInput("A bundle is named twice. Give each --bundle once.")
     names = [Bundle.load(path).config.name for path in paths]
     return {name if names.count(name) == 1 else str(path): path for name, path in zip(names, paths, strict=True)}
 
@@ -188,6 +190,10 @@ def _calibrated(data: "EvaluationData", figures: "BundleFigures", *, held_out: b
     before = Bundle.load(figures.path).config.thresholds
     with err.status(f"calibrating {escape(figures.label)}"):
         after = calibrate(vectors, [styles[row] for row in rows], [data.products[row] for row in rows])
+    if not any(both.same_style or both.similar for both in after.values()):
+        raise InvalidInput(
+            f"{data.source} has too few pairs to calibrate on; {figures.path} is as it was. Give a larger catalogue."
+        )
     write_thresholds(Path(figures.path), after)
     return replace(figures, before=before, calibrated=after)
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from pydantic import ValidationError
 
-from catalogue.errors import InvalidInput
+from catalogue.errors import CatalogueInvalid, InvalidInput
 from catalogue.product import CATEGORY_SEPARATOR, Product
 from models.evaluation.data import EvaluationData, lacking, read_products
 from models.evaluation.photos import Photos
@@ -34,8 +34,11 @@ _COLUMNS: Final = {"trigger_id": "the product that is asked for", "recall_id": "
 
 
 def is_pairs_file(path: Path) -> bool:
-    """Whether a file holds pairs and no catalogue; raises InvalidInput or CatalogueInvalid."""
-    names = column_names(path)
+    """Whether a file holds pairs and no catalogue, which has its own ways with bad rows; raises InvalidInput."""
+    try:
+        names = column_names(path)
+    except CatalogueInvalid:
+        return False
     return "product_id" not in names and any(f"{side}_id" in names for side in SIDES)
 
 

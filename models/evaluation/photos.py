@@ -41,6 +41,11 @@ class Photos:
         """Note where a product's photo is (relative to the catalogue's folder), or keep its bytes."""
         self._sources[row] = self._keep(source) if isinstance(source, bytes) else source
 
+    @property
+    def on_the_web(self) -> bool:
+        """Whether some photos are still to be fetched."""
+        return any(isinstance(source, str) and "://" in source for source in self._sources.values())
+
     def load(self, row: int) -> bytes | None:
         """The bytes of a photo, None where there is none; raises InvalidInput where they cannot be had."""
         source = self._sources.get(row)

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from catalogue.threads import FETCH_THREADS
 from models.bundle import ModePair
 from models.embedder import Embedder, Vectors
 from models.evaluation.bootstrap import Scores, paired, score
@@ -81,6 +82,7 @@ def measure(
     """
     plan = _Plan(embedder, data, options, triplets)
     photos = data.photos
+    threads = FETCH_THREADS if photos.on_the_web else threads
     table = embed_requests(
         embedder, plan.requests(), photos.load, threads=threads, refused=photos.refuse, progress=progress
     )

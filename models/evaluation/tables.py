@@ -1,5 +1,6 @@
 """Tables of pairs and triplets in CSV, JSON Lines or Parquet, read whole, every cell a text."""
 
+import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from catalogue.errors import CatalogueInvalid, InvalidInput
 
 MAX_ROWS: Final = 1_000_000
 """Beyond it a file is no evaluation, and would not fit into memory."""
+MAX_LINE: Final = 4_000_000
 KINDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -27,8 +29,8 @@ def column_names(path: Path) -> list[str]:
         if suffix in {".csv", ".tsv"}:
             return _csv_header(path)
         with path.open(encoding="utf-8-sig") as file:
-            first = json.loads(next((line for line in file if line.strip()), "{}"))
-    except (OSError, ValueError, RecursionError, ArrowException) as error:
+            first = json.loads(file.readline(MAX_LINE) or "{}")
+    except (OSError, ValueError, RecursionError, ArrowException, csv.Error) as error:
         raise _unreadable(path, error) from None
     if not isinstance(first, dict):
         raise CatalogueInvalid(f"{path}: the first line is no JSON object; each line must be one.")
@@ -42,7 +44,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         if suffix == ".parquet":
             return _parquet_rows(path)
         table = _csv_table(path) if suffix in {".csv", ".tsv"} else pa.json.read_json(path)
-    except (OSError, ValueError, ArrowException) as error:
+    except (OSError, ValueError, ArrowException, csv.Error) as error:
         raise _unreadable(path, error) from None
     return _texts(table, path)
 
@@ -68,9 +70,8 @@ def _delimiter(path: Path) -> str:
 
 
 def _csv_header(path: Path) -> list[str]:
-    parse = pa.csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
-    with path.open("rb") as file, pa.csv.open_csv(file, parse_options=parse) as reader:
-        return list(reader.schema.names)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader([file.readline(MAX_LINE)], delimiter=_delimiter(path)), [])
 
 
 def _csv_table(path: Path) -> pa.Table:

@@ -1,6 +1,7 @@
 """Photos and texts become vectors once each, whatever they are combined with."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -26,11 +27,11 @@ class Counting(StandInEncoders):
         super().__init__()
         self.given: Counter[str] = Counter()
 
-    def image_tokens(self, photos: "list[Pixels]") -> "list[Tokens]":  # type: ignore[override]
+    def image_tokens(self, photos: Sequence[Pixels]) -> list[Tokens]:
         self.given["photos"] += len(photos)
         return super().image_tokens(photos)
 
-    def text_tokens(self, texts: "list[TokenIds]") -> "list[Tokens]":  # type: ignore[override]
+    def text_tokens(self, texts: Sequence[TokenIds]) -> list[Tokens]:
         self.given["texts"] += len(texts)
         return super().text_tokens(texts)
 
