@@ -204,7 +204,7 @@ def _bad_photos(data: "EvaluationData") -> list[str]:
     if not problems:
         return []
     some = "; ".join(list(problems.values())[:_REASONS_SHOWN])
-    return [f"{len(problems):,} photos that could not be used: {some}{'; …' if len(problems) > _REASONS_SHOWN else ''}"]
+    return [f"photos that cannot be used: {len(problems):,} ({some}{'; …' if len(problems) > _REASONS_SHOWN else ''})"]
 
 
 def _write(folder: Path, data: "EvaluationData", left_out: list[str], found: "list[BundleFigures]") -> None:
@@ -278,9 +278,8 @@ def _print_thresholds(figures: "BundleFigures") -> None:
     """Before and after a calibration."""
     if not figures.calibrated:
         return
-    table = Table(
-        "mode", "kind", "before", "after", "precision", "pairs", title=f"thresholds of {escape(figures.label)}"
-    )
+    columns = ("mode", "kind", "before", "after", "precision", "pairs")
+    table = Table(*columns, title=f"thresholds of {escape(figures.label)}", title_justify="left")
     for pair, after in figures.calibrated.items():
         for kind in ("same_style", "similar"):
             old, new = getattr(figures.before.get(pair), kind, None), getattr(after, kind)
@@ -291,7 +290,12 @@ def _print_thresholds(figures: "BundleFigures") -> None:
                 *(("none", "", "") if new is None else (f"{new.score:.4f}", f"{new.precision:.3f}", f"{new.pairs:,}")),
             )
     print_table(table)
-    err.print(f"Written into {figures.path}. Its model card is not: it shows the thresholds of its export.")
+    err.print(
+        f"Written into {figures.path}/config.json. The model card there still shows the thresholds of its export.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _table(title: str, first: str) -> Table:

@@ -64,9 +64,9 @@ def read_triplets(path: Path, template: str, data: EvaluationData) -> Triplets:
     )
     left_out = []
     if len(known) < len(rows):
-        left_out.append(f"{len(rows) - len(known):,} triplets that name a product that is not there")
+        left_out.append(f"triplets that name a product that is not there: {len(rows) - len(known):,} of {len(rows):,}")
     if len(worded) < len(known):
-        left_out.append(f"{len(known) - len(worded):,} triplets without words or without a difference")
+        left_out.append(f"triplets without words or of one product: {len(known) - len(worded):,} of {len(rows):,}")
     return Triplets(references, [text for _, text in worded], truth, left_out)
 
 

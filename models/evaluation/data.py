@@ -51,7 +51,7 @@ def read_products(path: Path, photos: Photos) -> tuple[list[Product], list[str]]
             products.append(row.product)
     if not products:
         raise InvalidInput(f"{path} has no product that can be used. `samestyle build` says why, row by row.")
-    return products, [f"{count:,} rows that {what}" for what, count in problems.items() if count]
+    return products, [f"rows that {what}: {count:,}" for what, count in problems.items() if count]
 
 
 def read_catalogue_data(path: Path, photos: Photos, *, held_out: bool = False) -> EvaluationData:
@@ -89,7 +89,7 @@ def check_styles(styles: list[str], path: Path) -> None:
 def counted(what: str, values: Iterable[str]) -> list[str]:
     """A line with how many of the values are empty, if any."""
     count = sum(not value for value in values)
-    return [f"{count:,} {what}"] if count else []
+    return [f"{what}: {count:,}"] if count else []
 
 
 def lacking(products: list[Product], photos: Photos) -> list[str]:

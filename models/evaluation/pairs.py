@@ -64,7 +64,7 @@ def read_pairs(path: Path, photos: Photos, catalogue: Path | None = None) -> Eva
         elif label and trigger != recall:
             targets[trigger].append(recall)
     if unknown:
-        left_out.append(f"{unknown:,} of {len(rows):,} pairs that name a product that is not there")
+        left_out.append(f"pairs that name a product that is not there: {unknown:,} of {len(rows):,}")
     if not targets:
         raise InvalidInput(_nothing_left(path, catalogue, rows, labels, unknown))
     own = np.array(sorted(targets), np.int64)
@@ -111,7 +111,7 @@ def _products(rows: list[dict[str, str]], path: Path, photos: Photos) -> tuple[l
             if product.images:
                 photos.add(len(products), product.images[0])
             products.append(product)
-    return products, [f"{count:,} products: {reason}" for reason, count in problems.items()]
+    return products, [f"products, because {reason}: {count:,}" for reason, count in problems.items()]
 
 
 def _product(row: Mapping[str, str], side: str) -> Product:

@@ -140,8 +140,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     (tmp_path / content[2]["images"][0]).write_bytes(b"no photo")
     code, out, said = run(shop(tmp_path, content))
     assert code == 0
-    assert "1 products without a photo" in said
-    assert "2 photos that could not be used" in said
+    assert "products without a photo: 1" in said
+    assert "photos that cannot be used: 2" in said
     assert "nowhere.jpg" in said
     assert "m-m" in out
 
@@ -152,11 +152,11 @@ Change = Callable[[dict[str, Any]], dict[str, Any]]
 @pytest.mark.parametrize(
     ("change", "there", "said"),
     [
-        (lambda row: {**row, "images": []}, "t-t", "9 products without a photo"),
+        (lambda row: {**row, "images": []}, "t-t", "products without a photo: 9"),
         (
             lambda row: {name: row[name] for name in ("product_id", "style_id", "images")},
             "i-i",
-            "9 products without a title",
+            "products without a title: 9",
         ),
     ],
 )

@@ -34,8 +34,8 @@ def test_words_name_what_differs(tmp_path: Path, kind: str) -> None:
     assert np.argwhere(found.truth.right(np.arange(2))).tolist() == [[0, 1], [1, 2]]
     assert found.truth.clusters.tolist() == [0, 0]  # one style
     assert found.left_out == [
-        "1 triplets that name a product that is not there",
-        "1 triplets without words or without a difference",
+        "triplets that name a product that is not there: 1 of 4",
+        "triplets without words or of one product: 1 of 4",
     ]
 
 

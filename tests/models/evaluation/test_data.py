@@ -26,8 +26,8 @@ def test_every_product_with_another_of_its_style_is_asked_for(tmp_path: Path) ->
         assert len(data.products) == 20
         assert data.truth.own.tolist() == list(range(18))
         assert data.left_out == [
-            "1 products without a style_id, searched but never asked for",
-            "2 products without a photo",
+            "products without a style_id, searched but never asked for: 1",
+            "products without a photo: 2",
         ]
 
 
@@ -44,7 +44,10 @@ def test_bad_rows_and_repeated_ids_are_counted(tmp_path: Path) -> None:
     content += [content[0], {"product_id": "", "title": "x"}, {"product_id": "no-title"}]
     with opened(shop(tmp_path, content)) as data:
         assert len(data.products) == 18
-        assert data.left_out == ["1 rows that repeat a product_id; the first one is kept", "2 rows that cannot be used"]
+        assert data.left_out == [
+            "rows that repeat a product_id; the first one is kept: 1",
+            "rows that cannot be used: 2",
+        ]
 
 
 def without(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

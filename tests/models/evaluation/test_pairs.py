@@ -115,7 +115,7 @@ def test_mined_pairs_of_a_catalogue(tmp_path: Path, kind: str) -> None:
         data = read_pairs(path, photos, shop(tmp_path))
         assert len(data.products) == 18
         assert targets(data) == {"p0-red": {"p0-blue"}}
-        assert data.left_out == ["1 of 2 pairs that name a product that is not there"]
+        assert data.left_out == ["pairs that name a product that is not there: 1 of 2"]
 
 
 @pytest.mark.parametrize("label", [1, "1", "1.0", 1.0, True, "true"])
@@ -142,8 +142,8 @@ def test_products_that_cannot_be_are_counted(tmp_path: Path) -> None:
     with Photos(tmp_path) as photos:
         data = read_pairs(write(tmp_path / "pairs.csv", content), photos)
     assert data.left_out == [
-        "1 products: a product needs a title or a photo",
-        "1 of 2 pairs that name a product that is not there",
+        "products, because a product needs a title or a photo: 1",
+        "pairs that name a product that is not there: 1 of 2",
     ]
 
 
