@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue import Product
@@ -75,6 +75,7 @@ some_attributes = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(some_attributes, min_size=2, max_size=8), st.integers(1, 40))
 def test_pairs_are_left_out_as_two_products_contradict_each_other(shop: list[dict[str, str]], at_once: int) -> None:
     """Block by block, whatever the size of the blocks."""
@@ -87,6 +88,7 @@ def test_pairs_are_left_out_as_two_products_contradict_each_other(shop: list[dic
     assert (same.pairs if same is not None else 0) == judged
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.booleans()), min_size=1, max_size=60))
 def test_counting_in_steps_finds_what_sorting_finds(pairs: list[tuple[float, bool]]) -> None:
     scores = np.array([score for score, _ in pairs], np.float32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.evaluation import bootstrap
@@ -17,6 +17,7 @@ def arrays(queries: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray,
     return first, second, style
 
 
+@settings(deadline=None)
 @given(some_ranks)
 def test_intervals_hold_the_value_and_figures_are_as_by_hand(queries: list[tuple[int, int, int]]) -> None:
     ranks, _, style = arrays(queries)
@@ -36,6 +37,7 @@ def test_intervals_hold_the_value_and_figures_are_as_by_hand(queries: list[tuple
         assert low <= high
 
 
+@settings(deadline=None)
 @given(some_ranks)
 def test_a_model_gains_nothing_over_itself(queries: list[tuple[int, int, int]]) -> None:
     ranks, _, style = arrays(queries)
@@ -45,6 +47,7 @@ def test_a_model_gains_nothing_over_itself(queries: list[tuple[int, int, int]]) 
         assert set(gain.recall_interval.values()) == {(0.0, 0.0)}
 
 
+@settings(deadline=None)
 @given(some_ranks)
 def test_what_one_gains_the_other_loses(queries: list[tuple[int, int, int]]) -> None:
     first, second, style = arrays(queries)

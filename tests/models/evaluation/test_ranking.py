@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.evaluation import evaluate, ranking
@@ -69,6 +69,7 @@ def rank_by_hand(query: int, vectors: np.ndarray, styles: list[int], hidden: lis
     return 1 + sum(score >= max(right) for score in wrong) if right else 0
 
 
+@settings(deadline=None)
 @given(some_shop, st.integers(1, 60))
 def test_ranks_are_as_counted_by_hand(shop: list[tuple[int, int, int, int]], at_once: int) -> None:
     eighth = 2 * np.pi / 8
@@ -112,6 +113,7 @@ def test_answers_show_what_was_nearest_and_the_best_right_one() -> None:
     assert answer.found[0][1] > answer.found[1][1] > answer.right[1]
 
 
+@settings(deadline=None)
 @given(some_shop)
 def test_a_sheet_never_shows_what_is_not_searched(shop: list[tuple[int, int, int, int]]) -> None:
     vectors = unit([[0, 0] if at == 0 else [at, 1] for at, *_ in shop])
