@@ -53,7 +53,9 @@ def test_nothing_to_find_gives_no_figures() -> None:
 
 some_codes = st.integers(0, 3)
 some_shop = st.lists(st.tuples(st.integers(0, 6), some_codes, some_codes, some_codes), min_size=1, max_size=12)
-"""Direction (0: no vector), style, photo and text of each product."""
+"""Direction, style, photo and text of each product."""
+DIRECTIONS = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (0, -1))
+"""Whole numbers, so that ties are ties; the first one is no vector."""
 
 
 def rank_by_hand(query: int, vectors: np.ndarray, styles: list[int], hidden: list[list[int]]) -> int:
@@ -72,8 +74,7 @@ def rank_by_hand(query: int, vectors: np.ndarray, styles: list[int], hidden: lis
 @settings(deadline=None)
 @given(some_shop, st.integers(1, 60))
 def test_ranks_are_as_counted_by_hand(shop: list[tuple[int, int, int, int]], at_once: int) -> None:
-    whole = [[0, 0], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [0, -1]]  # exact products, so that ties are ties
-    vectors = np.array([whole[at] for at, *_ in shop], np.float32)
+    vectors = np.array([DIRECTIONS[at] for at, *_ in shop], np.float32)
     styles = [style for _, style, _, _ in shop]
     hidden = [[photo for _, _, photo, _ in shop], [text for *_, text in shop]]
     codes = [np.array(one, np.int64) for one in hidden]
@@ -115,11 +116,9 @@ def test_answers_show_what_was_nearest_and_the_best_right_one() -> None:
 @settings(deadline=None)
 @given(some_shop)
 def test_a_sheet_never_shows_what_is_not_searched(shop: list[tuple[int, int, int, int]]) -> None:
-    vectors = unit([[0, 0] if at == 0 else [at, 1] for at, *_ in shop])
-    truth, hidden = (
-        of_styles(np.array([style for _, style, _, _ in shop], np.int64)),
-        [codes_of([str(p) for _, _, p, _ in shop])],
-    )
+    vectors = np.array([DIRECTIONS[at] for at, *_ in shop], np.float32)
+    truth = of_styles(np.array([style for _, style, _, _ in shop], np.int64))
+    hidden = [np.array([photo for _, _, photo, _ in shop], np.int64)]
     ranks = ranks_of(vectors, vectors, truth, hidden)
     for answer in answers_of(vectors, vectors, truth, hidden, ranks, np.flatnonzero(ranks).tolist(), 20):
         for row, _ in answer.found:

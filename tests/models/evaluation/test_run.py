@@ -15,6 +15,7 @@ from models.evaluation.pairs import read_pairs
 from models.evaluation.photos import Photos
 from models.evaluation.report import BundleFigures, as_json, gains
 from models.evaluation.run import Measured, Options, measure
+from tests.catalogue.web import fetcher_of, serving
 from tests.models.evaluation.shops import COLOURS, opened, rows, shop
 from tests.models.evaluation.test_pairs import published, write
 
@@ -200,6 +201,19 @@ def test_pairs_are_measured_too(tmp_path: Path) -> None:
     assert found.modes["t-t"].queries == 6
     assert found.modes["t-t"].recall[1] == 1
     assert set(found.modes) == set(MODE_PAIRS)
+
+
+def test_photos_of_pairs_come_from_the_web(tmp_path: Path) -> None:
+    with serving() as web, Photos(tmp_path, fetcher_of(web)) as photos:
+        content = published(rows(tmp_path, styles=2), [(0, 1, 1), (3, 4, 1)])
+        for row in content:
+            row["trigger_img"] = f"{web.url}/a.jpg"
+        content[1]["recall_img"] = f"{web.url}/nothing"
+        found = measure(StandInEncoders(), read_pairs(write(tmp_path / "pairs.csv", content), photos))
+        assert sorted(web.asked) == ["/a.jpg", "/a.jpg", "/nothing"]
+        assert "answered 404" in photos.problems[3]
+    assert found.modes["i-i"].queries == 1
+    assert found.modes["t-t"].queries == 2
 
 
 def test_worst_cases_are_the_highest_ranks_one_of_each_style(tmp_path: Path) -> None:
