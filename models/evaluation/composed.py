@@ -19,7 +19,6 @@ from models.evaluation.tables import read_rows, require_columns
 from models.evaluation.texts import template_fields
 from models.preprocessing import fill_template
 
-DEFAULT_WORDS: Final = "{words}"
 _TARGET: Final = "target_"
 _REFERENCE: Final = "reference_"
 _COLUMNS: Final = {"reference_id": "the product whose photo is shown", "target_id": "the product that is meant"}

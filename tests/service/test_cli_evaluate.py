@@ -177,6 +177,10 @@ def test_a_catalogue_without_photos_or_without_texts(tmp_path: Path, change: Cha
         (("shop.jsonl", "--bundle", SHIPPED, "--bundle", SHIPPED), "named twice"),
         (("shop.jsonl", "--calibrate"), "Name it with --bundle"),
         (("shop.jsonl", "--bundle", SHIPPED, "--calibrate", "--query-text", "{title}"), "Leave --query-text"),
+        (
+            ("shop.jsonl", "--bundle", SHIPPED, "--calibrate", "--same-photo-column", "photo_id"),
+            "texts that are served",
+        ),
         (("pairs.csv", "--bundle", SHIPPED, "--calibrate"), "Give one, or no --calibrate"),
         (("shop.jsonl", "--catalogue", "shop.jsonl"), "--catalogue is for pairs"),
         (("pairs.csv", "--held-out"), "--held-out goes by style_id"),
