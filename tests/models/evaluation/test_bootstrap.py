@@ -85,4 +85,5 @@ def test_draws_are_the_same_however_many_are_made_at_once(monkeypatch: pytest.Mo
     ranks, style = np.random.default_rng(1).integers(1, 9, 90), np.arange(90) // 2
     whole = score(ranks, style)
     monkeypatch.setattr(bootstrap, "_NUMBERS_AT_ONCE", 450)
+    monkeypatch.setattr(bootstrap, "_NUMBERS_KEPT", 0)
     assert score(ranks, style) == whole
