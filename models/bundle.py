@@ -13,6 +13,7 @@ to do about it.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tokenizers import Tokenizer
 
 from catalogue.errors import BundleInvalid
-from catalogue.files import sha256_file
+from catalogue.files import sha256_file, write_atomic
 from models.onnx_files import check_self_contained
 from models.preprocessing import PREPROCESSING_VERSION, PreprocessorConfig, check_template
 
@@ -119,6 +120,16 @@ class BundleConfig(_Strict):
         if sum(variant.reference for variant in self.variants) != 1:
             raise ValueError("exactly one variant must be the reference")
         return self
+
+
+def write_thresholds(path: Path, thresholds: Mapping[ModePair, Thresholds]) -> None:
+    """Write thresholds into a bundle, atomically; those of other mode pairs stay, and so does its fingerprint.
+
+    Raises BundleInvalid where its config.json cannot be read, OSError where it cannot be written.
+    """
+    config = _read(path / "config.json", BundleConfig)
+    config = config.model_copy(update={"thresholds": {**config.thresholds, **thresholds}})
+    write_atomic(path / "config.json", (json.dumps(config.model_dump(mode="json"), indent=2) + "\n").encode())
 
 
 _Config = TypeVar("_Config", BundleConfig, PreprocessorConfig)

@@ -1,30 +1,26 @@
 """From which cosine on a pair counts as the same style, or as similar."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.product import Product
-from catalogue.variants import contradict
+from catalogue.variants import TOLERANCE, Declared, declared
 from models.bundle import ModePair, Threshold, Thresholds
 from models.embedder import Vectors
 from models.evaluation import MODE_PAIRS, Mode, pair_modes
 
 PRECISION: Final = 0.95
 _FEWEST_PAIRS: Final = 20
+_BINS_PER_UNIT: Final = 100_000
+_PAIRS_AT_ONCE: Final = 4_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    """What is true of each pair of products, [n, n]."""
-
-    same_style: NDArray[np.bool_]
-    same_category: NDArray[np.bool_]
-    contradicting: NDArray[np.bool_]
+Mask: TypeAlias = NDArray[np.bool_]
+Rows: TypeAlias = NDArray[np.int64]
 
 
 def calibrate(
@@ -33,49 +29,42 @@ def calibrate(
     """Thresholds of every mode pair over all pairs of different products.
 
     Same-style pairs share `styles`; pairs whose declared attributes contradict each other are left out there, because
-    they are never the same style whatever their cosine. Similar pairs share the leaf category. Row r of every array
-    is product r, a unit row, or zeros where it lacks that mode.
+    they are never the same style whatever their cosine. Similar pairs share the leaf category. A product with an empty
+    style (or no category) is left out of the one (or the other). Row r of every array is product r, a unit row, or
+    zeros where it lacks that mode. Scores are counted in steps of 0.00001, so memory does not grow with the pairs.
     """
-    labels = _Labels(
-        _equal(styles),
-        _equal([product.category_levels[-1] if product.category_levels else "" for product in products]),
-        np.array([[contradict(a, b) for b in products] for a in products], dtype=bool),
-    )
+    pairs = [pair for pair in MODE_PAIRS if all(mode in vectors for mode in pair_modes(pair))]
+    truth = _Truth(styles, products)
+    same_style = {pair: _Histogram() for pair in pairs}
+    similar = {pair: _Histogram() for pair in pairs}
+    for rows in _blocks(len(products)):
+        judged, is_same, compared, is_similar = truth.of(rows)
+        for pair in pairs:
+            query, gallery = (vectors[mode] for mode in pair_modes(pair))
+            there = np.outer(query[rows].any(axis=1), gallery.any(axis=1))
+            if query is gallery:
+                there &= np.arange(len(products)) > rows[:, None]  # each pair once
+            else:
+                there[np.arange(len(rows)), rows] = False
+            scores = query[rows] @ gallery.T
+            same_style[pair].add(scores, there & judged, is_same)
+            similar[pair].add(scores, there & compared, is_similar)
     return {
-        pair: _calibrate_pair(vectors[query], vectors[gallery], labels)
-        for pair in MODE_PAIRS
-        for query, gallery in [pair_modes(pair)]
-        if query in vectors and gallery in vectors
+        pair: Thresholds(same_style=same_style[pair].threshold(PRECISION), similar=similar[pair].threshold(PRECISION))
+        for pair in pairs
     }
 
 
-def threshold_at(scores: NDArray[np.float32], positive: NDArray[np.bool_], precision: float) -> Threshold | None:
+def threshold_at(scores: NDArray[np.float32], positive: Mask, precision: float) -> Threshold | None:
     """The lowest score at and above which `precision` of the pairs are positive.
 
     Where no score supports that, the one with the best F0.5 (precision counts twice as much as recall) takes its
     place, and says so in its precision; None where even that is wrong more often than right.
     """
-    order = np.argsort(-scores, kind="stable")
-    ordered, hits = scores[order], np.cumsum(positive[order])
-    counts = np.arange(1, len(scores) + 1)
-    last_of_ties = np.append(ordered[1:] < ordered[:-1], np.ones(min(1, len(ordered)), dtype=bool))
-    eligible = np.flatnonzero(last_of_ties & (counts >= _FEWEST_PAIRS))
-    good = eligible[hits[eligible] >= precision * counts[eligible]]
-    if len(good):
-        chosen = good[-1]
-    elif len(eligible):
-        chosen = eligible[np.argmax(hits[eligible] / (counts[eligible] + 0.25 * positive.sum()))]  # F0.5 / 1.25
-    else:
-        return None
-    found, total = int(hits[chosen]), int(counts[chosen])
-    if found <= 0.5 * total:
-        return None
-    return Threshold(
-        score=math.floor(float(ordered[chosen]) * 1e4) / 1e4,  # rounded so that the pair itself still counts
-        precision=round(found / total, 4),
-        interval=wilson_interval(found, total),
-        pairs=total,
-    )
+    levels, level = np.unique(-scores, return_inverse=True)
+    counts = np.bincount(level, minlength=len(levels))
+    hits = np.bincount(level[positive], minlength=len(levels))
+    return _lowest(-levels.astype(np.float64), hits, counts, precision)
 
 
 def wilson_interval(found: float, total: float) -> tuple[float, float]:
@@ -86,21 +75,111 @@ def wilson_interval(found: float, total: float) -> tuple[float, float]:
     return round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4)
 
 
-def _calibrate_pair(queries: Vectors, gallery: Vectors, labels: _Labels) -> Thresholds:
-    pairs = np.outer(queries.any(axis=1), gallery.any(axis=1))
-    np.fill_diagonal(pairs, val=False)
-    if queries is gallery:
-        pairs = np.triu(pairs)  # each pair once
-    scores = queries @ gallery.T
-    judged = pairs & ~labels.contradicting
-    return Thresholds(
-        same_style=threshold_at(scores[judged], labels.same_style[judged], PRECISION),
-        similar=threshold_at(scores[pairs], labels.same_category[pairs], PRECISION),
+class _Histogram:
+    """How many pairs, and how many right ones, have each score."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(2 * _BINS_PER_UNIT + 1, np.int64)
+        self._hits = np.zeros_like(self._counts)
+
+    def add(self, scores: NDArray[np.float32], judged: Mask, positive: Mask) -> None:
+        """Count the judged ones of [len, n] pairs."""
+        self._counts += self._count(scores[judged])
+        self._hits += self._count(scores[judged & positive])
+
+    def threshold(self, precision: float) -> Threshold | None:
+        """See `threshold_at`."""
+        bins = np.flatnonzero(self._counts)[::-1]
+        return _lowest(bins / _BINS_PER_UNIT - 1, self._hits[bins], self._counts[bins], precision)
+
+    def _count(self, scores: NDArray[np.float32]) -> Rows:
+        bins = np.floor((scores.astype(np.float64) + 1) * _BINS_PER_UNIT).astype(np.int64)
+        return np.bincount(bins.clip(0, len(self._counts) - 1), minlength=len(self._counts))
+
+
+class _Truth:
+    """What is true of pairs of products, a block of rows at a time."""
+
+    def __init__(self, styles: Sequence[str], products: Sequence[Product]) -> None:
+        leaves = [product.category_levels[-1] if product.category_levels else "" for product in products]
+        (self._styles, self._styled), (self._leaves, self._placed) = _coded(styles), _coded(leaves)
+        self._declarations = _declarations(products)
+
+    def of(self, rows: Rows) -> tuple[Mask, Mask, Mask, Mask]:
+        """Masks [len, n]: judged and same style, compared and similar."""
+        judged = np.outer(self._styled[rows], self._styled)
+        for declaration in self._declarations:
+            declaration.clear_contradicting(judged, rows)
+        return (
+            judged,
+            self._styles[rows, None] == self._styles[None, :],
+            np.outer(self._placed[rows], self._placed),
+            self._leaves[rows, None] == self._leaves[None, :],
+        )
+
+
+class _Declaration:
+    """What those products that have an attribute declare by it; `catalogue.variants` for many pairs at once."""
+
+    def __init__(self, said: Mapping[int, Declared]) -> None:
+        self._rows = np.array(list(said), np.int64)
+        self._dimension = np.unique([one.dimension or "" for one in said.values()], return_inverse=True)[1]
+        self._plain = np.unique([one.plain for one in said.values()], return_inverse=True)[1]
+        self._size = np.array([one.size for one in said.values()])
+        self._measured = np.array([one.dimension is not None for one in said.values()])
+
+    def clear_contradicting(self, mask: Mask, rows: Rows) -> None:
+        """Unset, in a mask [len, n] of consecutive rows, the pairs that cannot be one variant."""
+        own = np.flatnonzero((self._rows >= rows[0]) & (self._rows <= rows[-1]))
+        left, right = self._size[own, None], self._size[None, :]
+        with np.errstate(invalid="ignore"):  # infinity from infinity: sizes too large for a number
+            apart = np.abs(left - right)
+        close = (left == right) | (np.isfinite(apart) & (apart <= TOLERANCE * np.maximum(left, right)))
+        compared = self._measured[own, None] & (self._dimension[own, None] == self._dimension[None, :])
+        differ = np.where(compared, ~close, self._plain[own, None] != self._plain[None, :])
+        mask[np.ix_(self._rows[own] - rows[0], self._rows)] &= ~differ
+
+
+def _declarations(products: Sequence[Product]) -> list[_Declaration]:
+    """By name without case; names that tell no variants apart are left out."""
+    said: defaultdict[str, dict[int, Declared]] = defaultdict(dict)
+    for row, product in enumerate(products):
+        for name, value in product.attributes.items():
+            declares = declared(name, value)
+            if declares is not None:
+                said[name.casefold()][row] = declares
+    return [_Declaration(one) for one in said.values() if len(one) > 1]
+
+
+def _lowest(
+    levels: NDArray[np.float64], hits: NDArray[np.int64], counts: NDArray[np.int64], precision: float
+) -> Threshold | None:
+    """The lowest of the levels (descending) at and above which the pairs are precise enough; see `threshold_at`."""
+    found_by, counted = np.cumsum(hits), np.cumsum(counts)
+    eligible = np.flatnonzero(counted >= _FEWEST_PAIRS)
+    if not len(eligible):
+        return None
+    good = eligible[found_by[eligible] >= precision * counted[eligible]]
+    f_half = found_by[eligible] / (counted[eligible] + 0.25 * found_by[-1])  # F0.5 / 1.25
+    chosen = good[-1] if len(good) else eligible[np.argmax(f_half)]
+    found, total = int(found_by[chosen]), int(counted[chosen])
+    if found <= 0.5 * total:
+        return None
+    return Threshold(
+        score=max(-1.0, math.floor(float(levels[chosen]) * 1e4 + 1e-6) / 1e4),  # so that the pair itself still counts
+        precision=round(found / total, 4),
+        interval=wilson_interval(found, total),
+        pairs=total,
     )
 
 
-def _equal(names: Sequence[str]) -> NDArray[np.bool_]:
-    """Which pairs of names are equal, [n, n]."""
-    codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)[1]
-    equal: NDArray[np.bool_] = codes[:, None] == codes[None, :]
-    return equal
+def _coded(names: Sequence[str]) -> tuple[Rows, Mask]:
+    """Equal numbers for equal names, and which of them are not empty."""
+    codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].astype(np.int64)
+    return codes, np.array([bool(name) for name in names], bool)
+
+
+def _blocks(products: int) -> Iterator[Rows]:
+    size = max(1, _PAIRS_AT_ONCE // max(1, products))
+    for start in range(0, products, size):
+        yield np.arange(start, min(start + size, products))

@@ -8,7 +8,7 @@ import math
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
@@ -105,10 +105,7 @@ def check_template(template: str) -> str:
 
 
 def product_text(product: Product, template: str) -> str:
-    """The only way a product becomes text; empty where it has none of the template's fields.
-
-    An absent field goes together with the words before it in the template, so no separator is left over.
-    """
+    """The only way a product becomes text; empty where it has none of the template's fields."""
     levels = product.category_levels
     values = {
         "title": product.title,
@@ -116,9 +113,17 @@ def product_text(product: Product, template: str) -> str:
         "attributes": ", ".join(f"{name} {value}" for name, value in sorted(product.attributes.items())),
         "description": product.description,
     }
+    return fill_template(template, values)
+
+
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """A template with its fields filled in.
+
+    An absent field goes together with the words before it in the template, so no separator is left over.
+    """
     text = ""
     for words, field, _, _ in string.Formatter().parse(template):
-        value = values[field].strip() if field else ""
+        value = values.get(field, "").strip() if field else ""
         if value:
             text += (words if text else words.lstrip(" ,.;:|-")) + value
     return text

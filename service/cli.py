@@ -13,6 +13,7 @@ from service.cli_bench import app as bench_app
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
+from service.cli_evaluate import evaluate
 from service.cli_keys import keys_app
 from service.cli_pairs import pairs_app
 from service.cli_snapshot import snapshot_app
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(build)
 app.command()(duplicates)
+app.command()(evaluate)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from catalogue.errors import InvalidInput
 from catalogue.readers import count_rows
 from catalogue.settings import Settings
-from service.cli_common import AsJson, Bundle, Data, err, out, settings_of, told
+from service.cli_common import AsJson, Bundle, Data, err, out, progress_bar, settings_of, told
 
 if TYPE_CHECKING:
     from index.plan import Choice
@@ -112,21 +111,7 @@ def build_with_progress(
     journal = check_position(settings, journal_position)
     set_faiss_threads(settings.threads.faiss)
     embedder = default_model(settings)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("embedding", total=count_rows(catalogue), rate="")
-
-        def advance(rows: int) -> None:
-            bar.advance(task, rows)
-            bar.update(task, rate=f"{bar.tasks[task].speed or 0:.1f}/s")
-
+    with progress_bar("embedding", count_rows(catalogue)) as advance:
         return building.build(
             catalogue,
             settings.data,

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from catalogue.errors import ConfigurationError, SamestyleError
@@ -27,6 +28,34 @@ _NATURAL_WIDTH: Final = 10_000
 def print_table(table: Table) -> None:
     """Within the terminal's width; in a pipe or a file as wide as it is, one line a row, so that no name is cut."""
     (out if out.is_terminal else Console(width=_NATURAL_WIDTH)).print(table)
+
+
+class Advance(Protocol):
+    """What moves a bar: how many more are done, and how many there are in all where that is news."""
+
+    def __call__(self, count: int, total: int | None = None, /) -> None:
+        """Move on."""
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None = None) -> Iterator[Advance]:
+    """A bar with rate and time left on the error console."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="")
+
+        def advance(count: int, total: int | None = None) -> None:
+            bar.update(task, advance=count, total=total)
+            bar.update(task, rate=f"{bar.tasks[task].speed or 0:.1f}/s")
+
+        yield advance
 
 
 @contextmanager

@@ -1,0 +1,106 @@
+"""Tables of pairs and triplets in CSV, JSON Lines or Parquet, read whole, every cell a text."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+from pyarrow.lib import ArrowException
+
+from catalogue.errors import CatalogueInvalid, InvalidInput
+
+MAX_ROWS: Final = 1_000_000
+"""Beyond it a file is no evaluation, and would not fit into memory."""
+MAX_LINE: Final = 4_000_000
+KINDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a file without reading it all; raises InvalidInput or CatalogueInvalid."""
+    suffix = _checked(path)
+    try:
+        if suffix == ".parquet":
+            return list(pq.read_schema(path).names)
+        if suffix in {".csv", ".tsv"}:
+            return _csv_header(path)
+        with path.open(encoding="utf-8-sig") as file:
+            first = json.loads(file.readline(MAX_LINE) or "{}")
+    except (OSError, ValueError, RecursionError, ArrowException, csv.Error) as error:
+        raise _unreadable(path, error) from None
+    if not isinstance(first, dict):
+        raise CatalogueInvalid(f"{path}: the first line is no JSON object; each line must be one.")
+    return list(first)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Every row, absent cells as ""; raises InvalidInput or CatalogueInvalid."""
+    suffix = _checked(path)
+    try:
+        if suffix == ".parquet":
+            return _parquet_rows(path)
+        table = _csv_table(path) if suffix in {".csv", ".tsv"} else pa.json.read_json(path)
+    except (OSError, ValueError, ArrowException, csv.Error) as error:
+        raise _unreadable(path, error) from None
+    return _texts(table, path)
+
+
+def require_columns(path: Path, names: Mapping[str, str], what: str) -> None:
+    """Raise InvalidInput unless all these columns are there; `names` says what each is for."""
+    there = column_names(path)
+    for name, purpose in names.items():
+        if name not in there:
+            raise InvalidInput(f"{path}: {what} need a column {name} ({purpose}); there are {', '.join(there)}.")
+
+
+def _checked(path: Path) -> str:
+    if path.suffix.lower() not in KINDS:
+        raise InvalidInput(f"{path}: unknown kind of file; use {', '.join(KINDS)}.")
+    if not path.is_file():
+        raise InvalidInput(f"{path}: no such file. Check the path.")
+    return path.suffix.lower()
+
+
+def _delimiter(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
+def _csv_header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader([file.readline(MAX_LINE)], delimiter=_delimiter(path)), [])
+
+
+def _csv_table(path: Path) -> pa.Table:
+    parse = pa.csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
+    text = pa.csv.ConvertOptions(column_types={name: pa.string() for name in _csv_header(path)})
+    return pa.csv.read_csv(path, parse_options=parse, convert_options=text)
+
+
+def _parquet_rows(path: Path) -> list[dict[str, str]]:
+    with pq.ParquetFile(path) as file:
+        wanted = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+        return _texts(file.read(columns=wanted), path)
+
+
+def _texts(table: pa.Table, path: Path) -> list[dict[str, str]]:
+    if table.num_rows > MAX_ROWS:
+        raise InvalidInput(f"{path} has {table.num_rows:,} rows; at most {MAX_ROWS:,} are evaluated. Give a sample.")
+    columns = {name: [_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    whole = isinstance(value, float) and value.is_integer()  # Parquet holds whole numbers with gaps as floats
+    return str(int(value) if whole else value).strip()
+
+
+def _unreadable(path: Path, error: Exception) -> CatalogueInvalid:
+    return CatalogueInvalid(f"{path}: cannot be read as {path.suffix.lower()}: {str(error)[:300]}. Is it complete?")
