@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue import Product
@@ -37,6 +37,7 @@ PRODUCTS = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     product=PRODUCTS,
     photo=st.none() | st.just("ab" * 32),
@@ -58,6 +59,7 @@ def test_a_hit_is_what_its_product_says(
     assert orjson.loads(written) == orjson.loads(expected.model_dump_json())
 
 
+@settings(max_examples=50, deadline=None)
 @given(product=PRODUCTS)
 def test_a_listing_of_a_product_is_that_of_its_document(product: Product) -> None:
     stored = ProductTable.of(to_table([IndexedProduct(product=product)])).listing(0)
