@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
