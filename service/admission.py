@@ -3,6 +3,9 @@
 import asyncio
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from starlette.responses import Response
@@ -24,6 +27,8 @@ _ENCODED: Final = frozenset({"/v1/search", UPLOAD, "/v1/search/batch", "/v1/comp
 _WRITTEN: Final = "/v1/products/"
 """What a PUT to such a path may need one for, too."""
 _PEEK_S: Final = 0.02
+_FEW: Final = 16
+"""Requests at once that cannot fill a queue unless it is full already; none of them is looked into."""
 _ATTENTION_S: Final = 0.05
 """Requests that are answered sooner are not worth looking whether anybody waits."""
 _GONE: Final = 499
@@ -37,8 +42,11 @@ _PRODUCT: Final = re.compile(rb'"product_id"\s*:\s*"')
 class Door(Protocol):
     """Knows how busy the encoders are."""
 
-    def retry_after(self, modality: Modality) -> float | None:
-        """The seconds after which encoding a photo or a text has a chance; None where it has one now."""
+    def retry_after(self, modality: Modality, under_way: int) -> float | None:
+        """The seconds after which encoding a photo or a text has a chance; None where it has one now.
+
+        `under_way` requests with one have been let in and are not answered yet, wherever they are.
+        """
         ...
 
 
@@ -48,7 +56,8 @@ class Admission:
     One more is answered 429 before its body is read, with the time after which what waits now is done; a body in chunks
     does not say how large it will be, so it counts as it arrives and is refused where it no longer fits. A request that
     needs no encoder is never refused for their sake. JSON does not tell from outside whether it does; what has come of
-    it is looked at, once encoders are busy.
+    it is looked at, once encoders are busy or many ask at once. Those let in are counted until they are answered: there
+    is room for all of them, so none is refused later on, when it has waited already.
     """
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
@@ -56,6 +65,7 @@ class Admission:
         self._door = door
         self._in_flight = 0
         self._bytes = 0
+        self._under_way: Counter[Modality] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -83,22 +93,47 @@ class Admission:
         if announced is None:
             receive = counted
         try:
-            if busy := self._busy(scope):
-                needs, receive = await _needs(scope, receive, announced)
-                if waits := [busy[modality] for modality in needs if modality in busy]:
-                    await _refuse("Too many photos or texts are waiting.", max(waits))(scope, receive, send)
-                    return
-            await self._app(scope, receive, send)
+            await self._let_in(scope, receive, send, announced)
         finally:
             self._in_flight -= 1
             self._bytes -= size
 
-    def _busy(self, scope: Scope) -> dict[Modality, float]:
-        """What cannot be encoded now by a request like this, and after how many seconds it might."""
-        if not _may_be_encoded(scope):
-            return {}
-        waits = {modality: self._door.retry_after(modality) for modality in _NEEDS}
-        return {modality: wait for modality, wait in waits.items() if wait is not None}
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, announced: int | None) -> None:
+        if not _may_be_encoded(scope) or self._is_calm(scope):
+            await self._app(scope, receive, send)
+            return
+        needs, receive = await _needs(scope, receive, announced)
+        if waits := self._busy(needs):
+            await _refuse("Too many photos or texts are waiting.", max(waits))(scope, receive, send)
+            return
+        with self._counted(needs, receive) as counted:
+            await self._app(scope, counted, send)
+
+    def _is_calm(self, scope: Scope) -> bool:
+        """Whether a request needs no look: too few others are there, and no encoder is busy. A photo is seen anyway."""
+        return scope["path"] != UPLOAD and self._in_flight <= _FEW and not self._busy(_NEEDS)
+
+    def _busy(self, needs: Iterable[Modality]) -> list[float]:
+        """After how many seconds what cannot be encoded now might be."""
+        waits = (self._door.retry_after(modality, self._under_way[modality]) for modality in needs)
+        return [wait for wait in waits if wait is not None]
+
+    @contextmanager
+    def _counted(self, needs: set[Modality], receive: Receive) -> Iterator[Receive]:
+        """As `receive`; the request is under way from its whole body on, and not while its client keeps it waiting."""
+        counted: set[Modality] = set()
+
+        async def received() -> Message:
+            message = await receive()
+            if not counted and message["type"] == "http.request" and not message.get("more_body", False):
+                counted.update(needs)
+                self._under_way.update(counted)
+            return message
+
+        try:
+            yield received
+        finally:
+            self._under_way.subtract(counted)
 
 
 def _may_be_encoded(scope: Scope) -> bool:

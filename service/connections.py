@@ -4,6 +4,7 @@ uvicorn bounds neither the wait for a request's headers nor the connections on w
 """
 
 import asyncio
+import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.problems import problem
 
+ACCEPTED_AT_ONCE: Final = 16
+"""Connections taken in one turn of the event loop. libuv takes one of a listener, and under load, when turns are long,
+whoever connects anew would wait for hundreds of them."""
 MAX_ADMIN_CONNECTIONS: Final = 64
 READING_S: Final = 20.0
 READING_BYTES: Final = 200_000
@@ -34,6 +38,11 @@ class Bounds:
     def has_room(self, *, admin: bool) -> bool:
         """Whether one more may be opened."""
         return self.open[admin] < (MAX_ADMIN_CONNECTIONS if admin else self.max_connections)
+
+
+def accepting(listener: socket.socket) -> list[socket.socket]:
+    """A listener as often as the event loop is to take a connection from it in one turn."""
+    return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 class BoundedProtocol(H11Protocol):

@@ -20,7 +20,7 @@ from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
-from service.connections import BoundedProtocol, Bounds
+from service.connections import BoundedProtocol, Bounds, accepting
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
 from service.serving import Serving
@@ -54,7 +54,7 @@ def run(settings: Settings) -> None:
     gc.collect()  # from now on a quarter of what is left is garbage enough for a full collection, not of all there is
     _allow_files_for(settings.max_connections)
     _say_what_serves(settings, serving)
-    _Server(app, serving).run(sockets=listeners)
+    _Server(app, serving).run(sockets=[each for listener in listeners for each in accepting(listener)])
 
 
 class _Server(uvicorn.Server):

@@ -4,10 +4,10 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from catalogue.errors import Gone, NotFound, NotReady
 from catalogue.fetch import Fetcher
@@ -17,6 +17,7 @@ from index import Journal, LiveIndex, Snapshot
 from index.aliases import LIVE
 from index.gpu import Device
 from index.snapshot import check_files, read_manifest, snapshot_path
+from service.batching import Batcher
 from service.cache import EmbeddingCache
 from service.encoding import EncoderQueues, Modality
 from service.feed import Feed
@@ -128,13 +129,15 @@ class Serving:
             with self._lock:
                 generation.requests -= 1
 
-    def retry_after(self, modality: Modality) -> float | None:
-        """The seconds after which encoding a photo or a text has a chance; None where it has one now."""
+    def retry_after(self, modality: Modality, under_way: int) -> float | None:
+        """See `service.admission.Door`."""
         before = [self.pools.decode.queue] if modality == "image" else []
         ways = [[*before, *encoder.queues(modality)] for encoder in self.models.loaded.values()]
-        wait_s = max((sum(queue.wait_s for queue in way) for way in ways), default=0.0)
+        wait_s = max((_wait_s(way, under_way) for way in ways), default=0.0)
         # What waits at one queue comes to the next: what is on the way must find room in the last of them too.
-        is_full = any(sum(queue.fullness for queue in way) >= _DOOR_FULLNESS for way in ways)
+        is_full = under_way > _DOOR_FULLNESS * self.settings.encoder.max_queue or any(
+            sum(queue.fullness for queue in way) >= _DOOR_FULLNESS for way in ways
+        )
         return wait_s if is_full or wait_s > _DOOR_SHARE * self.settings.deadline_s else None
 
     def waiting(self) -> Counter[str]:
@@ -240,3 +243,12 @@ class Serving:
         used = {generation.encoder.embedder.fingerprint for generation in self.served.values()}
         self.models.keep(used | {self.kept_model or ""})
         give_back()
+
+
+def _wait_s(way: Sequence[Batcher[Any, Any]], under_way: int) -> float:
+    """How long one more would be on its way through queues: as long as all before it take at the slowest of them."""
+    ahead, longest = 0, 0.0
+    for queue in way:
+        ahead += queue.jobs
+        longest = max(longest, max(ahead, under_way) * queue.pace_s)
+    return longest

@@ -34,7 +34,7 @@ class Ajar:
     def __init__(self, **waits: float) -> None:
         self._waits = waits
 
-    def retry_after(self, modality: Modality) -> float | None:
+    def retry_after(self, modality: Modality, under_way: int) -> float | None:
         return self._waits.get(modality)
 
 
@@ -229,6 +229,55 @@ def test_work_for_a_busy_encoder_is_turned_away(door: Ajar, scope: Scope, body: 
 def test_what_needs_no_busy_encoder_is_let_in_with_its_whole_body(door: Ajar, scope: Scope, body: bytes) -> None:
     status, _, answer = asyncio.run(call(Admission(read_all, door), scope, of_body(body)))
     assert (status, answer) == (200, body)
+
+
+class Counting(Ajar):
+    """Writes down how many it is told are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[Modality, int]] = []
+
+    def retry_after(self, modality: Modality, under_way: int) -> float | None:
+        self.told.append((modality, under_way))
+        return None
+
+
+def test_who_is_let_in_counts_until_it_is_answered_but_not_while_its_body_does_not_come() -> None:
+    async def run() -> None:
+        door, leave = Counting(), asyncio.Event()
+
+        async def stay(scope: Scope, receive: Receive, send: Send) -> None:
+            await Request(scope, receive).body()
+            await leave.wait()
+            await PlainTextResponse("ok")(scope, receive, send)
+
+        async def under_way() -> set[tuple[Modality, int]]:
+            door.told.clear()
+            asking = asyncio.create_task(call(app, scope_of(UPLOAD, content_length=LARGE), never))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+            return set(door.told)
+
+        app = Admission(stay, door)
+        some = [asyncio.create_task(call(app, scope_of("/v1/products", "GET"), of_body(b""))) for _ in range(20)]
+        some += [
+            asyncio.create_task(call(app, scope_of(UPLOAD, content_length=LARGE), of_body(b"photo"))) for _ in range(3)
+        ]
+        some += [asyncio.create_task(call(app, scope_of(content_length="50"), of_body(TEXT))) for _ in range(2)]
+        slow = [asyncio.create_task(call(app, scope_of(UPLOAD, content_length=LARGE), never)) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        assert await under_way() == {("image", 3)}
+        assert app._under_way == {"image": 3, "text": 2}
+        leave.set()
+        assert {(await task)[0] for task in some} == {200}
+        assert not any(app._under_way.values())
+        for task in slow:
+            task.cancel()
+        await asyncio.wait(slow)
+
+    asyncio.run(run())
 
 
 def test_a_small_body_that_does_not_come_is_let_in_unread() -> None:

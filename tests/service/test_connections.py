@@ -5,18 +5,19 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, cast
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from service import connections
-from service.connections import BoundedProtocol, Bounds
+from service.connections import BoundedProtocol, Bounds, accepting
 from tests.service.test_keys import wait_until
 
 PATIENCE_S = 20.0
@@ -173,6 +174,32 @@ def test_the_admin_port_has_connections_of_its_own() -> None:
             assert ask(connection).startswith(b"HTTP/1.1 200 ")
         for connection in kept:
             connection.close()
+
+
+def test_many_that_connect_at_once_are_taken_in_few_turns() -> None:
+    """libuv takes one connection of a listener a turn, and a busy gateway's turns are long."""
+
+    async def turns(sockets: list[socket.socket]) -> int:
+        loop, taken, turn = asyncio.get_running_loop(), [0], 0
+
+        class Counting(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                taken[0] += 1
+
+        servers = [await loop.create_server(Counting, sock=each) for each in sockets]
+        with ExitStack() as clients:
+            for _ in range(64):
+                clients.enter_context(connected(sockets[0].getsockname()[1]))
+            while taken[0] < 64:
+                turn += 1
+                await asyncio.sleep(0)
+        for each in servers:
+            each.close()
+        return turn
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        assert runner.run(turns(accepting(listener))) <= 64 / 4
 
 
 def test_requests_that_come_together_are_all_answered() -> None:
