@@ -56,13 +56,16 @@ def bench_gateway(
         list[str] | None, typer.Option(help="answers, cpu, latency, cached, batching, overload; all by default.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each measurement takes.")] = 4.0,
+    redis: Annotated[
+        str | None, typer.Option(help="redis://host:port/db: photos that it knows are measured, too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """What the gateway adds to its models and index called directly, and how it takes overload (docs/benchmarks.md)."""
     from bench.gateway.main import run  # noqa: PLC0415  # FAISS and the encoders take a second
 
     try:
-        found = run(data, only=only, seconds=seconds, say=err.print)
+        found = run(data, only=only, seconds=seconds, redis=redis, say=err.print)
     except SamestyleError as error:
         err.print(f"error: {error}", markup=False, highlight=False)
         raise typer.Exit(1) from None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bench.gateway import steps
 from bench.gateway.direct import direct
+from bench.gateway.overload import overload
 from bench.gateway.queries import Source, some_ids
 from bench.gateway.steps import PORT, Bench, Row, serving_copy
 from bench.load import HOST
@@ -23,11 +24,13 @@ STEPS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "latency": steps.latency,
     "cached": steps.cached_photo,
     "batching": steps.batching,
-    "overload": steps.overload,
+    "overload": overload,
 }
 
 
-def run(data: Path, *, only: Sequence[str] | None, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+def run(
+    data: Path, *, only: Sequence[str] | None, seconds: float, redis: str | None, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Everything measured, as JSON; raises InvalidInput for a step there is not."""
     for name in only or ():
         if name not in STEPS:
@@ -40,7 +43,7 @@ def run(data: Path, *, only: Sequence[str] | None, seconds: float, say: Callable
         path = snapshot_path(data / "snapshots", ready["snapshot"])
         snapshot = Snapshot.open(path, fingerprint=read_manifest(path).fingerprint)
         with direct(path) as limit:
-            bench = Bench(data, gateway, limit, some_ids(snapshot), Source(), seconds)
+            bench = Bench(data, gateway, limit, some_ids(snapshot), Source(), seconds, redis)
             for name in only or STEPS:
                 say(f"Measuring {name}")
                 found[name] = [row.as_json() for row in STEPS[name](bench)]

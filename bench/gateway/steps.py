@@ -3,16 +3,14 @@
 import asyncio
 import itertools
 import json
-import os
 import random
 import shutil
 import tempfile
-import time
+import urllib.request
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeVar
@@ -22,7 +20,7 @@ import uvloop
 from bench.gateway import queries
 from bench.gateway.direct import BATCHES, THREADS, Direct
 from bench.gateway.queries import KINDS, K, Kind, Source
-from bench.load import Answer, Connection, Request, closed_loop, open_loop_for, percentiles_ms, rate
+from bench.load import HOST, Answer, Connection, Request, closed_loop, open_loop_for, percentiles_ms, rate
 from bench.process import Gateway, serving
 
 PORT: Final = 18_434
@@ -30,7 +28,6 @@ SECOND_PORT: Final = 18_435
 CLIENTS: Final = 16
 ROUNDS: Final = 3
 COMPARED: Final = 25
-OVERLOAD: Final = 5
 _CONNECTIONS: Final = 900
 _CACHED: Final = 16
 _ASKED_CPU: Final[dict[Kind, float]] = {"text": 0.85, "image": 0.90, "image+text": 0.90}
@@ -74,10 +71,11 @@ class Bench:
     ids: Sequence[str]
     source: Source
     seconds: float
+    redis: str | None = None
 
     def closed(self, requests: Iterator[Request], clients: int = CLIENTS, *, port: int = PORT) -> list[Answer]:
         """A closed loop, all of whose answers must be 200."""
-        answers = _run(closed_loop(port, requests, clients=clients, seconds=self.seconds))
+        answers = run(closed_loop(port, requests, clients=clients, seconds=self.seconds))
         _check(answers)
         return answers
 
@@ -130,7 +128,7 @@ def equal_answers(bench: Bench) -> Iterator[Row]:
     for kind in KINDS:
         equal = 0
         for number in range(10_000_000, 10_000_000 + COMPARED):
-            mine, theirs = bench.limit.ask("answer", kind=kind, number=number), _run(ask(kind, number))
+            mine, theirs = bench.limit.ask("answer", kind=kind, number=number), run(ask(kind, number))
             equal += _agree(mine, theirs)
         yield Row(f"{kind}: equal answers", equal / COMPARED, "share", 1.0, detail=f"{COMPARED} queries, {K} hits each")
 
@@ -188,7 +186,7 @@ def latency(bench: Bench) -> Iterator[Row]:
     kinds: dict[str, Iterator[Request]] = {kind: bench.source.requests(kind) for kind in KINDS}
     for name, requests in (kinds | {"product id": bench.by_id()}).items():
         capacity = rate(bench.closed(requests))
-        answers = _open(requests, capacity / 2, 2 * bench.seconds)
+        answers = ask_openly(requests, capacity / 2, 2 * bench.seconds)
         _check(answers)
         low, high = percentiles_ms([answer.seconds for answer in answers], 50, 99)
         detail = f"p50 {low:.1f} ms, p99 {high:.1f} ms at {capacity / 2:.0f}/s; capacity {capacity:.0f}/s"
@@ -199,7 +197,7 @@ def cached_photo(bench: Bench) -> Iterator[Row]:
     """A photo that is known already, beside an id in a body of the same size."""
     photos = [queries.photo_request(20_000_000 + number) for number in range(_CACHED)]
     size = sum(len(photo.content) for photo in photos) // len(photos)
-    _check(_run(closed_loop(PORT, itertools.cycle(photos), clients=1, seconds=1)))
+    _check(run(closed_loop(PORT, itertools.cycle(photos), clients=1, seconds=1)))
     rounds = [
         (rate(bench.closed(itertools.cycle(photos))), rate(bench.closed(bench.by_id(size)))) for _ in range(ROUNDS)
     ]
@@ -211,6 +209,32 @@ def cached_photo(bench: Bench) -> Iterator[Row]:
         0.7,
         detail=f"{known:.0f}/s / {by_id:.0f}/s, {size:,} bytes",
     )
+    if bench.redis is not None:
+        yield _photo_in_redis(bench, bench.redis, photos, by_id)
+
+
+def _photo_in_redis(bench: Bench, redis: str, photos: Sequence[Request], by_id: float) -> Row:
+    """The same photos through a gateway that keeps nothing itself, beside the same ids."""
+    nothing = {"CACHE__MEMORY_BYTES": "0", "CACHE__TOKENS_MEMORY_BYTES": "0"}
+    with serving_copy(bench.data, SECOND_PORT, CACHE__REDIS_URL=redis, **nothing):
+        _check(run(closed_loop(SECOND_PORT, itertools.cycle(photos), clients=1, seconds=1)))
+        before = _found_in_redis(SECOND_PORT)
+        answers = bench.closed(itertools.cycle(photos), port=SECOND_PORT)
+        found = (_found_in_redis(SECOND_PORT) - before) / len(answers)
+    known = rate(answers)
+    return Row(
+        "photo that only Redis knows / product id with an equal body, throughput",
+        known / by_id,
+        "",
+        detail=f"{known:.0f}/s / {by_id:.0f}/s; {found:.0%} of the answers asked Redis, 16 clients share some",
+    )
+
+
+def _found_in_redis(port: int) -> float:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    name = 'samestyle_cache_lookups_total{kind="vector",outcome="redis"}'
+    return next((float(line.split()[-1]) for line in lines if line.startswith(name)), 0.0)
 
 
 def batching(bench: Bench) -> Iterator[Row]:
@@ -235,70 +259,9 @@ def batching(bench: Bench) -> Iterator[Row]:
             )
 
 
-def overload(bench: Bench) -> Iterator[Row]:
-    """Five times what it can do: what is still answered, how the rest is told, and when it is as before."""
-    for kind in ("text", "image"):
-        requests = bench.source.requests(kind)
-        before = _Load(partial(bench.closed, requests))
-        peak = rate(before.answers) / before.free_cores
-        calm = median(answer.seconds for answer in bench.closed(requests, 1))
-        seconds, asked = 2 * bench.seconds, OVERLOAD * rate(before.answers)
-        under = _Load(partial(_open, requests, asked, seconds))
-        recovered = _run(_recovery(requests, 2 * calm))
-        yield from _overload_rows(kind, under, peak, asked)
-        yield Row(
-            f"{kind}: 5x overload, until it answers as before",
-            recovered,
-            "s",
-            detail=f"three answers in a row within {2 * calm * 1e3:.0f} ms, twice the calm p50",
-        )
-
-
-def _open(requests: Iterator[Request], each_second: float, seconds: float) -> list[Answer]:
-    return _run(open_loop_for(PORT, requests, rate=each_second, seconds=seconds, most=_CONNECTIONS))
-
-
-def _overload_rows(kind: str, under: "_Load", peak: float, asked: float) -> Iterator[Row]:
-    count = Counter(answer.status for answer in under.answers)
-    good = rate(under.answers)
-    refused = [answer.since_sent for answer in under.answers if answer.status == 429]
-    served = [answer.seconds for answer in under.answers if answer.status == 200]
-    yield Row(
-        f"{kind}: 5x overload, goodput of peak, the client's CPU deducted",
-        good / under.free_cores / peak,
-        "",
-        0.9,
-        detail=f"{good:.0f}/s answered of {asked:.0f}/s; the client took {under.client_cores:.2f} cores; "
-        f"answers' p50 {percentiles_ms(served, 50)[0]:.0f} ms",
-    )
-    known = sum(count[status] for status in (200, 429, 504))
-    told = ", ".join(f"{status}: {number:,}" for status, number in sorted(count.items()))
-    yield Row(f"{kind}: 5x overload, 200, 429 or 504", known / count.total(), "share", 1.0, detail=told)
-    low, high = percentiles_ms(refused, 50, 99)
-    yield Row(f"{kind}: 5x overload, p50 of a refusal", low, "ms", 50, at_most=True)
-    yield Row(f"{kind}: 5x overload, p99 of a refusal", high, "ms", 50, at_most=True)
-
-
-class _Load:
-    """Answers, and how many cores the client, which runs on the same machine, took meanwhile."""
-
-    def __init__(self, ask: Callable[[], list[Answer]]) -> None:
-        began, cpu = time.perf_counter(), time.process_time()
-        self.answers = ask()
-        self.client_cores = (time.process_time() - cpu) / (time.perf_counter() - began)
-        self.free_cores = len(os.sched_getaffinity(0)) - self.client_cores
-
-
-async def _recovery(requests: Iterator[Request], calm: float) -> float:
-    """Seconds until three answers in a row come as soon as before."""
-    connection, began, in_a_row = Connection(PORT), time.perf_counter(), 0
-    while in_a_row < 3 and time.perf_counter() - began < 30:
-        started = time.perf_counter()
-        status, _ = await connection.ask(next(requests))
-        ended = time.perf_counter()
-        in_a_row = in_a_row + 1 if status == 200 and ended - started <= calm else 0
-    connection.close()
-    return time.perf_counter() - began
+def ask_openly(requests: Iterator[Request], each_second: float, seconds: float) -> list[Answer]:
+    """What an open loop gets answered."""
+    return run(open_loop_for(PORT, requests, rate=each_second, seconds=seconds, most=_CONNECTIONS))
 
 
 def _agree(one: Sequence[Sequence[Any]], other: Sequence[Sequence[Any]]) -> bool:
@@ -320,7 +283,7 @@ def _check(answers: Sequence[Answer]) -> None:
         raise RuntimeError(f"{failed.total()} of {len(answers)} requests were not answered 200: {dict(failed)}")
 
 
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run on the loop that costs least."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
