@@ -104,7 +104,17 @@ class Batcher(Generic[Item, Result]):
     @property
     def wait_s(self) -> float:
         """How long a new job would wait, from what is ahead of it and how long jobs took lately."""
-        return (len(self._waiting) + self._running) * self._seconds / len(self._threads)
+        return self.jobs * self.pace_s
+
+    @property
+    def jobs(self) -> int:
+        """Those waiting and those being done."""
+        return len(self._waiting) + self._running
+
+    @property
+    def pace_s(self) -> float:
+        """The seconds from one job to the next when all threads are busy, as they were lately."""
+        return self._seconds / len(self._threads)
 
     def close(self) -> None:
         """Finish what is waiting and stop."""
