@@ -20,7 +20,7 @@ from index.shards import open_index
 from index.snapshot import read_manifest, shard_file
 
 FINGERPRINT: Final = "0" * 64
-_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.1**step) for step in range(45)))
+_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
 
 
 class Samestyle:

@@ -62,7 +62,7 @@ class Runner:
         return {"private": grown.private / rows, "mapped": grown.mapped / rows, "theory": self._library.theory(dim)}
 
     def tune(self, recall: float) -> dict[str, Any]:
-        """The fastest of the least efforts that reach the recall; without an effort where none does."""
+        """The fastest of the least efforts that surely reach the recall; without an effort where none does."""
         reaching = [effort for ladder in self._library.ladders if (effort := self._least(ladder, recall)) is not None]
         queries = self._data.queries[self._data.tuning]
         timed = {effort: _seconds(self._library.asker(effort), queries) for effort in reaching}
@@ -90,19 +90,19 @@ class Runner:
     def _least(self, ladder: Any, recall: float) -> Any:
         """The first effort that reaches the recall: doubling steps, then halving them."""
         low, high = -1, 0
-        while self._recall(ladder[high]) < recall:
+        while self._sure_recall(ladder[high]) < recall:
             if high == len(ladder) - 1:
                 return None
             low, high = high, min(2 * high + 1, len(ladder) - 1)
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if self._recall(ladder[middle]) >= recall else (middle, high)
+            low, high = (low, middle) if self._sure_recall(ladder[middle]) >= recall else (middle, high)
         return ladder[high]
 
-    def _recall(self, effort: Any) -> float:
+    def _sure_recall(self, effort: Any) -> float:
         tuning = self._data.tuning
         ask = self._library.asker(effort)
-        return self._data.recall(_table([ask(query) for query in self._data.queries[tuning]]), tuning)
+        return self._data.sure_recall(_table([ask(query) for query in self._data.queries[tuning]]), tuning)
 
 
 def _table(found: list[Any]) -> NDArray[np.int64]:

@@ -37,10 +37,12 @@ def _data(data: Mapping[str, Any]) -> Table:
 
 def _speed(found: Mapping[str, Any]) -> Table:
     heads = [f"QPS, {threads} thread" for threads in speed.THREADS] + ["QPS, batches, 2 threads"]
-    table = Table("library", "build s", "CPU s", "effort", "recall@10", *heads, title="Speed", title_justify="left")
+    heads = ["build s", "CPU s", "load then", "effort", "recall@10", *heads]
+    table = Table("library", *heads, title="Speed", title_justify="left")
     for name, answer in found["libraries"].items():
         build = answer["build"]
         cells = [f"{name} {answer['version'] or ''}", f"{build['seconds']:,.0f}", f"{build['cpu_seconds']:,.0f}"]
+        cells.append(f"{build['load']:.1f}")
         if answer["effort"] is None:
             table.add_row(*cells, "does not reach the recall")
             continue
