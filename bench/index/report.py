@@ -71,7 +71,18 @@ def _memory(found: Mapping[str, Any]) -> Table:
 
 def _filters(named: tuple[str, Any]) -> Table:
     name, rows = named
-    heads = ("pass %", "predicates", "lie", "rows", "recall@10", "p50 ms", "p95 ms", "mask p50 ms", "p50 limit ms")
+    heads = (
+        "pass %",
+        "predicates",
+        "lie",
+        "rows",
+        "recall@10",
+        "p50 ms",
+        "p95 ms",
+        "mask p50",
+        "first p50",
+        "p50 limit",
+    )
     table = Table(*heads, title=f"Filters, {name}", title_justify="left")
     for row in rows:
         table.add_row(
@@ -83,6 +94,7 @@ def _filters(named: tuple[str, Any]) -> Table:
             f"{row['p50']:.2f}",
             f"{row['p95']:.2f}",
             f"{row['mask']:.2f}",
+            f"{row['first']:.2f}",
             f"{row['limit']:.2f}",
         )
     return table
