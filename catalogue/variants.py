@@ -3,9 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
-
-from catalogue.product import Product
+from typing import Final, NamedTuple, Protocol
 
 NAMES: Final = frozenset({"color", "colour", "size", "pattern", "print", "motif", "model", "part number"})
 """Attributes that tell variants apart whatever their value; any other does where its value holds a number."""
@@ -32,7 +30,16 @@ class Declared(NamedTuple):
     plain: str
 
 
-def contradict(one: Product, other: Product) -> bool:
+class Described(Protocol):
+    """Whatever declares attributes: a product, or a listing that was not made one."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """Values by name."""
+        ...
+
+
+def contradict(one: Described, other: Described) -> bool:
     """Whether both declare a variant attribute and its values cannot both be true of one product.
 
     What only one of them declares proves nothing, and free text ("steel", "zinc-plated steel") neither.
@@ -40,7 +47,7 @@ def contradict(one: Product, other: Product) -> bool:
     return any(True for _ in contradictions(one, other))
 
 
-def contradictions(one: Product, other: Product) -> Iterator[tuple[str, str, str]]:
+def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str, str]]:
     """The attributes that `contradict` goes by: the name as `one` has it, and what each declares."""
     theirs = {name.casefold(): value for name, value in other.attributes.items()}
     for name, value in one.attributes.items():

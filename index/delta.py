@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFound
 from index.journal import Entry
-from index.products import IndexedProduct
+from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
 
 MAX_ROWS: Final = 100_000
@@ -195,6 +195,11 @@ class DeltaView:
         if item is None:
             raise NotFound(f"Product {self.id_of(row)!r} was deleted.")
         return item
+
+    def listing(self, row: int) -> Listing:
+        """The same as it is kept in a snapshot; raises as `get`."""
+        item = self.get(row)
+        return Listing(item.product.model_dump(exclude_defaults=True), item.photo)
 
     def vectors(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some rows as scores are made of them, float32 [n, dim]; zeros where there are none."""

@@ -18,6 +18,8 @@ _SAME: Final = 1e-5
 _PART: Final = 16_384
 """Fewest rows worth a thread, and most that are gathered at once (8 MB at 256 dimensions)."""
 _METRIC: Final = faiss.METRIC_INNER_PRODUCT
+_Numbers = NDArray[np.int64]
+"""By name, as types of a function inside another one are made anew at each call."""
 _SPARSE: Final = 32
 """Below one row in so many, allowed rows are gathered; above, the rest is skipped while scanning."""
 
@@ -112,14 +114,14 @@ class FlatIndex:
     def _scanned(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
     ) -> list[NDArray[np.int64]]:
-        def scan(part: _Part) -> NDArray[np.int64]:
+        def scan(part: _Part) -> _Numbers:
             bitmap = None if allowed is None else Bitmap(allowed[part.first : part.first + part.view.ntotal])
             return part.first + _best_and_ties(part.view, query, k, bitmap)
 
         return shared_workers().map(scan, self._parts())
 
     def _gathered(self, query: NDArray[np.float32], k: int, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        def scan(part: NDArray[np.int64]) -> NDArray[np.int64]:
+        def scan(part: _Numbers) -> _Numbers:
             gathered = self._vectors[part]
             return part[_best_and_ties(stored_view(gathered), query, k, None)]
 

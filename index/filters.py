@@ -72,7 +72,7 @@ class Filters(Strict):
     @property
     def is_open(self) -> bool:
         """Whether every product passes."""
-        return self == _OPEN
+        return self is OPEN or self == OPEN
 
     @classmethod
     def parse(cls, text: str) -> "Filters":
@@ -85,9 +85,14 @@ class Filters(Strict):
         # Not raised from within: pydantic's error leads to whatever was at work, and no garbage collection sees it.
         raise InvalidInput(f"The filter cannot be used: {where[:100]}: {first['msg']}.")
 
+    def __hash__(self) -> int:
+        """Of the one-line form, as attributes have no hash; with one, a default is shared instead of copied."""
+        return hash(str(self))
+
     def __str__(self) -> str:
         return grammar.write({name: value for name, value in self if value != _DEFAULTS[name]})
 
 
-_OPEN: Final = Filters()
-_DEFAULTS: Final = dict(_OPEN)
+OPEN: Final = Filters()
+"""Every product passes."""
+_DEFAULTS: Final = dict(OPEN)

@@ -6,7 +6,7 @@ one moment; whoever works on a request takes one and keeps it, so that a row mea
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -22,7 +22,7 @@ from index.facets import Facets, count
 from index.filters import Filters
 from index.journal import Entry
 from index.parts import GrowingTable, Part, page
-from index.products import IndexedProduct, Sort
+from index.products import IndexedProduct, Listing, Sort
 from index.search import Neighbours
 from index.snapshot import Snapshot
 
@@ -129,6 +129,12 @@ class LiveView:
             raise NotFound(f"There is no product {product_id[:128]!r} any more.")
         return row
 
+    def rows_of(self, product_ids: Collection[str]) -> set[int]:
+        """The rows of those of the ids that there are, hidden ones among them."""
+        rows = set(self.snapshot.products.rows_of(list(product_ids))) if product_ids else set()
+        changed = (self.delta.row_of(product_id) for product_id in product_ids)
+        return rows.union(self.base_rows + row for row in changed if row is not None)
+
     def id_of(self, row: int) -> str:
         """The product id of a row."""
         return self.snapshot.products.id_of(row) if row < self.base_rows else self.delta.id_of(row - self.base_rows)
@@ -136,6 +142,12 @@ class LiveView:
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row."""
         return self.snapshot.products.get(row) if row < self.base_rows else self.delta.get(row - self.base_rows)
+
+    def listing(self, row: int) -> Listing:
+        """The product of a row as it is kept."""
+        if row < self.base_rows:
+            return self.snapshot.products.listing(row)
+        return self.delta.listing(row - self.base_rows)
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""
@@ -148,8 +160,10 @@ class LiveView:
 
     def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim]."""
-        found = np.empty((len(rows), self.snapshot.manifest.dim), np.float32)
         old = rows < self.base_rows
+        if old.all():
+            return self.snapshot.vectors(field, rows)
+        found = np.empty((len(rows), self.snapshot.manifest.dim), np.float32)
         found[old] = self.snapshot.vectors(field, rows[old])
         found[~old] = self.delta.vectors(field, rows[~old] - self.base_rows)
         return found

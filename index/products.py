@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -48,6 +49,33 @@ class IndexedProduct(BaseModel):
 
     product: Product
     photo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A product as it is kept: `fields` are those of `Product` that are not at their default, checked when written.
+
+    Reading one costs a tenth of making a product of it, and most of what is read is only shown.
+    """
+
+    fields: Mapping[str, Any]
+    photo: str | None = None
+
+    @property
+    def product_id(self) -> str:
+        """The product's id."""
+        return str(self.fields["product_id"])
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What it declares."""
+        declared: Mapping[str, str] = self.fields.get("attributes", {})
+        return declared
+
+    @property
+    def item(self) -> IndexedProduct:
+        """The product itself."""
+        return IndexedProduct(product=Product.model_validate(self.fields), photo=self.photo)
 
 
 def id_hash(product_id: str) -> int:
@@ -98,6 +126,8 @@ class ProductTable:
         self._name = name
         self._arrays = arrays
         self._ids = arrays["product_id"]
+        self._documents = arrays["document"]
+        self._photos = arrays["photo"]
         if wrong := {name: len(arrays[name]) for name in _BY_ROW if len(arrays[name]) != len(self._ids)}:
             raise ValueError(f"there are {len(self._ids)} products, but {wrong} values")
         self.columns = Columns(arrays)
@@ -149,21 +179,30 @@ class ProductTable:
     def rows_of(self, product_ids: Sequence[str]) -> list[int]:
         """The rows of those of the ids that there are."""
         wanted = np.array([id_hash(product_id) for product_id in product_ids], np.uint64)
-        first = np.searchsorted(self._hashes, wanted, "left").tolist()
-        last = np.searchsorted(self._hashes, wanted, "right").tolist()
-        return [
-            row
-            for product_id, low, high in zip(product_ids, first, last, strict=True)
-            for row in self._by_hash[low:high].tolist()
-            if self.id_of(row) == product_id  # different ids may have one hash
-        ]
+        rows = []
+        for product_id, wanted_hash, at in zip(product_ids, wanted, np.searchsorted(self._hashes, wanted), strict=True):
+            while at < len(self._hashes) and self._hashes[at] == wanted_hash:  # different ids may have one hash
+                if self.id_of(row := int(self._by_hash[at])) == product_id:
+                    rows.append(row)
+                at += 1  # noqa: PLW2901
+        return rows
+
+    def listing(self, row: int) -> Listing:
+        """The product of a row as it is kept; raises SnapshotDamaged where it cannot be read any more."""
+        try:
+            fields, photo = orjson.loads(self._documents[row].as_py()), self._photos[row].as_py()
+        except ValueError:  # no JSON, no UTF-8
+            raise self._damaged(row) from None
+        if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= _FIELDS:
+            raise self._damaged(row)
+        return Listing(fields, photo)
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row; raises SnapshotDamaged where it cannot be read any more."""
+        listing = self.listing(row)
         try:
-            fields = orjson.loads(self._arrays["document"][row].as_py())
-            return IndexedProduct(product=Product.model_validate(fields), photo=self._arrays["photo"][row].as_py())
-        except ValueError:  # no JSON, no product, no UTF-8
+            return listing.item
+        except ValueError:  # no product
             raise self._damaged(row) from None
 
     def style_group(self, row: int) -> str | None:
@@ -239,6 +278,7 @@ def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted({(name.casefold(), value) for name, value in attributes.items()})
 
 
+_FIELDS: Final = Product.model_fields.keys()
 _BY_ROW: Final = (
     "title", "photo", "document", "category.codes", "supplier_id.codes", "currency.codes", "in_stock", "price",
     "style.medoids", "style.scores", "hash.rows", "hash.sorted",

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from service import problems
@@ -24,6 +26,8 @@ from service.serving import Serving
 from service.side_by_side import SideBySide
 from service.swapping import Swaps
 from service.writing import Writer
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastAPI:
@@ -49,7 +53,8 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
         await asyncio.to_thread(swaps.close)
         await serving.close()
 
-    app = FastAPIOffline(redoc_url=None, lifespan=lifespan, **ABOUT)  # its /docs loads nothing from elsewhere
+    # Its /docs loads nothing from elsewhere. FastAPI's telemetry asks its environment anew at each request.
+    app = FastAPIOffline(redoc_url=None, lifespan=lifespan, telemetry=_NO_TELEMETRY, **ABOUT)
     app.state.serving = serving
     app.state.swaps = swaps
     app.state.writer = Writer(serving)

@@ -127,7 +127,8 @@ class Observed:
         finally:
             route = getattr(scope.get("route"), "path", "none")  # the template, never the path itself
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            metrics.REQUESTS.labels(route, method, f"{status // 100}xx").observe(time.perf_counter() - started)
+            seconds = metrics.labelled(metrics.REQUESTS, route, method, f"{status // 100}xx")
+            seconds.observe(time.perf_counter() - started)
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})

@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
+import orjson
 from itsdangerous import BadSignature, Signer
 from pydantic import BaseModel, ConfigDict
 
@@ -80,7 +80,7 @@ def _packed(going_on: Continuation) -> bytes:
         "shown": start.shown,
         "asked": going_on.asked,
     }
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = orjson.dumps(header)
     vectors = np.concatenate([term.vector for term in start.terms]).astype("<f4").tobytes()
     seen = np.array(sorted(start.seen), "<u4").tobytes()
     return b"".join((_LENGTH.pack(len(text)), text, _LENGTH.pack(len(vectors)), vectors, seen))

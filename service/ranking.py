@@ -12,10 +12,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.product import Product
 from index import Filters, LiveView, Neighbours
+from index.filters import OPEN
 from index.live_styles import style_names
-from index.products import id_hash
+from index.products import Listing, id_hash
 
 WINDOW: Final = 1_000
 """The most hits there are, however many pages they stand on, and the products that groups are made of."""
@@ -28,14 +28,14 @@ GroupBy = Literal["supplier", "style"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where it is looked for, and how much of it is answered; `keep` judges a product and its score."""
+    """Where it is looked for, and how much of it is answered; `keep` judges a listing and its score."""
 
     k: int = 10
     target: str = "fusion"
-    filters: Filters = field(default_factory=Filters)
+    filters: Filters = OPEN
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
-    keep: Callable[[Product, float], bool] | None = None
+    keep: Callable[[Listing, float], bool] | None = None
     group_by: GroupBy | None = None
     explain: bool = False
 
@@ -82,8 +82,9 @@ class Ranked:
 
 def combined(terms: Sequence[Term]) -> Vector:
     """The sum of the terms; to the last bit the same for equal terms, so that pages agree on every score."""
-    if len(terms) == 1 and terms[0].weight == 1:
-        return terms[0].vector
+    if len(terms) == 1:
+        term = terms[0]
+        return term.vector if term.weight == 1 else np.float32(term.weight) * term.vector
     total: Vector = np.sum([np.float32(term.weight) * term.vector for term in terms], axis=0, dtype=np.float32)
     return total
 
@@ -122,11 +123,11 @@ def _ranked(
 
     Fetches more as long as too few of them count.
     """
-    among = view.select(scope.filters)
+    among, without = view.select(scope.filters), view.rows_of(excluded)
     fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
     while True:
         found = view.search(scope.target, query, fetch, among)
-        chosen = list(islice(_taken(view, found, scope, excluded, start), wanted + 1))
+        chosen = list(islice(_taken(view, found, scope, without, start), wanted + 1))
         exhausted = len(found.rows) < fetch
         if exhausted or (scope.min_score is not None and found.scores[-1] < scope.min_score):
             return chosen
@@ -137,19 +138,17 @@ def _ranked(
 
 
 def _taken(
-    view: LiveView, found: Neighbours, scope: Scope, excluded: frozenset[str], start: Start | None
+    view: LiveView, found: Neighbours, scope: Scope, without: set[int], start: Start | None
 ) -> Iterator[tuple[int, float]]:
     """Those of the rows found that count, in order."""
     for row, score in _in_order(view, found):
         if scope.min_score is not None and score < scope.min_score:
             return
-        if start is not None and score > start.score:
+        if row in without or (start is not None and score > start.score):
             continue
-        if excluded or start is not None:
-            product_id = view.id_of(row)
-            if product_id in excluded or (start is not None and _is_before(start, score, product_id)):
-                continue
-        if scope.keep is None or scope.keep(view.get(row).product, score):
+        if start is not None and _is_before(start, score, view.id_of(row)):
+            continue
+        if scope.keep is None or scope.keep(view.listing(row), score):
             yield row, score
 
 

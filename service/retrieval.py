@@ -17,7 +17,7 @@ from catalogue.product import Product
 from catalogue.variants import contradict
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
-from index.products import Sort
+from index.products import Listing, Sort
 from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache
@@ -53,10 +53,15 @@ class Query:
 class Found:
     """A neighbour: its product, score and group, and what each term of the query added to the score, if asked."""
 
-    item: IndexedProduct
+    listing: Listing
     score: float
     contributions: Mapping[str, float] | None = None
     group: Group | None = None
+
+    @property
+    def item(self) -> IndexedProduct:
+        """The product itself, which no answer needs."""
+        return self.listing.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,10 @@ class Page:
 
 
 class Retrieval:
-    """Queries over one loaded model and one live index of its space; `recent` are the last ones, to warm another up."""
+    """Queries over one loaded model and one live index of its space; `recent` are the last ones, to warm another up.
+
+    Lookups run on the threads of `pools`.
+    """
 
     def __init__(
         self,
@@ -92,9 +100,9 @@ class Retrieval:
         self.live = live
         self.embedder: Embedder = encoder.embedder
         self.recent: deque[tuple[Query, Scope]] = deque(maxlen=_RECENT)
+        self.pools = pools
         self._photos = photos
         self._embeddings = Embeddings(encoder, cache, pools.work)
-        self._pools = pools
         self._remote = remote
 
     @property
@@ -114,11 +122,11 @@ class Retrieval:
         TooLarge for what cannot be used, FetchRefused or FetchFailed for a photo by URL, NotFound for an unknown
         product, Conflict for groups the snapshot lacks, Overloaded, and DeadlineExceeded.
         """
-        return await self._pools.in_time(self._search(query, scope, start))
+        return await self.pools.in_time(self._search(query, scope, start))
 
     async def vector(self, query: Query) -> Vector:
         """The unit vector of all that is given, together, float32 [dim]; raises as `search`."""
-        return await self._pools.in_time(self._vector(query))
+        return await self.pools.in_time(self._vector(query))
 
     async def same_style(
         self, product_id: str, k: int, *, other_suppliers: bool = True, start: Start | None = None
@@ -156,21 +164,21 @@ class Retrieval:
             view = self.view
             return Page(*view.page(view.select(filters), sort, start, limit, facets))
 
-        return await self._pools.in_search(page)
+        return await self.pools.in_search(page)
 
     async def facets(self, filters: Filters, facets: Sequence[str]) -> Facets:
         """Counts over all products that pass the filters."""
         if not facets:
             return {}
         view = self.view
-        return await self._pools.in_search(lambda: view.facets(view.select(filters), facets))
+        return await self.pools.in_search(lambda: view.facets(view.select(filters), facets))
 
     async def embed(self, item: ProductInput) -> Vector:
         """The unit vector of one photo, text or both, float32 [dim], through cache and queues; not to be written to.
 
         Raises InvalidInput, UndecodableImage or TooLarge for what cannot be used, Overloaded, and DeadlineExceeded.
         """
-        return await self._pools.in_time(self._embeddings.vector(item))
+        return await self.pools.in_time(self._embeddings.vector(item))
 
     def photo_digest(self, product_id: str) -> str:
         """The hex SHA-256 of a product's main photo; raises NotFound."""
@@ -182,7 +190,7 @@ class Retrieval:
     async def photo(self, product_id: str, transform: Callable[[bytes], bytes]) -> bytes:
         """The main photo of a product after `transform`, off the event loop; raises NotFound."""
         digest = self.photo_digest(product_id)
-        return await self._pools.off_loop(lambda: transform(self._photos.get(digest)))
+        return await self.pools.off_loop(lambda: transform(self._photos.get(digest)))
 
     async def _vector(self, query: Query) -> Vector:
         async with self._with_photo(query) as at_hand:
@@ -205,15 +213,15 @@ class Retrieval:
             with metrics.stage("catalogue"):
                 shares = contributions(view, ranked, scope.target, terms) if scope.explain else [None] * len(ranked)
                 found = [
-                    Found(view.get(hit.row), hit.score, share, hit.group)
+                    Found(view.listing(hit.row), hit.score, share, hit.group)
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
                 if not more:
                     return Hits(found)
-                ids = [neighbour.item.product.product_id for neighbour in found]
+                ids = [neighbour.listing.product_id for neighbour in found]
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
 
-        return await asyncio.get_running_loop().run_in_executor(self._pools.search, look_up)
+        return await asyncio.wrap_future(self.pools.search.submit(look_up))
 
     @asynccontextmanager
     async def _with_photo(self, query: Query) -> AsyncIterator[Query]:
@@ -258,7 +266,7 @@ class Retrieval:
         text = self.embedder.product_text(item.product)
         photo = None
         if item.photo is not None:
-            photo = await self._pools.work.run(partial(self._photos.get, item.photo))
+            photo = await self.pools.work.run(partial(self._photos.get, item.photo))
         if words:
             text = words if photo is not None else f"{words}, {text}"
         return ProductInput(photo, text or None)
@@ -270,7 +278,7 @@ class Retrieval:
         except NotFound:
             return await self.embed(ProductInput(text=negative))
 
-    def _is_same(self, own: Product, other: Product, score: float) -> bool:
+    def _is_same(self, own: Product, other: Listing, score: float) -> bool:
         return score >= self._same_style_from() and not contradict(own, other)
 
     def _same_style_from(self) -> float:
@@ -284,7 +292,7 @@ def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
 
     Raises InvalidInput where nothing is left of them.
     """
-    length = float(np.linalg.norm(combined(terms)))
+    length = _length(combined(terms))
     if length < _SMALLEST_QUERY:
         raise InvalidInput("The terms of the query cancel each other out. Change weights or negatives.")
     scaled = tuple(Term(term.name, term.weight / length, term.vector) for term in terms)
@@ -294,7 +302,11 @@ def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
 def _stored(view: LiveView, row: int) -> Vector:
     """The fusion vector of a product, of length 1 again after its rounding."""
     vector: Vector = view.vectors("fusion", np.array([row]))[0]
-    return vector / np.linalg.norm(vector)
+    return vector / np.float32(_length(vector))
+
+
+def _length(vector: Vector) -> float:
+    return math.sqrt(vector @ vector)
 
 
 def _only(name: str, item: ProductInput) -> ProductInput:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from catalogue.product import Details, Product
 from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
-from index.filters import Price, Value
+from index.filters import OPEN, Price, Value
 from index.products import Sort
 from service.duplicates import DuplicateGroup
 from service.ranking import GroupBy
@@ -154,7 +155,7 @@ class SearchRequest(QueryItem):
     )
     target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
     k: Annotated[int, NUMBER] = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
-    filters: Filters = Filters()
+    filters: Filters = OPEN
     facets: FacetNames = ()
     min_score: Annotated[float | None, NUMBER] = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
@@ -175,15 +176,14 @@ class SearchRequest(QueryItem):
         return self.cursor is not None
 
 
-def image_url(item: IndexedProduct) -> str | None:
+def image_url(product_id: str, images: Sequence[str], photo: str | None) -> str | None:
     """Where a product's main photo is: the catalogue's own URL, or this service's copy."""
-    main = next(iter(item.product.images), "")
-    if main.startswith(("http://", "https://")):
-        return main
-    if item.photo is None:
+    if images and images[0].startswith(("http://", "https://")):
+        return images[0]
+    if photo is None:
         return None
     # the hash makes it a new URL when the photo changes, so that it may be cached for good
-    return f"/v1/products/{quote(item.product.product_id, safe='')}/image?v={item.photo[:12]}"
+    return f"/v1/products/{quote(product_id, safe='')}/image?v={photo[:12]}"
 
 
 class BrowseQuery(Strict):
@@ -297,7 +297,7 @@ class ProductAnswer(BaseModel):
     def of(cls, item: IndexedProduct) -> "ProductAnswer":
         """The product as answered; ground truth and paths of the catalogue stay inside."""
         fields = item.product.model_dump(exclude={"style_id", "images"})
-        return cls(**fields, image_url=image_url(item))
+        return cls(**fields, image_url=image_url(item.product.product_id, item.product.images, item.photo))
 
 
 class ProductWrite(Strict, Details):

@@ -4,22 +4,20 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 from catalogue.errors import Gone, InvalidInput
-from index.aliases import LIVE
-from index.facets import Facets
+from service.answers import answer
 from service.bodies import from_fields
 from service.flights import together
-from service.ids import uuid7
 from service.paging import Continuation, SearchCursors
 from service.ranking import Scope
-from service.retrieval import Found, Hits, Query, Retrieval
-from service.schemas import Hit, HitGroup, QueryItem, SearchAnswer, SearchRequest, facet_values, image_url
+from service.retrieval import Hits, Query, Retrieval
+from service.schemas import QueryItem, SearchRequest
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
+_CARRIED: Final = _ASKED | {"product_id"}
 """What a cursor carries along; of the query it has the vectors."""
 _QUERY: Final = tuple(sorted(SearchRequest.model_fields.keys() - _ASKED - {"cursor"}))
 _SAMPLE: Final = 4_096
@@ -29,11 +27,12 @@ class Searches:
     """Answers search requests."""
 
     def __init__(self, serving: Serving, cursors: SearchCursors) -> None:
+        self.pools = serving.pools
         self._serving = serving
         self._cursors = cursors
 
-    async def answer(self, request: SearchRequest) -> SearchAnswer:
-        """The hits and facets of a request.
+    async def answer(self, request: SearchRequest) -> bytes:
+        """The hits and facets of a request, as JSON.
 
         Raises what `Retrieval.search` raises, NotFound for an unknown alias, InvalidInput for a cursor that is not
         ours or of another request, Gone for one whose snapshot is served no more.
@@ -42,7 +41,7 @@ class Searches:
         if request.cursor is None:
             with self._serving.lease(request.alias) as retrieval:
                 return await self._answer(request, None, retrieval, started)
-        request, page = await self._serving.pools.off_loop(lambda: self._resumed(request))
+        request, page = await self.pools.off_loop(lambda: self._resumed(request))
         with lease_page(self._serving, page) as retrieval:
             return await self._answer(request, page, retrieval, started)
 
@@ -52,15 +51,19 @@ class Searches:
 
     async def _answer(
         self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
-    ) -> SearchAnswer:
-        hits, facets = await together(
-            retrieval.search(_query(request), _scope(request), page.start if page else None),
-            retrieval.facets(request.filters, request.facets),
-        )
-        listing = page.listing if page else _digest(request)
-        asked = request.model_dump(mode="json", include={*_ASKED, "product_id"}, exclude_defaults=True)
-        cursor = next_cursor(self._cursors, hits, retrieval, listing, asked)
-        return answer(hits, retrieval, started, alias=request.alias, facets=facets, cursor=cursor)
+    ) -> bytes:
+        search = retrieval.search(_query(request), _scope(request), page.start if page else None)
+        if request.facets:
+            hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
+        else:
+            hits, facets = await search, {}
+        cursor = None
+        if hits.next is not None:
+            listing = page.listing if page else _digest(request)
+            said = request.model_fields_set & _CARRIED
+            asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
+            cursor = next_cursor(self._cursors, hits, retrieval, listing, asked)
+        return await answer(hits.found, retrieval, started, alias=request.alias, facets=facets, cursor=cursor)
 
 
 @contextmanager
@@ -82,35 +85,13 @@ def next_cursor(
     return cursors.cursor(page)
 
 
-def answer(
-    hits: Hits,
-    retrieval: Retrieval,
-    started: float,
-    *,
-    alias: str = LIVE,
-    facets: Facets | None = None,
-    cursor: str | None = None,
-) -> SearchAnswer:
-    """The answer to a search that began at `started` (time.perf_counter)."""
-    return SearchAnswer(
-        request_id=str(uuid7()),
-        model=retrieval.embedder.name,
-        snapshot=retrieval.snapshot_name,
-        alias=alias,
-        took_ms=round((time.perf_counter() - started) * 1000, 2),
-        hits=[_hit(found) for found in hits.found],
-        facets=facet_values(facets or {}),
-        next_cursor=cursor,
-    )
-
-
-def query_of(item: QueryItem) -> Query:
-    """What is looked for, all of it together."""
-    return Query(product_id=item.product_id, image=item.image, image_url=item.image_url, text=item.text, crop=item.crop)
+def query_of(item: QueryItem, **more: Any) -> Query:
+    """What is looked for, all of it together, or as `more` of a `Query` says."""
+    return Query(item.product_id, item.image, item.image_url, item.text, item.crop, **more)
 
 
 def _query(request: SearchRequest) -> Query:
-    return replace(query_of(request), weights=request.weights.model_dump(), negatives=request.negatives)
+    return query_of(request, weights=dict(request.weights), negatives=request.negatives)
 
 
 def _scope(request: SearchRequest) -> Scope:
@@ -147,22 +128,3 @@ def _digest(request: SearchRequest) -> str:
     photo = said["image"] or b""
     said["image"] = (len(photo), photo[:_SAMPLE], photo[-_SAMPLE:])
     return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
-
-
-def _hit(found: Found) -> Hit:
-    product = found.item.product
-    return Hit(
-        product_id=product.product_id,
-        score=found.score,
-        title=product.title,
-        category=product.category,
-        supplier_id=product.supplier_id,
-        price=product.price,
-        currency=product.currency,
-        in_stock=product.in_stock,
-        attributes=product.attributes,
-        image_url=image_url(found.item),
-        url=product.url,
-        explain=dict(found.contributions) if found.contributions is not None else None,
-        group=HitGroup(key=found.group.key, size=found.group.size) if found.group is not None else None,
-    )

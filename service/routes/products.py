@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
+from service.answers import answer
 from service.cursors import Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
@@ -18,7 +19,7 @@ from service.ranking import Start
 from service.retrieval import Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentServing
 from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
-from service.searching import answer, lease_page, next_cursor
+from service.searching import lease_page, next_cursor
 from service.serving import Serving
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
@@ -81,7 +82,7 @@ async def image(
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{product_id}/same-style", responses=_TAB_ERRORS)
+@router.get("/{product_id}/same-style", response_model=SearchAnswer, responses=_TAB_ERRORS)
 async def same_style(
     product_id: ProductId,
     request: Request,
@@ -89,25 +90,31 @@ async def same_style(
     k: Limit = 10,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
     cursor: TabCursor = None,
-) -> SearchAnswer:
+) -> Response:
     """The same product, from more suppliers."""
     started = time.perf_counter()
     cursors, listing = SearchCursors(request.app.state.cursor_secret, "same-style"), f"{product_id}\n{other_suppliers}"
     with _tab(serving, cursors, cursor, listing) as (retrieval, start):
         hits = await retrieval.same_style(product_id, k, other_suppliers=other_suppliers, start=start)
-        return answer(hits, retrieval, started, cursor=next_cursor(cursors, hits, retrieval, listing))
+        going_on = next_cursor(cursors, hits, retrieval, listing)
+        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
 
 
-@router.get("/{product_id}/similar", responses=_TAB_ERRORS)
+@router.get("/{product_id}/similar", response_model=SearchAnswer, responses=_TAB_ERRORS)
 async def similar(
     product_id: ProductId, request: Request, serving: CurrentServing, k: Limit = 10, cursor: TabCursor = None
-) -> SearchAnswer:
+) -> Response:
     """Products that are like it, but not the same."""
     started = time.perf_counter()
     cursors = SearchCursors(request.app.state.cursor_secret, "similar")
     with _tab(serving, cursors, cursor, product_id) as (retrieval, start):
         hits = await retrieval.similar(product_id, k, start=start)
-        return answer(hits, retrieval, started, cursor=next_cursor(cursors, hits, retrieval, product_id))
+        going_on = next_cursor(cursors, hits, retrieval, product_id)
+        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
+
+
+def _json(written: bytes) -> Response:
+    return Response(written, media_type="application/json")
 
 
 @contextmanager

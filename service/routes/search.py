@@ -1,5 +1,6 @@
 """`/v1/search`: by product, photo, words, or words with either."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -9,10 +10,11 @@ from starlette.datastructures import UploadFile
 from catalogue.errors import InvalidInput
 from service.bodies import expect, from_fields, from_json, json_body, parsed
 from service.problems import responses
-from service.routes.deps import CurrentSearches, CurrentServing
+from service.routes.deps import ByHand
 from service.schemas import SearchAnswer, SearchRequest
+from service.searching import Searches
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], route_class=ByHand)
 MAX_FORM_FIELD: Final = 200_000
 _PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor"})
 SEARCH_ERRORS: Final = responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 504)
@@ -28,12 +30,11 @@ def _upload_body() -> dict[str, Any]:
 
 
 @router.post("/search", response_model=SearchAnswer, responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
-async def search(request: Request, serving: CurrentServing, searches: CurrentSearches) -> Response:
+async def search(request: Request) -> Response:
     """Find products by product id, photo (base64 or URL), words, or words with one of them."""
     expect(request, "application/json")
     body = await request.body()
-    asked = await parsed(serving.pools, len(body), lambda: from_json(SearchRequest, body))
-    return _written(await searches.answer(asked))
+    return await _answered(request, len(body), lambda: from_json(SearchRequest, body))
 
 
 @router.post(
@@ -42,17 +43,18 @@ async def search(request: Request, serving: CurrentServing, searches: CurrentSea
     responses=SEARCH_ERRORS,
     openapi_extra={"requestBody": _upload_body()},
 )
-async def search_upload(request: Request, serving: CurrentServing, searches: CurrentSearches) -> Response:
+async def search_upload(request: Request) -> Response:
     """Find products by an uploaded photo, with or without words."""
     expect(request, "multipart/form-data")
     size, fields = await _read_form(request)
-    asked = await parsed(serving.pools, size, lambda: from_fields(SearchRequest, fields))
-    return _written(await searches.answer(asked))
+    return await _answered(request, size, lambda: from_fields(SearchRequest, fields))
 
 
-def _written(answer: SearchAnswer) -> Response:
-    """As JSON, without FastAPI's check that an answer we made is one."""
-    return Response(answer.model_dump_json(), media_type="application/json")
+async def _answered(request: Request, size: int, parse: Callable[[], SearchRequest]) -> Response:
+    """The answer to what `parse` makes of that many bytes or characters."""
+    searches: Searches = request.app.state.searches
+    asked = await parsed(searches.pools, size, parse)
+    return Response(await searches.answer(asked), media_type="application/json")
 
 
 async def _read_form(request: Request) -> tuple[int, dict[str, Any]]:

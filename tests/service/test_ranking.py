@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catalogue import Product
 from catalogue.errors import Conflict
 from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
-from index.products import to_table
+from index.products import Listing, to_table
 from service import ranking
 from service.ranking import Ranked, Scope, Start, Term, begin_after, combined, contributions, rank
 from tests.index.builders import FINGERPRINT, item, reopen, unit, unit_rows
@@ -103,7 +102,7 @@ def test_the_pages_are_one_sorted_list(view: LiveView, scope: Scope, excluded: f
 @settings(max_examples=50, deadline=None)
 @given(scope=SCOPES)
 def test_what_is_judged_is_left_out_of_all_pages(view: LiveView, scope: Scope) -> None:
-    def is_even(product: Product, _: float) -> bool:
+    def is_even(product: Listing, _: float) -> bool:
         return int(product.product_id[1:]) % 2 == 0
 
     judged = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, keep=is_even)
