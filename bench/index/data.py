@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 K: Final = 10
 _TUNING: Final = 1_000
-_MARGIN: Final = 2.0
 
 Vectors = NDArray[np.float32]
 
@@ -25,7 +24,7 @@ class Data:
 
     @property
     def tuning(self) -> slice:
-        """The queries that parameters are chosen on."""
+        """The queries that everything is warmed up on."""
         return slice(0, min(_TUNING, len(self.queries) // 3))
 
     @property
@@ -35,19 +34,9 @@ class Data:
 
     def recall(self, found: NDArray[np.int64], queries: slice) -> float:
         """The share of the ten nearest among `found` [m, 10] (-1 for none), by score: of equal ones any will do."""
-        return float(self._recalls(found, queries).mean())
-
-    def sure_recall(self, found: NDArray[np.int64], queries: slice) -> float:
-        """The recall less `_MARGIN` standard errors: what it hardly falls short of on other queries of the kind."""
-        recalls = self._recalls(found, queries)
-        return float(recalls.mean() - _MARGIN * recalls.std() / np.sqrt(len(recalls)))
-
-    def _recalls(self, found: NDArray[np.int64], queries: slice) -> NDArray[np.float64]:
-        """Of each query, float64 [m]."""
         rows = self.base[np.maximum(found, 0)].astype(np.float32)
         scores = np.einsum("qkd,qd->qk", rows, self.queries[queries])
-        hits = (scores >= self.truth[queries, -1:] - 1e-5) & (found >= 0)
-        return hits.mean(axis=1)  # type: ignore[no-any-return]
+        return float(np.mean((scores >= self.truth[queries, -1:] - 1e-5) & (found >= 0)))
 
 
 def load(work: Path, rows: int) -> Data:
