@@ -8,6 +8,7 @@ by level, so that a category and everything below it is one range of codes. Attr
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from catalogue.product import CATEGORY_SEPARATOR
 from index.filters import Filters
+from index.known import Condition, Known
 
 Mask = NDArray[np.bool_]
 Arrays = Mapping[str, Any]
@@ -128,6 +130,7 @@ class Columns:
         self.prices: NDArray[np.float64] = arrays["price"].to_numpy()
         self._attributes = Postings.of(arrays)
         self._rows = len(self.prices)
+        self._known = Known()
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""
@@ -135,10 +138,13 @@ class Columns:
 
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass all conditions but those on ids, as bool [rows], the caller's own."""
-        passed = np.ones(self._rows, dtype=np.bool_)
-        for condition in self._conditions(filters):
-            passed &= condition
-        return passed
+        conditions = list(self._conditions(filters))
+        if not conditions:
+            return np.ones(self._rows, dtype=np.bool_)
+        bits = self._known.bits(*conditions[0])
+        for condition in conditions[1:]:
+            bits = bits & self._known.bits(*condition)
+        return np.unpackbits(bits, count=self._rows).view(np.bool_)
 
     def counts(self, facet: str, mask: Mask) -> tuple[Any, NDArray[np.int64]]:
         """The texts of a facet (any but price) that rows of the mask have, each once, with how many have each."""
@@ -153,27 +159,36 @@ class Columns:
             return self._category_counts(int(detail or 0), mask)
         return (self._supplier if kind == "supplier" else self._currency).counts(mask)
 
-    def _conditions(self, filters: Filters) -> Iterator[Mask]:
-        if filters.category is not None:
-            levels = _levels(filters.category)
-            yield self._category.between(*_below(self._category.keys, levels))
-        if filters.suppliers is not None:
-            yield self._supplier.among(filters.suppliers)
-        if filters.not_suppliers:
-            yield ~self._supplier.among(filters.not_suppliers)
-        if filters.min_price is not None:
-            yield self.prices >= filters.min_price
-        if filters.max_price is not None:
-            yield self.prices <= filters.max_price
-        if filters.currency is not None:
-            yield self._currency.among([filters.currency])
-        if filters.in_stock is not None:
-            yield self._in_stock == (_TRUE if filters.in_stock else _FALSE)
+    def _conditions(self, filters: Filters) -> Iterator[tuple[Condition, Callable[[], Mask]]]:
+        """What each asks for, and the rows for which it holds, once they are called for."""
+        if (category := filters.category) is not None:
+            yield ("category", category), partial(self._in_category, category)
+        if (suppliers := filters.suppliers) is not None:
+            yield ("suppliers", *suppliers), partial(self._supplier.among, suppliers)
+        if suppliers := filters.not_suppliers:
+            yield ("not suppliers", *suppliers), partial(self._of_none, suppliers)
+        if (price := filters.min_price) is not None:
+            yield ("min price", price), partial(np.greater_equal, self.prices, price)
+        if (price := filters.max_price) is not None:
+            yield ("max price", price), partial(np.less_equal, self.prices, price)
+        if (currency := filters.currency) is not None:
+            yield ("currency", currency), partial(self._currency.among, [currency])
+        if (in_stock := filters.in_stock) is not None:
+            yield ("in stock", in_stock), partial(np.equal, self._in_stock, _TRUE if in_stock else _FALSE)
         for name, values in filters.attributes.items():
-            having = np.zeros(self._rows, dtype=np.bool_)
-            for rows in self._attributes.having(name, values):
-                having[rows] = True
-            yield having
+            yield ("attribute", name, *values), partial(self._having, name, values)
+
+    def _in_category(self, category: str) -> Mask:
+        return self._category.between(*_below(self._category.keys, _levels(category)))
+
+    def _of_none(self, suppliers: Iterable[str]) -> Mask:
+        return ~self._supplier.among(suppliers)
+
+    def _having(self, name: str, values: Iterable[str]) -> Mask:
+        passed = np.zeros(self._rows, dtype=np.bool_)
+        for rows in self._attributes.having(name, values):
+            passed[rows] = True
+        return passed
 
     def _category_counts(self, levels: int, mask: Mask) -> tuple[list[str], NDArray[np.int64]]:
         """By whole path, or by the first `levels` levels of those that have as many."""

@@ -17,6 +17,7 @@ _SAME: Final = 1e-5
 """Scores nearer than this may be equal but for the order of summation."""
 _PART: Final = 16_384
 """Fewest rows worth a thread, and most that are gathered at once (8 MB at 256 dimensions)."""
+_METRIC: Final = faiss.METRIC_INNER_PRODUCT
 _Numbers = NDArray[np.int64]
 """By name, as types of a function inside another one are made anew at each call."""
 _SPARSE: Final = 32
@@ -53,13 +54,23 @@ def stored_view(vectors: NDArray[np.float16]) -> faiss.Index:
     """
     if vectors.ndim != 2 or vectors.dtype != np.float16 or not vectors.flags.c_contiguous:
         raise ValueError(f"the vectors are {vectors.dtype} {vectors.shape}, not rows of float16, one after the other")
-    view = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    return _view(faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, _METRIC), vectors)
+
+
+def bytes_view(codes: NDArray[np.uint8]) -> faiss.Index:
+    """The same over vectors of whole numbers from -128 to 127, kept as uint8 [n, dim], 128 more."""
+    view = faiss.IndexScalarQuantizer(codes.shape[1], faiss.ScalarQuantizer.QT_8bit_uniform, _METRIC)
+    faiss.copy_array_to_vector(np.array([-128.5, 255], np.float32), view.sq.trained)  # least, and the width of 255
+    return _view(view, codes)
+
+
+def _view(empty: Any, codes: NDArray[Any]) -> faiss.Index:
     owned: Any = faiss.MaybeOwnedVectorUInt8  # the stubs do not know it in full
-    codes = vectors.view(np.uint8)
-    view.codes = owned.create_view(faiss.swig_ptr(codes), codes.nbytes, owned().owner)
-    view.ntotal = len(vectors)
-    view.is_trained = True
-    return view
+    flat = codes.view(np.uint8)
+    empty.codes = owned.create_view(faiss.swig_ptr(flat), flat.nbytes, owned().owner)
+    empty.ntotal = len(codes)
+    empty.is_trained = True
+    return empty  # type: ignore[no-any-return]
 
 
 class Bitmap:

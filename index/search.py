@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.exact import FlatIndex, Neighbours, best_of
+from index.outline import Outline
 from index.workers import set_faiss_threads, shared_workers
 
 __all__ = ["FlatIndex", "Neighbours", "Shard", "ShardedIndex", "VectorIndex", "set_faiss_threads"]
@@ -83,12 +84,16 @@ class ShardedIndex:
     """The effort that gives ten neighbours the recall asked for."""
     refine: int = 1
     """Rows fetched for each one wanted, where shards hold only an outline of the vectors."""
+    outline: Outline | None = None
+    """What scans of many rows that pass a filter begin with, where there is one."""
     _costs: dict[int, float] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What an unfiltered search for so many rows costs, as far as one has been asked for."""
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
         found = self._unfiltered(query, k) if allowed is None else self._filtered(query, k, allowed)
+        if found is None and allowed is not None and self.outline is not None and k > 0 and not self._exact:
+            found = self.outline.search(query, k, allowed)
         return found or self.flat.search(query, k, allowed)
 
     def with_effort(self, tuned: int) -> "ShardedIndex":
@@ -119,7 +124,9 @@ class ShardedIndex:
         count = int(np.count_nonzero(allowed))
         share = count / max(1, len(allowed))
         look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), max(_MOST_LOOK, 2 * k)))
-        scan = min(_PICKED * count, _SKIPPING * len(allowed))
+        scan: float = min(_PICKED * count, _SKIPPING * len(allowed))
+        if self.outline is not None and not self._exact:
+            scan = min(scan, self.outline.cost(count))
         if k <= 0 or self._cost(self.tuned, look) >= scan:
             return None
         nearest = self._ask(query, look, self.tuned, None)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.exact import Bitmap, FlatIndex, stored_view
+from index.outline import Outline
 from index.plan import IndexType
 from index.search import Shard, ShardedIndex, VectorIndex
 from index.workers import shared_workers
@@ -181,6 +182,7 @@ def open_index(
     parameters: Mapping[str, int],
     tuned: int,
     vectors: NDArray[np.float16],
+    outline: Outline | None = None,
 ) -> VectorIndex:
     """Map the shards of a field into memory; raises ValueError for those that are not of these vectors."""
     vectors = np.asarray(vectors)  # a memmap's rows are slower to pick
@@ -204,7 +206,7 @@ def open_index(
     if first != len(vectors):
         raise ValueError(f"the shards hold {first} vectors where there are {len(vectors)}")
     refine = {"ivf-pq": parameters.get("refine", 1), "ivf-sq8": _QUANTISED}.get(kind, 1)
-    return ShardedIndex(shards, vectors, flat, tuned, refine)
+    return ShardedIndex(shards, vectors, flat, tuned, refine, outline)
 
 
 def _seeds_file(file: Path) -> Path:

@@ -4,6 +4,7 @@
     products.parquet            the products, one row each, shard by shard
     products.arrow              the same as it is asked for: columns, places of ids, orders; mapped
     vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
+    vectors/<field>.outline.npy a coarse copy of many vectors, and <field>.axes.npy, for scans (`index.outline`)
     shards/<field>-000.faiss    what is searched, unless it is the vectors themselves (index type flat)
     canary.npz                  stored queries, their exact answers, and how many of those the index found
 
@@ -33,6 +34,7 @@ from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
 from index.groups import Groups, group
 from index.order import by_likeness
+from index.outline import Outline, outline_files, write_outline
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
 from index.products import ProductTable
 from index.seal import has_seal, is_intact, sealed
@@ -396,7 +398,9 @@ def _open_field(
         return open_on_gpu(device, manifest.index_type, vectors, target or DEFAULT_RECALL)
     files = [path / shard_file(field, shard) for shard in range(manifest.shards)]
     effort = manifest.tuning[field].value if manifest.index_type != "flat" else 1
-    return open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors)
+    has_outline = manifest.files.keys() >= set(outline_files(field))  # few vectors have none, nor older snapshots
+    outline = Outline.open(path / "vectors", field, vectors) if has_outline else None
+    return open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors, outline)
 
 
 def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, sizes: NDArray[np.intp]) -> VectorIndex:
@@ -408,6 +412,7 @@ def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, s
     if plan.index_type != "flat":
         files[0].parent.mkdir(exist_ok=True)
         write_shards(files, plan.index_type, plan.parameters, stored, sizes.tolist())
+        write_outline(file.parent, field, stored)
     return open_index(files, plan.index_type, plan.parameters, 1, stored)
 
 

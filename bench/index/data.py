@@ -24,7 +24,7 @@ class Data:
 
     @property
     def tuning(self) -> slice:
-        """The queries that parameters are chosen on."""
+        """The queries that everything is warmed up on."""
         return slice(0, min(_TUNING, len(self.queries) // 3))
 
     @property

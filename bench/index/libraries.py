@@ -18,7 +18,7 @@ from bench.index.data import K, Vectors
 
 LINKS: Final = 32
 CONSTRUCTION: Final = 200
-_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.1**step) for step in range(45)))
+_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
 _CHUNK: Final = 65_536
 
 Rows = NDArray[np.int64]

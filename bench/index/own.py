@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.index.data import K, Vectors
 from bench.index.libraries import links_bytes
 from index import Snapshot, write_snapshot
+from index.outline import Outline, outline_files
 from index.plan import Choice
 from index.products import SCHEMA
 from index.search import ShardedIndex, VectorIndex, set_faiss_threads
@@ -20,7 +21,7 @@ from index.shards import open_index
 from index.snapshot import read_manifest, shard_file
 
 FINGERPRINT: Final = "0" * 64
-_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.1**step) for step in range(45)))
+_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
 
 
 class Samestyle:
@@ -80,7 +81,9 @@ class IndexAlone(Samestyle):
         vectors = np.load(place / "vectors" / "fusion.npy", mmap_mode="r")
         files = [place / shard_file("fusion", number) for number in range(manifest.shards)]
         effort = manifest.tuning["fusion"].value if manifest.tuning else 1
-        self.index = open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors)
+        has_outline = manifest.files.keys() >= set(outline_files("fusion"))
+        outline = Outline.open(place / "vectors", "fusion", vectors) if has_outline else None
+        self.index = open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors, outline)
         assert manifest.dim == dim
         self.given = order_of(place)
 

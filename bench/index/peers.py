@@ -4,8 +4,8 @@ Reads commands from standard input, one JSON object a line, and answers each by 
 
     {"do": "build"}                     seconds (those of an earlier run where the index is there already)
     {"do": "open"}                      bytes per product: private, mapped; theory
-    {"do": "tune", "recall": 0.99}      the effort chosen on the tuning queries
-    {"do": "round", "threads": 1}       queries a second on the others
+    {"do": "tune", "recall": 0.99}      the effort
+    {"do": "round", "threads": 1}       queries a second at it
 """
 
 import contextlib
@@ -62,7 +62,11 @@ class Runner:
         return {"private": grown.private / rows, "mapped": grown.mapped / rows, "theory": self._library.theory(dim)}
 
     def tune(self, recall: float) -> dict[str, Any]:
-        """The fastest of the least efforts that reach the recall; without an effort where none does."""
+        """The fastest of the least efforts that reach the recall; without an effort where none does.
+
+        On the very queries that are measured: at an effort chosen on others, one library would be measured a little
+        above the recall and another a little below.
+        """
         reaching = [effort for ladder in self._library.ladders if (effort := self._least(ladder, recall)) is not None]
         queries = self._data.queries[self._data.tuning]
         timed = {effort: _seconds(self._library.asker(effort), queries) for effort in reaching}
@@ -70,7 +74,7 @@ class Runner:
         return {"effort": self._effort}
 
     def round(self, threads: int) -> dict[str, Any]:
-        """Ask all other queries one by one on each of so many threads; in batches too, where the library can."""
+        """Ask the measured queries one by one on each of so many threads; in batches too, where the library can."""
         queries = self._data.queries[self._data.measured]
         ask = self._library.asker(self._effort)
         with _pool(threads) as spread:
@@ -100,9 +104,9 @@ class Runner:
         return ladder[high]
 
     def _recall(self, effort: Any) -> float:
-        tuning = self._data.tuning
+        measured = self._data.measured
         ask = self._library.asker(effort)
-        return self._data.recall(_table([ask(query) for query in self._data.queries[tuning]]), tuning)
+        return self._data.recall(_table([ask(query) for query in self._data.queries[measured]]), measured)
 
 
 def _table(found: list[Any]) -> NDArray[np.int64]:

@@ -37,10 +37,12 @@ def _data(data: Mapping[str, Any]) -> Table:
 
 def _speed(found: Mapping[str, Any]) -> Table:
     heads = [f"QPS, {threads} thread" for threads in speed.THREADS] + ["QPS, batches, 2 threads"]
-    table = Table("library", "build s", "CPU s", "effort", "recall@10", *heads, title="Speed", title_justify="left")
+    heads = ["build s", "CPU s", "load then", "effort", "recall@10", *heads]
+    table = Table("library", *heads, title="Speed", title_justify="left")
     for name, answer in found["libraries"].items():
         build = answer["build"]
         cells = [f"{name} {answer['version'] or ''}", f"{build['seconds']:,.0f}", f"{build['cpu_seconds']:,.0f}"]
+        cells.append(f"{build['load']:.1f}")
         if answer["effort"] is None:
             table.add_row(*cells, "does not reach the recall")
             continue
@@ -69,7 +71,18 @@ def _memory(found: Mapping[str, Any]) -> Table:
 
 def _filters(named: tuple[str, Any]) -> Table:
     name, rows = named
-    heads = ("pass %", "predicates", "lie", "rows", "recall@10", "p50 ms", "p95 ms", "mask p50 ms", "p50 limit ms")
+    heads = (
+        "pass %",
+        "predicates",
+        "lie",
+        "rows",
+        "recall@10",
+        "p50 ms",
+        "p95 ms",
+        "mask p50",
+        "first p50",
+        "p50 limit",
+    )
     table = Table(*heads, title=f"Filters, {name}", title_justify="left")
     for row in rows:
         table.add_row(
@@ -81,6 +94,7 @@ def _filters(named: tuple[str, Any]) -> Table:
             f"{row['p50']:.2f}",
             f"{row['p95']:.2f}",
             f"{row['mask']:.2f}",
+            f"{row['first']:.2f}",
             f"{row['limit']:.2f}",
         )
     return table

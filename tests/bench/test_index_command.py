@@ -39,6 +39,7 @@ def test_everything_is_measured_and_what_is_missing_is_named(tmp_path: Path) -> 
     }
     assert min(case["recall"] for case in cases) == 1  # so few are scanned
     assert all(case["mask"] <= case["p50"] <= case["p95"] for case in cases)
+    assert min(case["first"] for case in cases) > 0
     printed = bench(tmp_path)
     for heading in ("Speed", "Bytes per product", "Filters, samestyle", "hnswlib: not installed"):
         assert heading in printed
