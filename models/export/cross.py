@@ -21,7 +21,7 @@ from catalogue.errors import ConfigurationError
 from models.bundle import BundleConfig
 from models.calibration import calibrate
 from models.encoders import Encoders
-from models.evaluation import MODE_PAIRS, Mode, cosine_drift, embed_modes, evaluate, recall_lost
+from models.evaluation import MODE_PAIRS, cosine_drift, embed_modes, evaluate, recall_lost
 from models.export.cross_card import CrossFigures, cross_card
 from models.export.onnx_export import to_onnx
 from models.export.parity import Modules, largest_difference
@@ -149,7 +149,10 @@ def _measure(config: TrainConfig, small: Encoders, exact: Encoders, about: About
     products, styles = [item.product for item in kept], [item.group for item in kept]
     photos, texts = [item.photo for item in kept], [small.product_text(product) for product in products]
     vectors, wanted = embed_modes(small, photos, texts), embed_modes(exact, photos, texts)
-    present: dict[Mode, list[bool]] = {mode: list(rows.any(axis=1)) for mode, rows in vectors.items()}
+    present = {mode: rows.any(axis=1) for mode, rows in vectors.items()}
+    drift = {
+        mode: cosine_drift(wanted[mode][rows], vectors[mode][rows]) for mode, rows in present.items() if rows.any()
+    }
     return CrossFigures(
         name=about.name,
         licence=about.licence,
@@ -157,10 +160,8 @@ def _measure(config: TrainConfig, small: Encoders, exact: Encoders, about: About
         config=config,
         side=small.bundle.config.image_size,
         parity=parity,
-        drift={
-            mode: cosine_drift(wanted[mode][rows], vectors[mode][rows]) for mode, rows in present.items() if any(rows)
-        },
-        recall_lost={mode: recall_lost(wanted[mode], vectors[mode]) for mode, rows in present.items() if any(rows)},
+        drift=drift,
+        recall_lost={mode: recall_lost(wanted[mode], vectors[mode]) for mode in drift},
         scores=evaluate(vectors, vectors, styles),
         thresholds=calibrate(vectors, styles, products),
         products=len(products),
