@@ -2,11 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import (
@@ -21,9 +21,6 @@ from rich.progress import (
 
 from catalogue.errors import ConfigurationError
 from service.cli_common import AsJson, err, out, settings_of, told
-
-if TYPE_CHECKING:
-    from models.training.loop import Step
 
 
 def train(
@@ -63,11 +60,11 @@ def train(
         figures: dict[str, float] = {}
         with _bar("training", run.config.steps) as (bar, task):
 
-            def report(step: "Step") -> None:
-                bar.update(task, completed=step.number, description=f"loss {step.loss:.3f}")
-                if step.scores:
-                    figures.update(step.scores)
-                    bar.console.print(_line(step), soft_wrap=True, highlight=False)
+            def report(line: Mapping[str, Any]) -> None:
+                bar.update(task, completed=line["step"], description=f"loss {line['loss']:.3f}")
+                if scores := line.get("scores"):
+                    figures.update(scores)
+                    bar.console.print(_figures(line, scores), soft_wrap=True, highlight=False)
 
             run.train(corpus, report)
     if as_json:
@@ -101,6 +98,6 @@ def _bar(what: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID
         yield bar, bar.add_task(what, total=total)
 
 
-def _line(step: "Step") -> str:
-    figures = "  ".join(f"{name} {value:.3f}" for name, value in (step.scores or {}).items())
-    return f"step {step.number:,}  loss {step.loss:.3f}  {figures}"
+def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:
+    told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+    return f"step {line['step']:,}  loss {line['loss']:.3f}  {told}"

@@ -1,9 +1,9 @@
 """A training run and its directory: configuration, checkpoints, log and curves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from tokenizers import Tokenizer
@@ -46,8 +46,8 @@ class Run:
         """The catalogues; their photos are decoded once, into `photos` or the run's own directory."""
         return read_corpus(self.config.data, photos or self.out / "photos", progress)
 
-    def train(self, corpus: Corpus, report: Callable[[Step], None]) -> Trainer:
-        """Train to the last step, and keep the log."""
+    def train(self, corpus: Corpus, report: Callable[[Mapping[str, Any]], None]) -> None:
+        """Train to the last step; `report` gets each line of the log: step, loss, parts, seconds, at times scores."""
         self.out.mkdir(parents=True, exist_ok=True)
         write_atomic(self.out / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
         trainer = Trainer(self.config, corpus, Tokenizer.from_file(str(TOKENIZER)), self.out)
@@ -55,21 +55,21 @@ class Run:
             trainer.resume()
         if not trainer.accelerator.is_main_process:
             trainer.run(lambda _: None)
-            return trainer
+            return
         with (self.out / LOG).open("a") as log, SummaryWriter(str(self.out / "tensorboard")) as curves:
 
             def told(step: Step) -> None:
-                log.write(json.dumps(_line(step)) + "\n")
+                line = _line(step)
+                log.write(json.dumps(line) + "\n")
                 log.flush()
-                for name, value in _line(step).items():
+                for name, value in line.items():
                     if isinstance(value, dict):
                         curves.add_scalars(name, value, step.number)
                     elif name != "step":
                         curves.add_scalar(name, value, step.number)
-                report(step)
+                report(line)
 
             trainer.run(told)
-        return trainer
 
 
 def configuration(path: Path | None, changes: tuple[str, ...], out: Path, *, resume: bool) -> TrainConfig:
@@ -77,8 +77,8 @@ def configuration(path: Path | None, changes: tuple[str, ...], out: Path, *, res
     return read_config(out / CONFIG if resume and path is None else path, changes)
 
 
-def _line(step: Step) -> dict[str, object]:
-    line: dict[str, object] = {"step": step.number, "loss": round(step.loss, 5), "seconds": round(step.seconds, 3)}
+def _line(step: Step) -> dict[str, Any]:
+    line: dict[str, Any] = {"step": step.number, "loss": round(step.loss, 5), "seconds": round(step.seconds, 3)}
     line |= {"parts": {name: round(value, 5) for name, value in step.parts.items()}}
     if step.scores:
         line["scores"] = {name: round(value, 5) for name, value in step.scores.items()}
