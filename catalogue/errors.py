@@ -30,6 +30,7 @@ SamestyleError
 ├── JournalInvalid          a journal that must not be written or replayed
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
+├── TrainingFailed          a training run that cannot go on
 └── ConfigurationError      settings or an installation that cannot work
     └── KeysInvalid         a file of API keys that cannot be used
 
@@ -162,6 +163,10 @@ class JournalLocked(JournalInvalid):
 
 class JournalTrimmed(JournalInvalid):
     """The journal no longer holds the changes asked for."""
+
+
+class TrainingFailed(SamestyleError):
+    """A training run that cannot go on: its loss is not a number."""
 
 
 class ConfigurationError(SamestyleError):

@@ -193,7 +193,7 @@ class Bundle:
         parts = {
             "onnx": {encoder: sha256_file(self.file(getattr(self.reference, encoder))) for encoder in ENCODERS},
             "tokenizer": sha256_file(self.path / "tokenizer.json"),
-            "preprocessing": {"version": PREPROCESSING_VERSION, **self.preprocessor.model_dump(mode="json")},
+            "preprocessing": {"version": PREPROCESSING_VERSION, **self.preprocessor.identity()},
             "max_text_tokens": self.config.max_text_tokens,
             "product_text": self.config.product_text,
         }

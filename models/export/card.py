@@ -58,7 +58,7 @@ was trained for this task.
 Finding another listing of the same style (i photo, t text, m both; query - gallery), any of them in the top k, with
 95 % intervals:
 
-{_score_table(figures.scores)}
+{score_table(figures.scores)}
 
 Photo and text occupy separate dimensions, so a photo cannot find a text, nor a text a photo (i-t and t-i are chance).
 
@@ -68,7 +68,7 @@ pairs of the tuning listings: the lowest cosine with 95 % precision or, where no
 In brackets: pairs at or above it, their precision, its 95 % interval. Pairs whose attributes contradict each other
 are left out of the first column: they are never the same style.
 
-{_threshold_table(figures.thresholds)}
+{threshold_table(figures.thresholds)}
 
 The demo is hard on purpose: bolts M6 and M8, bearings 6001 and 6201 differ in little but a number, which these vectors
 hardly see. The precision holds for catalogues as dense in look-alikes as the demo; calibrate on your own for others.
@@ -79,7 +79,7 @@ on its batch.
 These files are the reference. Before rounding, the export differs from PyTorch by at most {figures.parity:.1e}.
 Rounding moved the vectors by (tuning listings; 99.9th percentile of 1 - cos, and the share of the 10 nearest lost):
 
-{_drift_table(figures)}
+{drift_table(figures.drift, figures.recall_lost)}
 
 ## Limits
 - English texts; MiniLM knows little of other languages, and tells numbers and sizes apart badly.
@@ -89,7 +89,8 @@ Rounding moved the vectors by (tuning listings; 99.9th percentile of 1 - cos, an
 """
 
 
-def _score_table(scores: Mapping[ModePair, Scores]) -> str:
+def score_table(scores: Mapping[ModePair, Scores]) -> str:
+    """MRR and recall of each mode pair."""
     rows = ["| mode | queries | MRR | recall@1 | recall@5 | recall@10 |", "| --- | --- | --- | --- | --- | --- |"]
     for pair, score in scores.items():
         cells = [_with_interval(score.mrr, score.mrr_interval)]
@@ -98,18 +99,21 @@ def _score_table(scores: Mapping[ModePair, Scores]) -> str:
     return "\n".join(rows)
 
 
-def _threshold_table(thresholds: Mapping[ModePair, Thresholds]) -> str:
+def threshold_table(thresholds: Mapping[ModePair, Thresholds]) -> str:
+    """Both thresholds of each mode pair."""
     rows = ["| mode | same style | similar |", "| --- | --- | --- |"]
     for pair, both in thresholds.items():
         rows.append(f"| {pair} | {_threshold(both.same_style)} | {_threshold(both.similar)} |")
     return "\n".join(rows)
 
 
-def _drift_table(figures: CardFigures) -> str:
+def drift_table(drift: Mapping[Mode, float], recall_lost: Mapping[Mode, float]) -> str:
+    """What rounding did, per input."""
     rows = ["| input | 1 - cos | recall@10 lost |", "| --- | --- | --- |"]
     names: dict[Mode, str] = {"i": "photo", "t": "text", "m": "both"}
     for mode, name in names.items():
-        rows.append(f"| {name} | {figures.drift[mode]:.1e} | {figures.recall_lost[mode]:.3f} |")
+        if mode in drift:
+            rows.append(f"| {name} | {drift[mode]:.1e} | {recall_lost[mode]:.3f} |")
     return "\n".join(rows)
 
 

@@ -29,7 +29,7 @@ def largest_difference(modules: Modules, bundle_path: Path) -> float:
     sessions = {name: ort.InferenceSession(str(bundle.file(getattr(bundle.reference, name)))) for name in ENCODERS}
     random = np.random.default_rng(0)
     worst = 0.0
-    for batch, length in ((1, 8), (3, 16), (4, 128)):
+    for batch, length in ((1, 8), (3, 16), (4, bundle.config.max_text_tokens)):
         side = bundle.config.image_size
         coarse = random.normal(0, 1, (batch, 3, 8, 8)).repeat(side // 8, axis=2).repeat(side // 8, axis=3)
         pixels = (coarse + random.normal(0, 0.2, coarse.shape)).astype(np.float32)
@@ -41,17 +41,16 @@ def largest_difference(modules: Modules, bundle_path: Path) -> float:
             image = modules.image_encoder(torch.from_numpy(pixels))
             text = modules.text_encoder(torch.from_numpy(ids), torch.from_numpy(mask))
         for has_image, has_text in ((1, 1), (1, 0), (0, 1)):
-            masks = np.full((batch, 1), has_image), np.full((batch, 1), has_text)
-            (found,) = sessions["fusion_encoder"].run(
-                None,
-                {
-                    "image_tokens": image_tokens,
-                    "image_mask": masks[0],
-                    "text_tokens": text_tokens,
-                    "text_mask": masks[1],
-                },
-            )
+            image_mask = np.full(image_tokens.shape[:2], has_image)
+            text_mask = has_text * (mask if text_tokens.shape[1] == length else np.ones((batch, 1), np.int64))
+            given = {
+                "image_tokens": image_tokens,
+                "image_mask": image_mask,
+                "text_tokens": text_tokens,
+                "text_mask": text_mask,
+            }
+            (found,) = sessions["fusion_encoder"].run(None, given)
             with torch.inference_mode():
-                wanted = modules.fusion_encoder(image, torch.from_numpy(masks[0]), text, torch.from_numpy(masks[1]))
+                wanted = modules.fusion_encoder(image, torch.from_numpy(image_mask), text, torch.from_numpy(text_mask))
             worst = max(worst, float(np.abs(found - wanted.numpy()).max()))
     return worst

@@ -78,6 +78,20 @@ def test_an_impossible_crop(box: tuple[float, float, float, float]) -> None:
         load_pixels(plain(), CONFIG, box)
 
 
+def test_stretching_keeps_all_of_a_photo() -> None:
+    stretched = CONFIG.model_copy(update={"resize": 224, "fit": "stretch"})
+    tall = Image.new("RGB", (100, 400), (220, 30, 30))
+    tall.paste((30, 30, 220), (0, 0, 100, 40))
+    photo = encode(tall, "PNG")
+    assert (load_pixels(photo, CONFIG)[0] == (220, 30, 30)).all()  # the centre has lost the blue top
+    assert (load_pixels(photo, stretched)[:18] == (30, 30, 220)).all()
+    assert (load_pixels(photo, stretched)[28:] == (220, 30, 30)).all()
+    assert "fit" not in CONFIG.identity()
+    assert stretched.identity()["fit"] == "stretch"
+    with pytest.raises(ValueError, match="must be equal"):
+        PreprocessorConfig(resize=256, crop=224, fit="stretch", mean=CONFIG.mean, std=CONFIG.std)
+
+
 def test_normalising_is_the_usual_formula() -> None:
     pixels = load_pixels(encode(Image.effect_noise((300, 300), 80), "PNG"), CONFIG)
     batch = normalise([pixels, pixels], CONFIG)

@@ -1,0 +1,1 @@
+"""Training the cross-modal encoder; needs the `train` extra."""

@@ -1,0 +1,180 @@
+"""Catalogues as training material: products with their decoded photos, styles and pairs to draw from."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pyarrow.lib import ArrowException
+
+from catalogue.errors import CatalogueInvalid
+from catalogue.product import Product
+from models.training.config import DataConfig
+from models.training.photos import DecodedPhotos, Progress, photo_of, read_rows, read_with_photos
+
+_BUCKETS: Final = 10_000
+_MOST_DEV_PAIRS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A product to learn from; `photo` is its row among the decoded photos, -1 without one.
+
+    A product without a style_id is a style of its own.
+    """
+
+    product: Product
+    style: int
+    photo: int
+
+    @property
+    def leaf(self) -> str:
+        """The last level of its category."""
+        return self.product.category_levels[-1] if self.product.category_levels else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Products that behaviour says are alike: items [n, 2] and how much that weighs [n]."""
+
+    items: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All products, what is trained on, and what is kept to choose by."""
+
+    items: Sequence[Item]
+    photos: DecodedPhotos
+    styles: Mapping[int, Sequence[int]]
+    """Items of each style that is trained on."""
+    style_weights: Mapping[int, float]
+    """Of each style's source."""
+    pairs: Pairs
+    dev: Sequence[tuple[int, int]]
+    """Items that are kept, each with the number of the group whose members should find each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A product that a run keeps to choose by, and measures itself on."""
+
+    product: Product
+    photo: bytes | None
+    group: str
+    """Whose members should find each other."""
+
+
+def read_corpus(config: DataConfig, work: Path, progress: Progress = lambda _: None) -> Corpus:
+    """Read all catalogues and decode their photos once into `work`; a later run finds them there.
+
+    Raises CatalogueInvalid where nothing is left to train on.
+    """
+    numbering = _Numbering(config.drop_attributes)
+    parts: list[NDArray[np.uint8]] = []
+    for source in config.catalogues:
+        products, photos, places = read_with_photos(source.path, config.cache_side, work, progress)
+        start = sum(map(len, parts))
+        parts.append(photos)
+        for product, place in zip(products, places.tolist(), strict=True):
+            numbering.add(product, source.weight, start + place if place >= 0 else -1)
+    styles, pairs, dev = _split(config, numbering)
+    if len(styles) < 2:
+        paths = ", ".join(str(source.path) for source in config.catalogues)
+        raise CatalogueInvalid(
+            f"There are {len(styles)} styles to train on in {paths}; at least 2 are needed. Fill in style_id, or give "
+            "pairs."
+        )
+    return Corpus(numbering.items, DecodedPhotos(parts), styles, numbering.weights, pairs, dev)
+
+
+def kept_products(config: DataConfig) -> list[Kept]:
+    """The products that are kept to choose by, with their photos as they are in the catalogues."""
+    numbering = _Numbering(config.drop_attributes)
+    for source in config.catalogues:
+        for row in read_rows(source.path):
+            numbering.add(row.product, source.weight, -1)
+    groups = dict(_split(config, numbering)[2])
+    every_row = ((source.path, row) for source in config.catalogues for row in read_rows(source.path))
+    return [
+        Kept(numbering.items[number].product, photo_of(row, path.parent), str(groups[number]))
+        for number, (path, row) in enumerate(every_row)
+        if number in groups
+    ]
+
+
+class _Numbering:
+    """Products and styles, numbered in the order they come."""
+
+    def __init__(self, dropped: Sequence[str]) -> None:
+        self.items: list[Item] = []
+        self.names: dict[str, int] = {}
+        self.weights: dict[int, float] = {}
+        self._dropped = dropped
+
+    def add(self, product: Product, weight: float, photo: int) -> None:
+        """One more product."""
+        kept = {name: value for name, value in product.attributes.items() if name not in self._dropped}
+        name = f"style {product.style_id}" if product.style_id else f"product {product.product_id}"
+        style = self.names.setdefault(name, len(self.names))
+        self.weights.setdefault(style, weight)
+        self.items.append(Item(product.model_copy(update={"attributes": kept}), style, photo))
+
+
+def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[int]], Pairs, list[tuple[int, int]]]:
+    """The styles and pairs to train on, and what is kept to choose by."""
+    items, names, share = numbering.items, list(numbering.names), config.dev_share
+    pairs = _read_pairs(config.pairs, items) if config.pairs else Pairs(np.zeros((0, 2), np.int64), np.zeros(0))
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        members[item.style].append(number)
+    if any(len(group) > 1 for group in members.values()):
+        kept = {style for style in members if _is_kept(names[style], share)}
+        styles = {style: group for style, group in members.items() if style not in kept}
+        trained = np.array([items[a].style in styles and items[b].style in styles for a, b in pairs.items], dtype=bool)
+        dev = [(item, style) for style in sorted(kept) for item in members[style]]
+        return styles, Pairs(pairs.items[trained], pairs.weights[trained]), dev
+    kept_pairs = np.array([_is_kept(f"{a} {b}", share) for a, b in pairs.items], dtype=bool)
+    groups: dict[int, int] = {}
+    for number, (a, b) in enumerate(pairs.items[kept_pairs][:_MOST_DEV_PAIRS].tolist()):
+        if a not in groups and b not in groups:
+            groups |= {a: number, b: number}
+    return dict(members), Pairs(pairs.items[~kept_pairs], pairs.weights[~kept_pairs]), sorted(groups.items())
+
+
+def _read_pairs(path: Path, items: Sequence[Item]) -> Pairs:
+    """Pairs of products that are in the catalogues; the others are left out."""
+    numbers = {item.product.product_id: number for number, item in enumerate(items)}
+    found = [
+        (numbers[trigger], numbers[recall], weight)
+        for trigger, recall, weight in _pair_rows(path)
+        if trigger in numbers and recall in numbers and trigger != recall
+    ]
+    if not found:
+        raise CatalogueInvalid(f"{path}: none of its pairs has both products in the catalogues. Check the product ids.")
+    return Pairs(np.array([row[:2] for row in found], dtype=np.int64), np.array([row[2] for row in found]))
+
+
+def _pair_rows(path: Path) -> Iterator[tuple[str, str, float]]:
+    try:
+        table = pq.read_table(path) if path.suffix == ".parquet" else pa_csv.read_csv(path)
+        ids = [table[name].cast("string").to_pylist() for name in ("trigger_id", "recall_id")]
+        weights = table["weight"].cast("float64").to_pylist() if "weight" in table.column_names else [1.0] * len(table)
+    except (OSError, KeyError, ArrowException) as error:
+        raise CatalogueInvalid(
+            f"{path}: needs columns trigger_id and recall_id, and may have weight: {error}"
+        ) from error
+    for trigger, recall, weight in zip(*ids, weights, strict=True):
+        if weight is not None and weight > 0:
+            yield trigger, recall, weight
+
+
+def _is_kept(name: str, share: float) -> bool:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % _BUCKETS < share * _BUCKETS

@@ -1,0 +1,142 @@
+"""The contrastive unit: each loss by itself, and their weighted sum.
+
+Row r of a batch is a pair of products, `first` and `second`, of one style; two rows are of different styles. In a
+"self" row both are one product, seen twice. A side is given by photo, by text and by both, [rows, 3, width] of unit
+vectors, and `has` says which of these it has, bool [rows, 3].
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.training.config import LossConfig
+
+_MODE: Final = {"i": 0, "t": 1, "m": 2}
+_NEVER: Final = -1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The vectors of a batch: its pairs, and who has what."""
+
+    first: Tensor
+    second: Tensor
+    first_has: Tensor
+    second_has: Tensor
+    is_self: Tensor
+    """bool [rows]."""
+    composed: Tensor
+    """[rows, width]: the first product's photo with words that tell the second from it."""
+    composed_rows: Tensor
+    """[k]: the rows that have such words."""
+
+    @property
+    def all(self) -> tuple[Tensor, Tensor]:
+        """All products, [2 * rows, 3, width], first sides first, and what they have."""
+        return torch.cat([self.first, self.second]), torch.cat([self.first_has, self.second_has])
+
+
+def info_nce(queries: Tensor, gallery: Tensor, query_has: Tensor, gallery_has: Tensor, scale: Tensor) -> Tensor:
+    """Each product of [2 * rows, width] must find its partner, half the batch away, among all others."""
+    count = len(queries)
+    partner = (torch.arange(count, device=queries.device) + count // 2) % count
+    logits = (scale * queries @ gallery.T).masked_fill(~gallery_has[None, :], _NEVER)
+    logits = logits.masked_fill(torch.eye(count, dtype=torch.bool, device=logits.device), _NEVER)
+    judged = query_has & gallery_has[partner]
+    return _mean(functional.cross_entropy(logits, partner, reduction="none"), judged)
+
+
+def matching_hinge(sides: Sides, margin: float) -> Tensor:
+    """The paper's product-to-product matching: the first by both, text and photo against the second by both."""
+    target, present = sides.second[:, _MODE["m"]], sides.second_has[:, _MODE["m"]] & ~sides.is_self
+    losses = [
+        _hinge(sides.first[:, mode], target, sides.first_has[:, mode] & present, sides.second_has[:, 2], margin)
+        for mode in _MODE.values()
+    ]
+    return torch.stack(losses).mean()
+
+
+def self_distinctiveness(sides: Sides, margin: float) -> Tensor:
+    """A product and a changed view of it must match against all others."""
+    judged = sides.is_self & sides.first_has[:, 2]
+    return _hinge(sides.first[:, 2], sides.second[:, 2], judged, sides.second_has[:, 2], margin)
+
+
+def locality_consistency(sides: Sides, neighbours: int, margin: float) -> Tensor:
+    """A product and a changed view of it must be as near as each other to its nearest others."""
+    ours, theirs = sides.first[:, 2], sides.second[:, 2]
+    similar = (ours @ theirs.T).masked_fill(torch.eye(len(ours), dtype=torch.bool, device=ours.device), _NEVER)
+    near = similar.topk(min(neighbours, len(ours) - 1), dim=1).indices
+    others = theirs[near]
+    from_ours = (ours[:, None] * others).sum(dim=2)
+    from_view = (theirs[:, None] * others).sum(dim=2)
+    return _mean(
+        functional.relu((from_ours - from_view).abs() - margin).mean(dim=1), sides.is_self & sides.first_has[:, 2]
+    )
+
+
+def composed_nce(sides: Sides, scale: Tensor) -> Tensor:
+    """A photo and the words for what should differ must find the second product, and not the first."""
+    if not len(sides.composed_rows):
+        return sides.first.new_zeros(())
+    everything, has = sides.all
+    wanted = sides.composed_rows + len(sides.first)
+    losses = []
+    for mode in (_MODE["m"], _MODE["i"]):
+        logits = (scale * sides.composed[sides.composed_rows] @ everything[:, mode].T).masked_fill(
+            ~has[None, :, mode], _NEVER
+        )
+        losses.append(functional.cross_entropy(logits, wanted))
+    return 0.75 * losses[0] + 0.25 * losses[1]
+
+
+class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
+    """The weighted sum of all losses that are on, and each by its name."""
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.log_scale = nn.Parameter(torch.tensor(1 / config.temperature).log())
+
+    def forward(self, sides: Sides) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss and its parts."""
+        config, parts = self.config, {}
+        scale = self.log_scale.clamp(max=4.6).exp()
+        if config.info_nce:
+            everything, has = sides.all
+            total = sum(config.pairs.values())
+            parts["info_nce"] = sum(
+                (weight / total) * info_nce(everything[:, q], everything[:, g], has[:, q], has[:, g], scale)
+                for pair, weight in config.pairs.items()
+                for q, g in [(_MODE[pair[0]], _MODE[pair[2]])]
+                if weight
+            )
+        if config.hinge:
+            parts["hinge"] = matching_hinge(sides, config.margin)
+        if config.self_distinct:
+            parts["self_distinct"] = self_distinctiveness(sides, config.margin)
+        if config.locality:
+            parts["locality"] = locality_consistency(sides, config.neighbours, config.locality_margin)
+        if config.composed:
+            parts["composed"] = composed_nce(sides, scale)
+        loss = sides.first.new_zeros(())
+        for name, part in parts.items():
+            loss = loss + getattr(config, name) * part
+        return loss, parts
+
+
+def _hinge(queries: Tensor, gallery: Tensor, judged: Tensor, gallery_has: Tensor, margin: float) -> Tensor:
+    """The mean over the negatives that come within `margin` of the positive."""
+    similar = queries @ gallery.T
+    positive = similar.diagonal()[:, None]
+    negative = gallery_has[None, :] & ~torch.eye(len(queries), dtype=torch.bool, device=queries.device)
+    short = functional.relu(margin - positive + similar) * negative
+    return _mean(short.sum(dim=1) / (short.detach() > 0).sum(dim=1).clamp(min=1), judged)
+
+
+def _mean(values: Tensor, judged: Tensor) -> Tensor:
+    return (values * judged).sum() / judged.sum().clamp(min=1)

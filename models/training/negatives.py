@@ -1,0 +1,120 @@
+"""Which products share a batch: near ones teach more than chance ones."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.config import TrainConfig
+from models.training.data import Corpus
+
+Neighbours: TypeAlias = Callable[[int, int], Sequence[int]]
+"""The items nearest to an item by some index, best first, and at most so many."""
+
+_NEAREST: Final = 24
+
+
+class LastSeen:
+    """The last vector of every item that training came by: an index that is a little stale and costs nothing."""
+
+    def __init__(self, items: int, width: int) -> None:
+        self.vectors: NDArray[np.float32] = np.zeros((items, width), dtype=np.float32)
+
+    def keep(self, items: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Remember the unit vectors [n, width] of items."""
+        self.vectors[list(items)] = vectors
+
+    def __call__(self, item: int, count: int) -> Sequence[int]:
+        """The nearest items seen so far; none before the item itself was seen."""
+        if not self.vectors[item].any():
+            return []
+        scores = self.vectors @ self.vectors[item]
+        scores[~self.vectors.any(axis=1)] = -np.inf
+        scores[item] = -np.inf
+        count = min(count, len(scores) - 1)
+        near = np.argpartition(-scores, count)[:count]
+        near = near[np.argsort(-scores[near], kind="stable")]
+        return [int(other) for other in near if np.isfinite(scores[other])]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Two products that should match; the same one twice in a self row."""
+
+    first: int
+    second: int
+
+
+class Sampler:
+    """Draws the rows of a batch; what it draws depends on the random numbers and the neighbours alone."""
+
+    def __init__(self, corpus: Corpus, config: TrainConfig, neighbours: Neighbours) -> None:
+        self._corpus, self._config, self._neighbours = corpus, config, neighbours
+        self._styles = np.array(list(corpus.styles), dtype=np.int64)
+        weights = [
+            corpus.style_weights[style] * (1 if len(members) > 1 else config.single_weight)
+            for style, members in corpus.styles.items()
+        ]
+        self._style_chances, self._pair_chances = np.cumsum(weights), np.cumsum(corpus.pairs.weights)
+        self._by_leaf: defaultdict[str, list[int]] = defaultdict(list)
+        for style, members in corpus.styles.items():
+            self._by_leaf[corpus.items[members[0]].leaf].append(style)
+        self._linked: defaultdict[int, set[int]] = defaultdict(set)
+        for first, second in corpus.pairs.items:
+            one, other = corpus.items[first].style, corpus.items[second].style
+            self._linked[one].add(other)
+            self._linked[other].add(one)
+
+    def rows(self, random: np.random.Generator) -> list[Row]:
+        """As many rows as the configuration says, or as there can be.
+
+        No product of one row is known to match one of another: they are each other's negatives.
+        """
+        rows: list[Row] = []
+        taken: set[int] = set()
+        for row in self._candidates(random):
+            styles = {self._corpus.items[row.first].style, self._corpus.items[row.second].style}
+            if not styles & taken:
+                rows.append(row)
+                taken |= styles.union(*(self._linked.get(style, ()) for style in styles))
+                if len(rows) == self._config.rows:
+                    break
+        return rows
+
+    def _candidates(self, random: np.random.Generator) -> Iterator[Row]:
+        """Rows by chance, half of them followed by one near it; in the end every style once, for small catalogues."""
+        for _ in range(4 * self._config.rows):
+            if len(self._corpus.pairs.items) and random.random() < self._config.data.pair_share:
+                first, second = self._corpus.pairs.items[_drawn(self._pair_chances, random)]
+                row = Row(int(first), int(second))
+            else:
+                row = self._style_row(int(self._styles[_drawn(self._style_chances, random)]), random)
+            yield row
+            if random.random() < self._config.hard and (near := self._near(row.first, random)) is not None:
+                yield self._style_row(near, random)
+        for style in random.permutation(self._styles):
+            yield self._style_row(int(style), random)
+
+    def _near(self, item: int, random: np.random.Generator) -> int | None:
+        """Another style near this item: by the index or, before that knows it, of the same leaf category."""
+        own = self._corpus.items[item].style
+        others = [self._corpus.items[other].style for other in self._neighbours(item, _NEAREST)]
+        others = [style for style in others if style != own and style in self._corpus.styles]
+        others = others or self._by_leaf[self._corpus.items[item].leaf]
+        return int(random.choice(others)) if others else None
+
+    def _style_row(self, style: int, random: np.random.Generator) -> Row:
+        members = self._corpus.styles[style]
+        if len(members) == 1 or random.random() < self._config.self_share:
+            only = int(random.choice(members))
+            return Row(only, only)
+        first, second = random.choice(members, size=2, replace=False)
+        return Row(int(first), int(second))
+
+
+def _drawn(chances: NDArray[np.float64], random: np.random.Generator) -> int:
+    """A place, by its share of these cumulative chances."""
+    return int(np.searchsorted(chances, random.random() * chances[-1], side="right"))

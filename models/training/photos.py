@@ -1,0 +1,100 @@
+"""Photos decoded once into a file that later steps and runs read from."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.errors import SamestyleError
+from catalogue.photos import load_photo
+from catalogue.product import Product
+from catalogue.readers import CatalogueRow, read_catalogue
+from models.preprocessing import Pixels, PreprocessorConfig, load_pixels
+
+Progress: TypeAlias = Callable[[int], None]
+"""Told how many more products are done."""
+
+
+class DecodedPhotos:
+    """The photos of several catalogues, numbered through; none of them is in memory."""
+
+    def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+        self.side = int(parts[0].shape[1])
+
+    def __getitem__(self, number: int) -> Pixels:
+        """One photo, uint8 [side, side, 3]; a white one for -1."""
+        if number < 0:
+            return np.full((self.side, self.side, 3), 255, dtype=np.uint8)
+        part = int(np.searchsorted(self._starts, number, side="right")) - 1
+        pixels: Pixels = self._parts[part][number - self._starts[part]]
+        return pixels
+
+
+def read_with_photos(
+    catalogue: Path, side: int, work: Path, progress: Progress
+) -> tuple[list[Product], NDArray[np.uint8], NDArray[np.int64]]:
+    """A catalogue's products, their photos uint8 [n, side, side, 3], and each product's place among these.
+
+    A photo is stretched to a square; the place is -1 without one, or with one that cannot be read.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    stat = catalogue.stat()
+    key = hashlib.sha256(f"{catalogue.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{side}".encode()).hexdigest()[:16]
+    photos_file, places_file = work / f"photos-{key}.bin", work / f"places-{key}.npy"
+    products: list[Product] = []
+    if places_file.exists():
+        products = [row.product for row in read_rows(catalogue)]
+    else:
+        _decode(catalogue, side, photos_file, places_file, products, progress)
+    places: NDArray[np.int64] = np.load(places_file)
+    count = int(places.max(initial=-1)) + 1
+    shape = (count, side, side, 3)
+    photos = np.memmap(photos_file, dtype=np.uint8, mode="r", shape=shape) if count else np.zeros(shape, np.uint8)
+    return products, photos, places
+
+
+def _decode(
+    catalogue: Path, side: int, photos_file: Path, places_file: Path, products: list[Product], progress: Progress
+) -> None:
+    config = PreprocessorConfig(resize=side, crop=side, fit="stretch", mean=(0, 0, 0), std=(1, 1, 1))
+    places: list[int] = []
+    count = 0
+    with photos_file.open("wb") as file:
+        for row in read_rows(catalogue):
+            products.append(row.product)
+            pixels = _pixels(row, catalogue.parent, config)
+            if pixels is not None:
+                file.write(pixels.tobytes())
+            places.append(-1 if pixels is None else count)
+            count += pixels is not None
+            progress(1)
+    unfinished = places_file.with_suffix(".tmp")
+    with unfinished.open("wb") as file:
+        np.save(file, np.array(places, dtype=np.int64))
+    unfinished.rename(places_file)  # the last step: with it the photos count as complete
+
+
+def read_rows(catalogue: Path) -> Iterator[CatalogueRow]:
+    """The rows of a catalogue that can be read."""
+    return (row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow))
+
+
+def photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
+    """A row's main photo; None where it has none, or one that cannot be had."""
+    try:
+        return row.photo or (load_photo(row.product.images[0], folder) if row.product.images else None)
+    except SamestyleError:
+        return None
+
+
+def _pixels(row: CatalogueRow, folder: Path, config: PreprocessorConfig) -> Pixels | None:
+    photo = photo_of(row, folder)
+    try:
+        return load_pixels(photo, config) if photo is not None else None
+    except SamestyleError:
+        return None

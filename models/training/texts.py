@@ -1,0 +1,107 @@
+"""Other words for the same product."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from catalogue.product import Product
+from models.preprocessing import normalise_text, product_text
+from models.training.config import ViewConfig
+
+_PARTS: Final = re.compile(r"\s*[,|;()]\s*")
+
+# How often a text is told which way. The figures barely matter as long as every way is common: shops differ.
+_FULL: Final = 0.3
+_CATEGORY: Final = 0.85
+_ATTRIBUTE: Final = 0.6
+_NAMED: Final = 0.3
+_SHUFFLED: Final = 0.15
+
+
+def vary_texts(
+    first: Product, second: Product, config: ViewConfig, random: np.random.Generator, hide: Sequence[str] = ()
+) -> tuple[str, str]:
+    """What the two sides of a pair say: often one its title and the other its description.
+
+    Attributes named in `hide` stay unsaid on the second side.
+    """
+    if random.random() < config.opposed:
+        swapped = random.random() < 0.5
+        return (
+            _told(first, "description" if swapped else "title", config, random),
+            _told(second, "title" if swapped else "description", config, random, hide),
+        )
+    return _told(first, None, config, random), _told(second, None, config, random, hide)
+
+
+def difference_words(first: Product, second: Product, attributes: Sequence[str]) -> str:
+    """Those of the second product's attributes that differ from the first's; empty where none does."""
+    theirs, ours = second.attributes, first.attributes
+    return ", ".join(theirs[name] for name in attributes if theirs.get(name) and theirs[name] != ours.get(name))
+
+
+def query_and_gallery_words(product: Product) -> tuple[str, str]:
+    """Title, leaf category and colour, as somebody would ask; description, leaf category and colour, to be found."""
+    levels, colour = product.category_levels, product.attributes.get("colour", "")
+    rest = [*levels[-1:], *([colour] if colour else [])]
+    query = ", ".join(part for part in (product.title.strip() or product.description.strip(), *rest) if part)
+    description = product.description.strip()
+    return query, f"{description} {', '.join(rest)}".strip() if description else query
+
+
+def tokenise(tokenizer: Tokenizer, texts: Sequence[str], most: int) -> list[list[int]]:
+    """Token ids of each text, at most so many; none for a text without a word."""
+    if not texts:
+        return []
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(most)
+    encodings = tokenizer.encode_batch([normalise_text(text, most) for text in texts])
+    return [[] if all(encoding.special_tokens_mask) else encoding.ids for encoding in encodings]
+
+
+def _told(
+    product: Product,
+    main: Literal["title", "description"] | None,
+    config: ViewConfig,
+    random: np.random.Generator,
+    hide: Sequence[str] = (),
+) -> str:
+    """Its title or description (whichever there is), leaf category and some attributes, mostly in this order."""
+    if main is None:
+        if not hide and random.random() < _FULL:
+            return product_text(product, config.template)
+        main = "title" if random.random() < 0.5 else "description"
+    words = _words(product, main, config, random)
+    levels, named = product.category_levels, random.random() < _NAMED
+    rest = [levels[-1]] if levels and random.random() < _CATEGORY else []
+    rest += [
+        f"{name} {value}" if named else value
+        for name, value in sorted(product.attributes.items())
+        if value.strip() and name not in hide and random.random() < _ATTRIBUTE
+    ]
+    if random.random() < _SHUFFLED:
+        parts = [words, *rest]
+        return ", ".join(parts[at] for at in random.permutation(len(parts)) if parts[at])
+    separator = " " if main == "description" and random.random() < 0.5 else ", "
+    return separator.join(part for part in (words, ", ".join(rest)) if part)
+
+
+def _words(product: Product, main: str, config: ViewConfig, random: np.random.Generator) -> str:
+    """The title or description, sometimes without some of its words.
+
+    Where there is only one of them both sides would say the same: then it loses more, and its parts change places.
+    """
+    title, description = product.title.strip(), product.description.strip()
+    words = (title or description) if main == "title" else (description or title)
+    only = not (title and description)
+    if only and random.random() < 0.5:
+        parts = [part for part in _PARTS.split(words) if part]
+        kept = [part for part in parts if len(parts) < 3 or random.random() < 0.7]
+        words = ", ".join(kept[at] for at in random.permutation(len(kept))) or words
+    if random.random() < 0.5:
+        share = config.word_dropout * (2 if only else 1)
+        words = " ".join(word for word in words.split() if random.random() >= share) or words
+    return words

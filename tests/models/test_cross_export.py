@@ -1,0 +1,77 @@
+"""From a training run to a bundle that serves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import Encoders, ProductInput
+from models.bundle import Bundle
+from tests.models.shops import draw, write_shop
+
+pytestmark = pytest.mark.heavy
+
+TINY = {
+    "network": {
+        "photo": "tiny", "text": "tiny", "width": 32, "layers": 2, "heads": 2, "max_text_tokens": 32,
+        "frozen_photo_blocks": 0, "frozen_text_layers": 0,
+    },
+    "views": {"side": 64},
+    "steps": 4,
+    "rows": 8,
+    "chunk": 8,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a few steps with tiny networks."""
+    from rich.console import Console
+
+    from models.export.cross import About, export_run
+    from models.training.config import parse_config
+    from models.training.run import Run
+
+    folder = tmp_path_factory.mktemp("cross")
+    write_shop(folder / "shop.parquet")
+    data = {"catalogues": [{"path": str(folder / "shop.parquet")}], "cache_side": 64, "dev_share": 0.3}
+    run = Run(parse_config({"data": data, **TINY}, "test"), folder / "run", resume=False, threads=1)
+    run.train(run.read(), lambda _: None)
+    about = About("tiny", "For tests only", "Drawn for tests.")
+    export_run(folder / "run", folder / "bundle", about, side=64, console=Console(quiet=True))
+    return folder / "bundle"
+
+
+def test_the_bundle_serves_every_mode(bundle: Path) -> None:
+    encoders = Encoders.load(bundle, threads=1)
+    photo = draw(3, "red")
+    vectors = encoders.embed(
+        [
+            ProductInput(photo, "red bar"),
+            ProductInput(photo),
+            ProductInput(text="red bar"),
+            ProductInput(photo, "a " * 99),
+        ]
+    )
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
+    assert np.abs(vectors[0] - vectors[2]).max() > 1e-3
+
+
+def test_a_vector_does_not_depend_on_its_batch(bundle: Path) -> None:
+    encoders = Encoders.load(bundle, threads=1)
+    items = [ProductInput(draw(style, "blue"), "blue thing " * (1 + style)) for style in range(5)]
+    items += [ProductInput(text="green"), ProductInput(draw(7, "black"))]
+    together = encoders.embed(items)
+    alone = np.concatenate([encoders.embed([item]) for item in items])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_bundle_says_what_it_is(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    assert (loaded.config.family, loaded.config.embedding_dim, loaded.preprocessor.fit) == ("cross", 32, "stretch")
+    assert loaded.config.licence == "For tests only"
+    assert loaded.config.thresholds.keys() >= {"m-m", "i-t"}
+    card = (bundle / "README.md").read_text()
+    assert "Drawn for tests." in card
+    assert "| m-m |" in card

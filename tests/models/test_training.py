@@ -1,0 +1,149 @@
+"""Training from end to end with tiny networks: what it learns, and that it goes on as if it had never stopped."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from catalogue.errors import CatalogueInvalid, ConfigurationError, TrainingFailed
+from tests.models.shops import write_pairs, write_shop
+
+if TYPE_CHECKING:
+    from models.training.loop import Step, Trainer
+
+pytestmark = pytest.mark.heavy
+
+Start = Callable[..., "Trainer"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """A run with tiny networks on a little shop."""
+    from tokenizers import Tokenizer
+
+    from models.training.config import parse_config
+    from models.training.data import read_corpus
+    from models.training.loop import Trainer
+    from tests.models.bundles import SHIPPED
+
+    def make(out: str = "run", shop: dict[str, Any] | None = None, **changes: Any) -> Trainer:
+        catalogue = tmp_path / f"shop-{'-'.join(map(str, (shop or {}).values()))}.parquet"
+        if not catalogue.exists():
+            write_shop(catalogue, **(shop or {}))
+        content: dict[str, Any] = {
+            "data": {"catalogues": [{"path": str(catalogue)}], "cache_side": 64, "dev_share": 0.25},
+            "network": {
+                "photo": "tiny", "text": "tiny", "width": 32, "layers": 1, "heads": 2, "grid": 2, "max_text_tokens": 24,
+                "frozen_photo_blocks": 0, "frozen_text_layers": 0,
+            },
+            "views": {"side": 32, "recolour": 0.3},
+            "steps": 60, "rows": 10, "chunk": 8, "warmup": 5, "lr": 3e-3, "lr_photo": 3e-3, "lr_text": 1e-3,
+            "evaluate_every": 1000, "save_every": 1000,
+        }  # fmt: skip
+        for name, value in changes.items():
+            section, _, field = name.partition("__")
+            if field:
+                content.setdefault(section, {})[field] = value
+            else:
+                content[section] = value
+        config = parse_config(content, "test")
+        (tmp_path / out).mkdir(exist_ok=True)
+        corpus = read_corpus(config.data, tmp_path / "work")
+        return Trainer(config, corpus, Tokenizer.from_file(str(SHIPPED / "tokenizer.json")), tmp_path / out)
+
+    return make
+
+
+def run(trainer: "Trainer", until: int | None = None) -> list["Step"]:
+    steps: list[Step] = []
+    trainer.run(steps.append, until)
+    return steps
+
+
+def same_weights(one: "Trainer", other: "Trainer") -> bool:
+    import torch
+
+    pairs = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
+    averages = zip(one.averaged.state_dict().values(), other.averaged.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in [*pairs, *averages])
+
+
+def test_the_loss_falls_and_the_figures_rise(start: Start) -> None:
+    trainer = start(evaluate_every=30)
+    before = trainer._evaluate()
+    steps = run(trainer)
+    assert np.mean([step.loss for step in steps[-10:]]) < 0.8 * np.mean([step.loss for step in steps[:10]])
+    after = steps[-1].scores
+    assert after is not None
+    assert after["m-m@1"] > before["m-m@1"]
+    assert {"i-i@1", "t-i@10", "composed@10"} <= after.keys()
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(start: Start) -> None:
+    whole = start("whole", steps=12, save_every=5)
+    run(whole)
+    first = start("parts", steps=12, save_every=5)
+    run(first, until=7)  # the last checkpoint is from step 5: what came after is done again
+    second = start("parts", steps=12, save_every=5)
+    second.resume()
+    assert second.step == 5
+    run(second)
+    assert same_weights(whole, second)
+
+
+def test_cached_gradients_teach_the_same(start: Start) -> None:
+    plain, cached = start("plain", steps=3), start("cached", steps=3, cache_gradients=True)
+    losses = [[step.loss for step in run(trainer)] for trainer in (plain, cached)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("off", ["info_nce", "hinge", "self_distinct", "locality", "composed"])
+def test_each_loss_can_be_switched_off(start: Start, off: str) -> None:
+    (step,) = run(start(steps=1, **{f"losses__{off}": 0}))
+    assert off not in step.parts
+    assert len(step.parts) == 4
+    assert np.isfinite(step.loss)
+
+
+@pytest.mark.parametrize("lacking", ["photos", "texts"])
+def test_a_shop_without_photos_or_texts_trains_on_what_there_is(start: Start, lacking: str) -> None:
+    shop = {lacking: False}
+    steps = run(start(shop=shop, steps=8, evaluate_every=8))
+    assert all(np.isfinite(step.loss) for step in steps)
+    scores = steps[-1].scores
+    assert scores is not None
+    assert ("t-t@1" if lacking == "photos" else "i-i@1") in scores
+    assert ("i-i@1" if lacking == "photos" else "t-t@1") not in scores
+
+
+def test_pairs_take_the_place_of_styles(start: Start, tmp_path: Path) -> None:
+    pairs = [(f"p{style}-{first}", f"p{style}-{first + 1}") for style in range(16) for first in range(2)]
+    write_pairs(tmp_path / "pairs.parquet", pairs)
+    trainer = start(shop={"style_ids": False}, data__pairs=str(tmp_path / "pairs.parquet"), steps=6, evaluate_every=6)
+    steps = run(trainer)
+    assert steps[-1].scores
+    trained, kept = len(trainer.corpus.pairs.items), len(trainer.corpus.dev)
+    assert 0 < trained < 32
+    assert kept > 0
+
+
+def test_a_loss_that_is_no_number_stops_the_run(start: Start) -> None:
+    trainer = start(steps=40, lr=1e30, lr_photo=1e30, clip=1e30)
+    with pytest.raises(TrainingFailed, match=r"The loss of step \d+ is nan"):
+        run(trainer)
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(start: Start) -> None:
+    run(start(steps=2))
+    with pytest.raises(ConfigurationError, match=r"losses\.margin: 0\.3 here, 0\.2 there"):
+        start(steps=2, losses__margin=0.3).resume()
+
+
+def test_there_must_be_something_to_train_on(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(CatalogueInvalid, match="at least 2 are needed"):
+        start(shop={"styles": 1}, data__dev_share=0)
+    write_pairs(tmp_path / "others.parquet", [("x", "y")])
+    with pytest.raises(CatalogueInvalid, match="Check the product ids"):
+        start(data__pairs=str(tmp_path / "others.parquet"))

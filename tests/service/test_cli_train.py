@@ -1,0 +1,70 @@
+"""`samestyle train`, as a stranger types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.models.shops import write_config, write_shop
+from tests.service.test_cli import run
+
+pytestmark = pytest.mark.heavy
+
+TINY: dict[str, Any] = {
+    "network": {
+        "photo": "tiny", "text": "tiny", "width": 32, "layers": 1, "heads": 2, "grid": 2, "max_text_tokens": 24,
+        "frozen_photo_blocks": 0, "frozen_text_layers": 0,
+    },
+    "data": {"cache_side": 32, "dev_share": 0.3},
+    "views": {"side": 32},
+    "steps": 4,
+    "rows": 6,
+    "evaluate_every": 2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.parquet"
+    write_shop(path, styles=10)
+    return path
+
+
+def test_trains_keeps_its_configuration_and_goes_on(tmp_path: Path, shop: Path) -> None:
+    config = write_config(tmp_path / "run.json", TINY)
+    words = ("train", str(shop), "--out", str(tmp_path / "run"))
+    code, text = run(*words, "--config", str(config), "--set", "losses.locality=0")
+    assert code == 0
+    assert "30 products; 6 styles and 0 pairs to train on" in text
+    assert "m-m@1" in text
+    kept = json.loads((tmp_path / "run" / "config.json").read_bytes())
+    assert kept["losses"]["locality"] == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert list((tmp_path / "run" / "tensorboard").rglob("events.*"))
+
+    code, text = run(*words, "--config", str(config))
+    assert (code, "Add --resume" in text) == (1, True)
+    code, text = run("train", "--out", str(tmp_path / "run"), "--resume", "--json")
+    assert code == 0
+    code, text = run(*words, "--config", str(config), "--resume")
+    assert (code, "losses.locality: 0.25 here, 0.0 there" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "says"),
+    [
+        ({"steps": 0}, (), "steps: Input should be greater than or equal to 1"),
+        ({"losses": {"triplet": 1}}, (), "losses.triplet: Extra inputs are not permitted"),
+        ({}, ("--set", "steps"), "write it as name=value"),
+        ({}, ("--resume",), "Leave --resume out"),
+        ({}, ("--pairs", "nowhere.parquet"), "needs columns trigger_id and recall_id"),
+    ],
+)
+def test_says_what_is_wrong(tmp_path: Path, shop: Path, content: Any, words: tuple[str, ...], says: str) -> None:
+    config = write_config(tmp_path / "run.json", {**TINY, **content})
+    code, text = run("train", str(shop), "--config", str(config), "--out", str(tmp_path / "run"), *words)
+    assert code == 1
+    assert says in text
+    assert not (tmp_path / "run" / "config.json").exists()
