@@ -46,7 +46,8 @@ def test_all_routes_side_by_side_and_nothing_fails(own_demo: Path) -> None:
     assert [fault for fault in outcome.faults if "memory" not in fault] == []
     assert outcome.growth < 0.25
     answered = {kind for kind, status in outcome.answers if status == 200}
-    assert {kind for kind, _ in outcome.answers} - answered == {"photo by url"}
+    assert {kind for kind, _ in outcome.answers} - answered == {"photo by url", "bad"}
+    assert all(400 <= status < 500 for kind, status in outcome.answers if kind == "bad")
     assert outcome.answers["photo by url", 400] == sum(
         count for (kind, _), count in outcome.answers.items() if kind == "photo by url"
     )
