@@ -91,9 +91,13 @@ class ShardedIndex:
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
-        found = self._unfiltered(query, k) if allowed is None else self._filtered(query, k, allowed)
-        if found is None and allowed is not None and self.outline is not None and k > 0 and not self._exact:
+        if allowed is None:
+            return self._unfiltered(query, k) or self.flat.search(query, k)
+        found, near = self._filtered(query, k, allowed)
+        if found is None and self.outline is not None and k > 0 and not self._exact:
             found = self.outline.search(query, k, allowed)
+            if found is not None and _lacks(found, near or self._near(query, _LEAST_LOOK, allowed)):
+                found = None  # rows that the coarse copy has nothing of
         return found or self.flat.search(query, k, allowed)
 
     def with_effort(self, tuned: int) -> "ShardedIndex":
@@ -114,8 +118,10 @@ class ShardedIndex:
             return None
         return Neighbours(found.rows[:k], found.scores[:k])
 
-    def _filtered(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]) -> Neighbours | None:
-        """None where a scan of the allowed rows is as cheap, or finds more.
+    def _filtered(
+        self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+    ) -> tuple[Neighbours | None, Neighbours | None]:
+        """None where a scan of the allowed rows is as cheap, or finds more; and what passes near the query, if seen.
 
         How many rows pass overall says little about how many pass near the query. So the neighbourhood is looked at
         first, without the filter. Often enough of it passes; if not, the share that does says how far to go. Where next
@@ -128,19 +134,22 @@ class ShardedIndex:
         if self.outline is not None and not self._exact:
             scan = min(scan, self.outline.cost(count))
         if k <= 0 or self._cost(self.tuned, look) >= scan:
-            return None
+            return None, None
         nearest = self._ask(query, look, self.tuned, None)
-        passed = allowed[nearest.rows]
-        near = Neighbours(nearest.rows[passed], nearest.scores[passed])
+        near = _passing(nearest, allowed)
         if len(near.rows) >= k and not (self._exact and near.scores[k - 1] <= nearest.scores[-1] + _SAME):
-            return Neighbours(near.rows[:k], near.scores[:k])
+            return Neighbours(near.rows[:k], near.scores[:k]), near
         if len(near.rows) < _EVIDENCE or not all(shard.filters for shard in self.shards):
-            return None
+            return None, near
         effort = math.ceil(self.tuned * look / len(near.rows))
         if self._cost(effort, k) >= scan:
-            return None
+            return None, near
         found = self._ask(query, k, effort, allowed)
-        return found if len(found.rows) >= min(k, count) else None
+        return (found if len(found.rows) >= min(k, count) else None), near
+
+    def _near(self, query: NDArray[np.float32], look: int, allowed: NDArray[np.bool_]) -> Neighbours:
+        """What passes of the nearest."""
+        return _passing(self._ask(query, look, self.tuned, None), allowed)
 
     def _ask(self, query: NDArray[np.float32], k: int, tuned: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         """The k best of what all shards find."""
@@ -185,6 +194,17 @@ class Findable:
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
         return self.index.search(query, k, self.rows if allowed is None else self.rows & allowed)
+
+
+def _passing(nearest: Neighbours, allowed: NDArray[np.bool_]) -> Neighbours:
+    passed = allowed[nearest.rows]
+    return Neighbours(nearest.rows[passed], nearest.scores[passed])
+
+
+def _lacks(found: Neighbours, near: Neighbours) -> bool:
+    """Whether one of `near` is better than the last found, and yet not among them."""
+    better = near.rows[near.scores > found.scores[-1] + _SAME]
+    return not np.isin(better, found.rows).all()
 
 
 def _cuts_a_tie(found: Neighbours, k: int) -> bool:

@@ -102,7 +102,11 @@ class Admission:
         if not _may_be_encoded(scope) or self._is_calm(scope):
             await self._app(scope, receive, send)
             return
-        needs, receive = await _needs(scope, receive, announced)
+        try:
+            needs, receive = await _needs(scope, receive, announced)
+        except Overloaded as error:  # what has come of the body no longer fits
+            await refusal(error)(scope, receive, send)
+            return
         if waits := self._busy(needs):
             await _refuse("Too many photos or texts are waiting.", max(waits))(scope, receive, send)
             return

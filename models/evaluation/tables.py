@@ -43,8 +43,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     try:
         if suffix == ".parquet":
             return _parquet_rows(path)
-        table = _csv_table(path) if suffix in {".csv", ".tsv"} else pa.json.read_json(path)
-    except (OSError, ValueError, ArrowException, csv.Error) as error:
+        table = _csv_table(path) if suffix in {".csv", ".tsv"} else _json_table(path)
+    except (OSError, ValueError, AttributeError, RecursionError, ArrowException, csv.Error) as error:
         raise _unreadable(path, error) from None
     return _texts(table, path)
 
@@ -80,6 +80,15 @@ def _csv_table(path: Path) -> pa.Table:
     return pa.csv.read_csv(path, parse_options=parse, convert_options=text)
 
 
+def _json_table(path: Path) -> pa.Table:
+    """What is text in the first row is text in all: Arrow by itself would make dates of ids that look like some."""
+    with path.open(encoding="utf-8-sig") as file:
+        first = json.loads(file.readline(MAX_LINE) or "{}")
+    texts = [(name, pa.string()) for name, cell in first.items() if isinstance(cell, str)]
+    parse = pa.json.ParseOptions(explicit_schema=pa.schema(texts), unexpected_field_behavior="infer")
+    return pa.json.read_json(path, pa.json.ReadOptions(block_size=MAX_LINE), parse)
+
+
 def _parquet_rows(path: Path) -> list[dict[str, str]]:
     with pq.ParquetFile(path) as file:
         wanted = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
@@ -89,6 +98,8 @@ def _parquet_rows(path: Path) -> list[dict[str, str]]:
 def _texts(table: pa.Table, path: Path) -> list[dict[str, str]]:
     if table.num_rows > MAX_ROWS:
         raise InvalidInput(f"{path} has {table.num_rows:,} rows; at most {MAX_ROWS:,} are evaluated. Give a sample.")
+    if len(set(table.column_names)) < table.num_columns:
+        raise InvalidInput(f"{path}: two columns have the same name; there are {', '.join(table.column_names)}.")
     columns = {name: [_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 

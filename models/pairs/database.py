@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from catalogue.errors import ConfigurationError, InvalidInput, NotEnoughMemory
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     Connection = DuckDBPyConnection
+
+_LEAST_MEMORY: Final = 1_000_000
 
 
 @contextmanager
@@ -27,6 +29,8 @@ def database(folder: Path, *, memory_bytes: int, threads: int) -> Iterator["Conn
         raise ConfigurationError(
             "Mining pairs takes DuckDB, which is not installed. Install the extra: pip install 'samestyle[train]'"
         ) from None
+    if memory_bytes < _LEAST_MEMORY:  # DuckDB takes a limit below zero for none at all
+        raise NotEnoughMemory("No memory is left for mining. Free some, or say how much it may take.")
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "memory_limit": f"{memory_bytes // 1_000_000}MB",

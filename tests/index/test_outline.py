@@ -57,6 +57,27 @@ def test_the_best_of_many_that_lie_far_are_found(tmp_path: Path, share: float, k
         np.testing.assert_array_equal(found.scores, truth.scores)
 
 
+def test_what_the_coarse_copy_has_nothing_of_is_found_all_the_same(tmp_path: Path) -> None:
+    """A few products lie where the directions of all others say nothing, and the query's own kind does not pass."""
+    random = np.random.default_rng(0)
+    rows, dim = 6_000, 128
+    vectors = 0.06 * random.normal(size=(rows, dim))
+    vectors[:, 64:] /= 2
+    vectors[:500, 0] += 0.8
+    vectors[500:, 1] += 0.8
+    apart = unit(random.normal(size=(1, 64)))[0]
+    query = np.concatenate([[0.65, 0.15], 0.06 * random.normal(size=62), 0.65 * apart])
+    vectors[100:103] = np.concatenate([np.zeros(64), apart]) + 0.03 * random.normal(size=(3, dim))
+    stored, asked = unit(vectors).astype(np.float16), unit(query[np.newaxis])[0]
+    allowed = np.ones(rows, np.bool_)
+    allowed[:500] = False
+    allowed[100:103] = True
+    flat = FlatIndex(stored)
+    index = ShardedIndex([Straying(stored, rows)], stored, flat, 96, outline=outlined(tmp_path, stored))
+    np.testing.assert_array_equal(index.search(asked, 10, allowed).rows, flat.search(asked, 10, allowed).rows)
+    assert {100, 101, 102} <= set(index.search(asked, 10, allowed).rows.tolist())
+
+
 def test_where_coarse_scores_say_little_there_is_no_answer(tmp_path: Path) -> None:
     """Of vectors that fill all directions alike, half of them tell too little."""
     vectors = unit(np.random.default_rng(2).normal(size=(ROWS, DIM))).astype(np.float16)

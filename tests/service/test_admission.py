@@ -141,7 +141,11 @@ def test_a_body_in_chunks_counts_as_far_as_it_has_come() -> None:
     asyncio.run(run())
 
 
-def test_a_body_in_chunks_that_no_longer_fits_is_refused(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [16, 0], ids=["unseen", "looked into at the door"])
+def test_a_body_in_chunks_that_no_longer_fits_is_refused(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("service.admission._FEW", few)
     monkeypatch.setattr("service.admission.MAX_BYTES_IN_FLIGHT", 100)
     json_type = {"content-type": "application/json"}
     small = api.post("/v1/search", content=iter([b'{"text":', b'"mug"}']), headers=json_type)
@@ -149,6 +153,8 @@ def test_a_body_in_chunks_that_no_longer_fits_is_refused(api: TestClient, monkey
     refused = api.post("/v1/search", content=iter([b'{"text":', b'"mug"}', b" " * 100]), headers=json_type)
     assert (refused.status_code, refused.json()["type"]) == (429, "samestyle:overloaded")
     assert refused.headers["retry-after"] == "1"
+    whole = api.post("/v1/search", content=iter([b'{"text":"mug"}' + b" " * 100]), headers=json_type)
+    assert (whole.status_code, whole.json()["type"]) == (429, "samestyle:overloaded")
 
 
 def test_of_an_endless_body_no_more_counts_than_is_ever_kept() -> None:

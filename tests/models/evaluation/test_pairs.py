@@ -18,6 +18,7 @@ from catalogue.errors import CatalogueInvalid, InvalidInput
 from models.evaluation.data import EvaluationData
 from models.evaluation.pairs import is_pairs_file, read_pairs
 from models.evaluation.photos import Photos
+from models.evaluation.tables import read_rows
 from tests.models.evaluation.shops import rows, shop
 
 KINDS = ("csv", "tsv", "jsonl", "parquet")
@@ -230,3 +231,15 @@ def test_no_bytes_are_a_fault(tmp_path: Path, kind: str, content: bytes, headed:
     path.write_bytes(head + content)
     with Photos(tmp_path) as photos, suppress(InvalidInput, CatalogueInvalid):
         read_any(path, photos)
+
+
+def test_ids_that_look_like_dates_stay_as_they_are(tmp_path: Path) -> None:
+    content = b'{"trigger_id": "2024-01-02", "recall_id": "b", "label": 1}\n'
+    (tmp_path / "pairs.jsonl").write_bytes(content)
+    assert read_rows(tmp_path / "pairs.jsonl") == [{"trigger_id": "2024-01-02", "recall_id": "b", "label": "1"}]
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("trigger_id,recall_id,label,label\na,b,1,0\n")
+    with pytest.raises(InvalidInput, match="the same name"):
+        read_rows(tmp_path / "pairs.csv")

@@ -340,4 +340,6 @@ def test_too_little_memory_says_so_and_leaves_nothing(tmp_path: Path, shop: Path
     log = write_log(tmp_path, [event(product, f"u{user}") for user in range(20_000) for product in "abc"])
     with pytest.raises(NotEnoughMemory, match="more memory"):
         run(log, shop, with_(memory_bytes=2_000_000))
+    with pytest.raises(NotEnoughMemory, match="No memory is left"):
+        run(log, shop, with_(memory_bytes=-5_000_000))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["log.parquet", "shop.jsonl"]
