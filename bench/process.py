@@ -1,6 +1,7 @@
-"""The gateway as a process that is measured from outside."""
+"""Processes that are measured from outside: the gateway, and others that answer lines of JSON."""
 
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.load import HOST
 
@@ -55,6 +56,46 @@ def serving(data: Path, port: int, **settings: str) -> Iterator[Gateway]:
     finally:
         server.terminate()
         server.wait()
+
+
+class Answering:
+    """A module of ours in a process of its own, which answers each line of JSON by one."""
+
+    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
+        self._module = module
+        command = [sys.executable, "-m", module, *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+        )
+
+    def ask(self, do: str, **given: Any) -> Any:
+        """What it answers; raises RuntimeError when it ends instead, having said why."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._module} ended with code {self._process.wait()}")
+        return json.loads(line)
+
+    def end(self) -> None:
+        """Let it leave."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@contextmanager
+def answering(module: str, *arguments: str, **environment: str) -> Iterator[Answering]:
+    """Such a process, ended afterwards."""
+    process = Answering(module, *arguments, **environment)
+    try:
+        yield process
+    finally:
+        process.end()
 
 
 def _is_ready(port: int) -> bool:

@@ -133,9 +133,7 @@ class Batcher(Generic[Item, Result]):
             return
         with self._changed:
             left = [job for job in self._waiting if job.done is not done]
-            was_waiting = len(left) < len(
-                self._waiting
-            )  # else a thread has taken it, and will see that it is cancelled
+            was_waiting = len(left) < len(self._waiting)  # or a thread has it, and will see that it is cancelled
             self._waiting = left
         if was_waiting:
             done.set_running_or_notify_cancel()

@@ -1,17 +1,17 @@
 """`samestyle bench`: measurements on this machine."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from catalogue.errors import SamestyleError
+from service.cli_common import AsJson, err, told
 
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine.")
 out = Console(width=160)  # the tables are kept in files
-err = Console(stderr=True)
 
 
 @app.callback()
@@ -31,22 +31,15 @@ def bench_index(
     only: Annotated[list[str] | None, typer.Option(help="speed or filters; both by default.")] = None,
     peer: Annotated[list[str] | None, typer.Option(help="A library to compare with; all by default.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How many times all are measured in turn.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search speed, build time, memory and filters of the index, beside other libraries (docs/benchmarks.md)."""
     from bench.index.main import run  # noqa: PLC0415  # FAISS and the encoders take a second
-
-    try:
-        found = run(work, photos, rows, peers=peer, steps=only, rounds=rounds, say=err.print)
-    except SamestyleError as error:
-        err.print(f"error: {error}", markup=False, highlight=False)
-        raise typer.Exit(1) from None
-    if as_json:
-        out.print_json(json.dumps(found))
-        return
     from bench.index.report import show  # noqa: PLC0415
 
-    show(found, out)
+    with told():
+        found = run(work, photos, rows, peers=peer, steps=only, rounds=rounds, say=err.print)
+    _print(found, show, as_json=as_json)
 
 
 @app.command("gateway")
@@ -59,19 +52,19 @@ def bench_gateway(
     redis: Annotated[
         str | None, typer.Option(help="redis://host:port/db: photos that it knows are measured, too.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What the gateway adds to its models and index called directly, and how it takes overload (docs/benchmarks.md)."""
     from bench.gateway.main import run  # noqa: PLC0415  # FAISS and the encoders take a second
-
-    try:
-        found = run(data, only=only, seconds=seconds, redis=redis, say=err.print)
-    except SamestyleError as error:
-        err.print(f"error: {error}", markup=False, highlight=False)
-        raise typer.Exit(1) from None
-    if as_json:
-        out.print_json(json.dumps(found))
-        return
     from bench.gateway.report import show  # noqa: PLC0415
 
-    show(found, out)
+    with told():
+        found = run(data, only=only, seconds=seconds, redis=redis, say=err.print)
+    _print(found, show, as_json=as_json)
+
+
+def _print(found: dict[str, Any], show: Callable[[dict[str, Any], Console], None], *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps(found))
+    else:
+        show(found, out)

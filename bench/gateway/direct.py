@@ -7,11 +7,10 @@ nothing is read of the products found.
 import itertools
 import json
 import random
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from bench.gateway import queries
 from bench.gateway.queries import K, Kind
+from bench.process import Answering, answering
 from index import Snapshot
 from models.encoders import Encoders
 from service.models import DEFAULT_BUNDLE
@@ -29,32 +29,9 @@ _FIRST: Final = 1_000_000
 """Numbers of queries, far from those the gateway is asked; what is asked does not matter here, only that it varies."""
 
 
-class Direct:
-    """A client of that process."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def ask(self, do: str, **given: Any) -> Any:
-        """What it answers; raises RuntimeError when it ends instead, having said why."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the direct process ended with code {self._process.wait()}")
-        return json.loads(line)
-
-
-@contextmanager
-def direct(snapshot: Path) -> Iterator[Direct]:
+def direct(snapshot: Path) -> AbstractContextManager[Answering]:
     """Such a process on a snapshot, ended afterwards."""
-    command = [sys.executable, "-m", "bench.gateway.direct", str(snapshot)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Direct(process)
-        assert process.stdin is not None
-        process.stdin.close()
+    return answering("bench.gateway.direct", str(snapshot))
 
 
 class _Limit:

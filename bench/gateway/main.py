@@ -31,10 +31,12 @@ STEPS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
 def run(
     data: Path, *, only: Sequence[str] | None, seconds: float, redis: str | None, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Everything measured, as JSON; raises InvalidInput for a step there is not."""
+    """Everything measured, as JSON; raises InvalidInput for a step there is not, and data without a snapshot."""
     for name in only or ():
         if name not in STEPS:
             raise InvalidInput(f"There is no step {name!r}; there are {', '.join(STEPS)}.")
+    if not (data / "snapshots").is_dir():
+        raise InvalidInput(f"{data} holds no snapshot to serve. Make one: samestyle demo --once, or samestyle build.")
     about = machine()
     found: dict[str, list[dict[str, Any]]] = {}
     with serving_copy(data, PORT) as gateway:

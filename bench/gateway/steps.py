@@ -18,10 +18,10 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from bench.gateway import queries
-from bench.gateway.direct import BATCHES, THREADS, Direct
+from bench.gateway.direct import BATCHES, THREADS
 from bench.gateway.queries import KINDS, K, Kind, Source
 from bench.load import HOST, Answer, Connection, Request, closed_loop, open_loop_for, percentiles_ms, rate
-from bench.process import Gateway, serving
+from bench.process import Answering, Gateway, serving
 
 PORT: Final = 18_434
 SECOND_PORT: Final = 18_435
@@ -67,7 +67,7 @@ class Bench:
 
     data: Path
     gateway: Gateway
-    limit: Direct
+    limit: Answering
     ids: Sequence[str]
     source: Source
     seconds: float

@@ -4,16 +4,13 @@ Each library has a process of its own, that is idle unless it is asked. They are
 so that what else the machine does hits all of them alike.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 from bench.index.libraries import PEERS, package_version
+from bench.process import Answering, answering
 
 RECALL: Final = 0.99
 THREADS: Final = (1, 2)
@@ -23,51 +20,16 @@ ALONE: Final = "samestyle, index alone"
 Answer = dict[str, Any]
 
 
-class Process:
-    """A library's process (`bench.index.peers`)."""
-
-    def __init__(self, name: str, work: Path, rows: int) -> None:
-        command = [sys.executable, "-m", "bench.index.peers", name, str(work), str(rows)]
-        environment = os.environ | {"OMP_WAIT_POLICY": "passive"}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    def ask(self, do: str, **given: Any) -> Answer:
-        """What it answers; raises RuntimeError when it ends instead, having said why."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the library's process ended with code {self._process.wait()}")
-        answer: Answer = json.loads(line)
-        return answer
-
-    def end(self) -> None:
-        """Let it leave."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
-@contextmanager
-def process(name: str, work: Path, rows: int) -> Iterator[Process]:
-    """A library's process, ended afterwards."""
-    started = Process(name, work, rows)
-    try:
-        yield started
-    finally:
-        started.end()
+def process(name: str, work: Path, rows: int) -> AbstractContextManager[Answering]:
+    """A library's process (`bench.index.peers`), ended afterwards."""
+    return answering("bench.index.peers", name, str(work), str(rows), OMP_WAIT_POLICY="passive")
 
 
 def build(name: str, work: Path, rows: int) -> Answer:
     """Build a library's index where it is not there yet; the seconds it took, then or now."""
     with process(name, work, rows) as builder:
-        return builder.ask("build")
+        built: Answer = builder.ask("build")
+    return built
 
 
 def compare(work: Path, rows: int, peers: Sequence[str], rounds: int, say: Callable[[str], None]) -> Answer:
@@ -95,7 +57,7 @@ def qps(answer: Answer, threads: int, way: str = "qps") -> list[float]:
     return [each[way] for each in answer["rounds"][str(threads)] if way in each]
 
 
-def _rounds(running: dict[str, Process], found: dict[str, Answer], rounds: int, say: Callable[[str], None]) -> None:
+def _rounds(running: dict[str, Answering], found: dict[str, Answer], rounds: int, say: Callable[[str], None]) -> None:
     for name in running:
         found[name]["rounds"] = {str(threads): [] for threads in THREADS}
     for number in range(rounds):

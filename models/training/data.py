@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -164,7 +165,9 @@ def _read_pairs(path: Path, items: Sequence[Item]) -> Pairs:
 
 def _pair_rows(path: Path) -> Iterator[tuple[str, str, float]]:
     try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else pa_csv.read_csv(path)
+        ids_are_texts = dict.fromkeys(("trigger_id", "recall_id"), pa.string())  # or 007 would be 7
+        texts = pa_csv.ConvertOptions(column_types=ids_are_texts)
+        table = pq.read_table(path) if path.suffix == ".parquet" else pa_csv.read_csv(path, convert_options=texts)
         ids = [table[name].cast("string").to_pylist() for name in ("trigger_id", "recall_id")]
         weights = table["weight"].cast("float64").to_pylist() if "weight" in table.column_names else [1.0] * len(table)
     except (OSError, KeyError, ArrowException) as error:

@@ -1,6 +1,7 @@
 """`samestyle bench gateway`: its queries, its figures, and what it prints; the measurements themselves are heavy."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -61,3 +62,9 @@ def test_a_step_there_is_not() -> None:
     ran = CliRunner().invoke(app, ["bench", "gateway", "--only", "speeed"])
     assert ran.exit_code == 1
     assert "no step 'speeed'" in ran.output
+
+
+def test_data_without_a_snapshot(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, ["bench", "gateway", "--data", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "no snapshot to serve" in ran.output
