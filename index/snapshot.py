@@ -52,6 +52,7 @@ PRODUCTS_PER_SHARD: Final = 5_000_000
 CANARY_QUERIES: Final = 16
 CANARY_K: Final = 10
 _CHUNK_ROWS: Final = 65_536
+_MAPPED: Final = ("vectors/", "shards/", "products.arrow")
 _CANARY_SLACK: Final = 0.02
 """Processors sum in different orders, and an approximate search may take another turn for it."""
 
@@ -228,6 +229,11 @@ def read_manifest(path: Path) -> Manifest:
         if untuned := set(manifest.fields) - manifest.tuning.keys():
             raise _invalid(path, f"manifest.json: has no tuning of {', '.join(sorted(untuned))}")
     return manifest
+
+
+def mapped_files(path: Path, manifest: Manifest) -> list[Path]:
+    """Those that searches read a page here and a page there."""
+    return [path / name for name in manifest.files if name.startswith(_MAPPED)]
 
 
 def check_files(path: Path, manifest: Manifest) -> None:

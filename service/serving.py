@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from catalogue.errors import Gone, NotFound, NotReady
 from catalogue.fetch import Fetcher
+from catalogue.files import read_ahead
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Snapshot
 from index.aliases import LIVE
 from index.gpu import Device
-from index.snapshot import check_files, read_manifest, snapshot_path
+from index.snapshot import check_files, mapped_files, read_manifest, snapshot_path
 from service.batching import Batcher
 from service.cache import EmbeddingCache
 from service.encoding import EncoderQueues, Modality
@@ -190,6 +191,8 @@ class Serving:
         check_files(path, manifest)
         needed = snapshot_bytes(path, manifest) + self.models.needs(manifest.fingerprint)
         check_memory(needed, limit=self.settings.index.memory_bytes)
+        if not self.served:  # a start; before a swap all has been read just now, to verify it
+            read_ahead(mapped_files(path, manifest))
         try:
             encoder = self.models.get(manifest.fingerprint)
             snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, device=self._device)

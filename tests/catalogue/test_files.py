@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalogue import files
-from catalogue.files import sha256_file, sync_tree, write_atomic
+from catalogue.files import read_ahead, sha256_file, sync_tree, write_atomic
 
 
 def test_a_file_is_written_whole_where_there_was_no_folder(tmp_path: Path) -> None:
@@ -70,3 +70,20 @@ def test_a_tree_is_synced_with_every_file_and_folder(tmp_path: Path, monkeypatch
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert sha256_file(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_files_are_read_ahead_whole_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux may read no more than 128 KB of a request."""
+    for name, size in (("a", 300_000), ("b", 1), ("c", 0)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, length, advice: asked.append((start, length)))
+    read_ahead(tmp_path / name for name in "abc")
+    assert asked == [(0, 131_072), (131_072, 131_072), (262_144, 131_072), (0, 131_072)]
+
+
+def test_what_would_take_half_of_the_memory_is_not_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 600)
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": 1, "SC_PAGE_SIZE": 1_000}[name])
+    monkeypatch.setattr(os, "posix_fadvise", lambda *_: pytest.fail("it is read ahead"))
+    read_ahead([tmp_path / "a"])
