@@ -8,54 +8,96 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from models.training.config import TrainConfig
 from models.training.data import Corpus
-from models.training.negatives import Row
+from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
 from models.training.texts import difference_words, tokenise, vary_texts
-from models.training.views import vary_photos
+from models.training.views import Looks, apply_looks, draw_looks
 
 _MOST_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """Products of a batch that are encoded together, as prepared on the CPU."""
+
+    number: int
+    products: Tensor
+    """Which of the batch, int64 [n]."""
+    looks: Looks
+    rest: tuple[Tensor, ...]
+    """The other fields of `Inputs`, in order."""
+
+    def inputs(self, side: int, device: torch.device) -> Inputs:
+        """The network's inputs, with photos of `side` pixels."""
+        return Inputs(apply_looks(self.looks, side, device), *(part.to(device) for part in self.rest))
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """The products of a batch, first sides before second sides, and what is said of them."""
+    """Pairs of products, first sides before second sides."""
 
     items: Sequence[int]
+    is_self: Tensor
+    """bool [rows]: both sides are one product."""
+    with_words: Tensor
+    """int64 [k]: the rows whose second product is told from the first by words."""
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is said of the products of a batch, as token ids."""
+
     ids: Sequence[Sequence[int]]
-    """Token ids of each product's text; none where it has none."""
+    """Of each product; none where it has no text."""
     words: dict[int, Sequence[int]]
-    """Token ids of what tells the second product of a row from the first, by row."""
-    is_self: NDArray[np.bool_]
-    """[rows]."""
-    recolour: NDArray[np.bool_]
-    """[2 * rows]: whose photos get other colours."""
-
-    def chunks(self, size: int) -> list[NDArray[np.int64]]:
-        """Products that are encoded together: of similar text length, so that little of it is padding."""
-        order = np.argsort([len(ids) for ids in self.ids], kind="stable")
-        return [order[start : start + size] for start in range(0, len(order), size)]
+    """What tells the second product of a row from the first, by row."""
 
 
-class Batches:
-    """Makes the views of a batch; what it makes depends on the rows and the random numbers alone."""
+class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed where types are checked
+    """The batch of each step.
 
-    def __init__(self, corpus: Corpus, config: TrainConfig, tokenizer: Tokenizer, device: torch.device) -> None:
-        self._corpus, self._config, self._tokenizer, self._device = corpus, config, tokenizer, device
+    All randomness comes from the seed and the step's number, so a resumed run goes the same way, whichever process
+    prepares a batch. Of several processes that train, this one prepares the chunks of its `part` (which, of how many).
+    """
 
-    def batch(self, rows: Sequence[Row], random: np.random.Generator) -> Batch:
-        """What is said of both sides of each row."""
-        items, config = self._corpus.items, self._config
+    def __init__(
+        self, corpus: Corpus, config: TrainConfig, tokenizer: Tokenizer, sampler: Sampler, part: tuple[int, int]
+    ) -> None:
+        self._corpus, self._config, self._tokenizer = corpus, config, tokenizer
+        self._sampler, self._part = sampler, part
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step."""
+        config = self._config
+        random = np.random.default_rng((config.seed, step))
+        rows = self._sampler.rows(random)
         is_self = np.array([row.first == row.second for row in rows])
-        recolour = is_self & (random.random(len(rows)) < config.views.recolour)
+        recoloured = is_self & (random.random(len(rows)) < config.views.recolour)
+        told = self._told(rows, recoloured, random)
+        items = [*(row.first for row in rows), *(row.second for row in rows)]
+        recolour = np.concatenate([np.zeros(len(rows), dtype=bool), recoloured])
+        # of similar text length, so that little of a chunk is padding
+        order = np.argsort([len(ids) for ids in told.ids], kind="stable")
+        chunks = [
+            self._chunk(number, order[start : start + config.chunk], items, told, recolour, step)
+            for number, start in enumerate(range(0, len(order), config.chunk))
+            if number % self._part[1] == self._part[0]
+        ]
+        return Batch(items, torch.from_numpy(is_self), torch.tensor(sorted(told.words), dtype=torch.long), chunks)
+
+    def _told(self, rows: Sequence[Row], recoloured: NDArray[np.bool_], random: np.random.Generator) -> _Told:
+        items, config = self._corpus.items, self._config
         hidden = config.losses.composed_attributes
-        told = [
+        texts = [
             vary_texts(
                 items[row.first].product, items[row.second].product, config.views, random, hidden if other else ()
             )
-            for row, other in zip(rows, recolour, strict=True)
+            for row, other in zip(rows, recoloured, strict=True)
         ]
         words = {
             number: difference
@@ -63,27 +105,33 @@ class Batches:
             if items[row.first].photo >= 0
             and (difference := difference_words(items[row.first].product, items[row.second].product, hidden))
         }
-        texts = [*(first for first, _ in told), *(second for _, second in told)]
+        sides = [*(first for first, _ in texts), *(second for _, second in texts)]
         word_ids = tokenise(self._tokenizer, list(words.values()), _MOST_WORDS)
-        return Batch(
-            [*(row.first for row in rows), *(row.second for row in rows)],
-            tokenise(self._tokenizer, texts, config.network.max_text_tokens),
+        return _Told(
+            tokenise(self._tokenizer, sides, config.network.max_text_tokens),
             {number: ids for number, ids in zip(words, word_ids, strict=True) if ids},
-            is_self,
-            np.concatenate([np.zeros(len(rows), dtype=bool), recolour]),
         )
 
-    def inputs(self, batch: Batch, chunk: NDArray[np.int64], random: np.random.Generator) -> Inputs:
-        """The network's inputs for some products of a batch."""
-        places = [self._corpus.items[batch.items[at]].photo for at in chunk]
-        photos = [self._corpus.photos[place] for place in places]
-        pixels = vary_photos(photos, batch.recolour[chunk], self._config.views, random, self._device)
-        ids, mask = padded([batch.ids[at] for at in chunk])
-        has = torch.tensor([[place >= 0, len(batch.ids[at]) > 0] for place, at in zip(places, chunk, strict=True)])
-        with_words = [number for number, at in enumerate(chunk) if int(at) in batch.words]
-        other_ids, other_mask = padded([batch.words[int(chunk[number])] for number in with_words])
+    def _chunk(
+        self,
+        number: int,
+        chunk: NDArray[np.int64],
+        items: Sequence[int],
+        told: _Told,
+        recolour: NDArray[np.bool_],
+        step: int,
+    ) -> Chunk:
+        random = np.random.default_rng((self._config.seed, step, number))
+        places = [self._corpus.items[items[at]].photo for at in chunk]
+        looks = draw_looks(
+            [self._corpus.photos[place] for place in places], recolour[chunk], self._config.views, random
+        )
+        ids, mask = padded([told.ids[at] for at in chunk])
+        has = torch.tensor([[place >= 0, len(told.ids[at]) > 0] for place, at in zip(places, chunk, strict=True)])
+        with_words = [at for at, product in enumerate(chunk) if int(product) in told.words]
+        other_ids, other_mask = padded([told.words[int(chunk[at])] for at in with_words])
         rest = (ids, mask, has, other_ids, other_mask, torch.tensor(with_words, dtype=torch.long))
-        return Inputs(pixels, *(part.to(self._device) for part in rest))
+        return Chunk(number, torch.from_numpy(chunk), looks, rest)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -133,6 +133,8 @@ class TrainConfig(_Strict):
     """Encode every chunk twice instead of keeping all activations: large batches in little memory."""
     hard: Share = 0.5
     """Of the styles in a batch are near others of it."""
+    look_up_every: int = Field(default=50, ge=1)
+    """Steps after which it is looked up anew who is near whom."""
     self_share: Share = 0.1
     """Of the styles with several products meet themselves all the same."""
     single_weight: Weight = 0.35

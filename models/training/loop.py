@@ -2,17 +2,19 @@
 
 import copy
 import math
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from catalogue.errors import TrainingFailed
 from models.training import checkpoints
@@ -24,8 +26,10 @@ from models.training.measure import headline
 from models.training.negatives import LastSeen, Sampler
 from models.training.network import CrossEncoder, Inputs
 
-Chunk: TypeAlias = tuple[int, Tensor, Inputs]
-"""Its number in the batch, the products it holds, and the network's inputs for them."""
+Ready: TypeAlias = tuple[int, Tensor, Inputs]
+"""A chunk on the device: its number in the batch, the products it holds, and the network's inputs for them."""
+
+_MOST_PREPARING: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +59,27 @@ class Trainer:
         self.unit = ContrastiveUnit(config.losses).to(device)
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
-        self.seen = LastSeen(len(corpus.items), config.network.width)
-        self.sampler = Sampler(corpus, config, self.seen)
-        self.batches = Batches(corpus, config, tokenizer, device)
+        self.seen = LastSeen(len(corpus.items), config.network.width, device)
+        part = (self.accelerator.process_index, self.accelerator.num_processes)
+        batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part)
+        self._coming: list[int] = []
+        self._loader = _loader(batches, self._coming, device)
         self.step = 0
         self.best = -math.inf
 
     def run(self, report: Callable[[Step], None], until: int | None = None) -> None:
         """Train to the last step, or `until` there; raises TrainingFailed for a loss that is not a number."""
-        while self.step < min(self.config.steps, until or self.config.steps):
-            started = time.monotonic()
-            loss, parts = self._one_step()
+        started = time.monotonic()
+        for batch in self._batches(min(self.config.steps, until or self.config.steps)):
+            loss, parts = self._one_step(batch)
             self.step += 1
             is_last = self.step == self.config.steps
             scores = self._evaluate() if is_last or self.step % self.config.evaluate_every == 0 else None
             if is_last or scores or self.step % self.config.save_every == 0:
                 self.save()
-            report(Step(self.step, loss, parts, time.monotonic() - started, scores))
+            now = time.monotonic()
+            report(Step(self.step, loss, parts, now - started, scores))
+            started = now
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -81,7 +89,8 @@ class Trainer:
                 "averaged": self.averaged.state_dict(),
                 "unit": self.unit.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "seen": torch.from_numpy(self.seen.vectors),
+                "seen": self.seen.vectors,
+                "nearest": self.seen.nearest,
                 "step": self.step,
                 "best": self.best,
             }
@@ -94,25 +103,31 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.unit.load_state_dict(state["unit"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.seen.vectors[:] = state["seen"].numpy()
+        self.seen.vectors.copy_(state["seen"])
+        self.seen.nearest.copy_(state["nearest"])
         self.step, self.best = state["step"], state["best"]
 
-    def _one_step(self) -> tuple[float, dict[str, float]]:
-        """Draw a batch, encode it, learn from it.
+    def _batches(self, end: int) -> Iterator[Batch]:
+        """The batches up to step `end`.
 
-        All randomness comes from the seed and the step's number, so a resumed run goes the same way. Every process
-        draws the same batch, encodes some of its chunks, and has the vectors of all for the losses.
+        Who is near whom is looked up in between, so what comes before the next look-up can be prepared ahead.
         """
-        device = self.accelerator.device
+        every = self.config.look_up_every
+        while self.step < end:
+            if self.step % every == 0:
+                self.seen.look_up(np.random.default_rng((self.config.seed, self.step)))
+            self._coming[:] = range(self.step, min(end, (self.step // every + 1) * every))
+            yield from self._loader
+
+    def _one_step(self, batch: Batch) -> tuple[float, dict[str, float]]:
+        """Encode a batch and learn from it.
+
+        Every process draws the same batch, encodes some of its chunks, and has the vectors of all for the losses.
+        """
+        device, side = self.accelerator.device, self.config.views.side
         self.model.train()
         _set_rates(self.optimizer, self.step, self.config)
-        random = np.random.default_rng((self.config.seed, self.step))
-        batch = self.batches.batch(self.sampler.rows(random), random)
-        chunks = [
-            (number, torch.from_numpy(products).to(device), self.batches.inputs(batch, products, self._random(number)))
-            for number, products in enumerate(batch.chunks(self.config.chunk))
-            if number % self.accelerator.num_processes == self.accelerator.process_index
-        ]
+        chunks = [(chunk.number, chunk.products.to(device), chunk.inputs(side, device)) for chunk in batch.chunks]
         outputs = [self._encode(number, inputs, keep=not self.config.cache_gradients) for number, _, inputs in chunks]
         sides = self._gather(batch, chunks, outputs)
         loss, parts = self.unit(sides)
@@ -127,20 +142,17 @@ class Trainer:
                 output = self._encode(number, inputs, keep=True)  # noqa: PLW2901  # the same again, now to learn from
             self._send_back(output, self._gradients(sides, products, inputs))
         self._learn()
-        self.seen.keep(batch.items, torch.cat([sides.first[:, 2], sides.second[:, 2]]).detach().cpu().numpy())
+        self.seen.keep(batch.items, torch.cat([sides.first[:, 2], sides.second[:, 2]]).detach())
         return loss.item(), {name: part.item() for name, part in parts.items()}
-
-    def _random(self, chunk: int) -> np.random.Generator:
-        return np.random.default_rng((self.config.seed, self.step, chunk))
 
     def _encode(self, chunk: int, inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor]:
         """The chunk's vectors; `keep` what learning from them needs. Twice the same dropout gives twice the same."""
-        torch.manual_seed(int(self._random(chunk).integers(2**62)))
+        torch.manual_seed(int(np.random.default_rng((self.config.seed, self.step, chunk)).integers(2**62)))
         with torch.set_grad_enabled(keep), self.accelerator.autocast():
             vectors, composed = self.model(inputs)
         return vectors, composed
 
-    def _gather(self, batch: Batch, chunks: Sequence[Chunk], outputs: Sequence[tuple[Tensor, Tensor]]) -> Sides:
+    def _gather(self, batch: Batch, chunks: Sequence[Ready], outputs: Sequence[tuple[Tensor, Tensor]]) -> Sides:
         """The vectors of all chunks of all processes in the order of the batch; gradients arrive at them."""
         rows, width = len(batch.is_self), self.config.network.width
         vectors = torch.zeros((2 * rows, 3, width), device=self.accelerator.device)
@@ -157,9 +169,9 @@ class Trainer:
             vectors[rows:].requires_grad_(),
             modes[:rows],
             modes[rows:],
-            torch.from_numpy(batch.is_self).to(vectors.device),
+            batch.is_self.to(vectors.device),
             composed.requires_grad_(),
-            torch.tensor(sorted(batch.words), dtype=torch.long, device=vectors.device),
+            batch.with_words.to(vectors.device),
         )
 
     def _gradients(self, sides: Sides, products: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -188,8 +200,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for average, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-                average.lerp_(now, 1 - decay)
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay)
 
     def _evaluate(self) -> dict[str, float]:
         """Figures of what is kept to choose by; the averaged weights with the best so far are in best.pt."""
@@ -203,6 +214,18 @@ class Trainer:
                 checkpoints.save(self.out / checkpoints.BEST, self.config, state)
         self.accelerator.wait_for_everyone()
         return scores
+
+
+def _loader(batches: Batches, steps: list[int], device: torch.device) -> DataLoader[Batch]:
+    """Batches of `steps` (filled in before each pass), prepared ahead by other processes where a GPU would wait."""
+    workers = _preparing(device)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
+    return DataLoader(batches, batch_size=None, sampler=steps, num_workers=workers, persistent_workers=workers > 0)
+
+
+def _preparing(device: torch.device) -> int:
+    """How many processes prepare batches; on a CPU they would only take its time from the training."""
+    return 0 if device.type == "cpu" else max(1, min(_MOST_PREPARING, (os.cpu_count() or 1) - 2))
 
 
 def _groups(model: CrossEncoder, unit: ContrastiveUnit, config: TrainConfig) -> list[dict[str, Any]]:

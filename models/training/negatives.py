@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.training.config import TrainConfig
 from models.training.data import Corpus
@@ -15,29 +17,44 @@ Neighbours: TypeAlias = Callable[[int, int], Sequence[int]]
 """The items nearest to an item by some index, best first, and at most so many."""
 
 _NEAREST: Final = 24
+_MOST: Final = 32_768
+_ROWS: Final = 4_096
 
 
 class LastSeen:
-    """The last vector of every item that training came by: an index that is a little stale and costs nothing."""
+    """The last vector of every item that training came by, and who was near whom when that was last looked up.
 
-    def __init__(self, items: int, width: int) -> None:
-        self.vectors: NDArray[np.float32] = np.zeros((items, width), dtype=np.float32)
+    An index that is a little stale and costs next to nothing. Processes that prepare batches read `nearest` from
+    shared memory.
+    """
 
-    def keep(self, items: Sequence[int], vectors: NDArray[np.float32]) -> None:
+    def __init__(self, items: int, width: int, device: torch.device) -> None:
+        self.vectors = torch.zeros((items, width), device=device)
+        self.nearest = torch.full((items, _NEAREST), -1, dtype=torch.int32).share_memory_()
+
+    def keep(self, items: Sequence[int], vectors: Tensor) -> None:
         """Remember the unit vectors [n, width] of items."""
-        self.vectors[list(items)] = vectors
+        self.vectors[torch.tensor(items, device=self.vectors.device)] = vectors
+
+    def look_up(self, random: np.random.Generator) -> None:
+        """Find the nearest of all items seen so far, among at most 32,768 of them drawn by chance."""
+        seen = self.vectors.any(dim=1).nonzero()[:, 0].cpu().numpy()
+        if len(seen) > _MOST:
+            seen = np.sort(random.choice(seen, _MOST, replace=False))
+        if len(seen) < 2:
+            return
+        items = torch.from_numpy(seen).to(self.vectors.device)
+        gallery, count = self.vectors[items], min(_NEAREST, len(seen) - 1)
+        for start in range(0, len(items), _ROWS):
+            scores = self.vectors[items[start : start + _ROWS]] @ gallery.T
+            rows = torch.arange(len(scores), device=scores.device)
+            scores[rows, start + rows] = -torch.inf  # itself
+            near = items[scores.topk(count, dim=1).indices]
+            self.nearest[items[start : start + _ROWS].cpu(), :count] = near.int().cpu()
 
     def __call__(self, item: int, count: int) -> Sequence[int]:
-        """The nearest items seen so far; none before the item itself was seen."""
-        if not self.vectors[item].any():
-            return []
-        scores = self.vectors @ self.vectors[item]
-        scores[~self.vectors.any(axis=1)] = -np.inf
-        scores[item] = -np.inf
-        count = min(count, len(scores) - 1)
-        near = np.argpartition(-scores, count)[:count]
-        near = near[np.argsort(-scores[near], kind="stable")]
-        return [int(other) for other in near if np.isfinite(scores[other])]
+        """The nearest items of an item, best first; none before the item itself was seen."""
+        return [other for other in self.nearest[item, :count].tolist() if other >= 0]
 
 
 @dataclass(frozen=True, slots=True)

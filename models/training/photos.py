@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,13 @@ from catalogue.errors import SamestyleError
 from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.threads import available_cores
 from models.preprocessing import Pixels, PreprocessorConfig, load_pixels
 
 Progress: TypeAlias = Callable[[int], None]
 """Told how many more products are done."""
+
+_AT_ONCE: Final = 256
 
 
 class DecodedPhotos:
@@ -64,15 +69,16 @@ def _decode(
     config = PreprocessorConfig(resize=side, crop=side, fit="stretch", mean=(0, 0, 0), std=(1, 1, 1))
     places: list[int] = []
     count = 0
-    with photos_file.open("wb") as file:
-        for row in read_rows(catalogue):
-            products.append(row.product)
-            pixels = _pixels(row, catalogue.parent, config)
-            if pixels is not None:
-                file.write(pixels.tobytes())
-            places.append(-1 if pixels is None else count)
-            count += pixels is not None
-            progress(1)
+    rows = read_rows(catalogue)
+    with photos_file.open("wb") as file, ThreadPoolExecutor(available_cores()) as pool:
+        while some := list(islice(rows, _AT_ONCE)):
+            products.extend(row.product for row in some)
+            for pixels in pool.map(lambda row: _pixels(row, catalogue.parent, config), some):
+                if pixels is not None:
+                    file.write(pixels.tobytes())
+                places.append(-1 if pixels is None else count)
+                count += pixels is not None
+            progress(len(some))
     unfinished = places_file.with_suffix(".tmp")
     with unfinished.open("wb") as file:
         np.save(file, np.array(places, dtype=np.int64))

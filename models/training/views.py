@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,30 +23,52 @@ _FROM_YIQ: Final = np.linalg.inv(_TO_YIQ)
 
 def plain_photos(photos: Sequence[Pixels], side: int, device: torch.device) -> Tensor:
     """Photos as the encoder takes them, without any change, float32 [n, 3, side, side]."""
-    pixels = _floats(photos, device)
+    pixels = _floats(torch.from_numpy(np.stack(photos)), device)
     if pixels.shape[-1] != side:
         pixels = functional.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
     return _normalised(pixels)
 
 
-def vary_photos(
-    photos: Sequence[Pixels],
-    recolour: NDArray[np.bool_],
-    config: ViewConfig,
-    random: np.random.Generator,
-    device: torch.device,
-) -> Tensor:
-    """Photos cropped, mirrored, lit otherwise, float32 [n, 3, side, side]; `recolour` [n]: which get other colours."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Photos, uint8 [n, from, from, 3], and how each is changed: drawn on the CPU, done on the device that trains."""
+
+    photos: Tensor
+    turn: Tensor
+    """Which part of the photo, and whether mirrored, [n, 2, 3]."""
+    backgrounds: Tensor
+    """The colour behind it [n, 3], negative where it stays."""
+    matrix: Tensor
+    shift: Tensor
+    """What becomes of its colours: [n, 3, 3] and [n]."""
+
+
+def draw_looks(
+    photos: Sequence[Pixels], recolour: NDArray[np.bool_], config: ViewConfig, random: np.random.Generator
+) -> Looks:
+    """Draw how photos are changed; `recolour` [n]: which get other colours. Only what JPEG does is done already."""
     spoiled = [_jpeg(photo, random) if random.random() < config.jpeg else photo for photo in photos]
-    pixels = _cropped(_floats(spoiled, device), config, random)
-    pixels = _other_background(pixels, config, random)
+    turn = _crops(len(photos), config, random)
+    backgrounds = random.uniform(0.3, 1, (len(photos), 3)).astype(np.float32)
+    backgrounds[random.random(len(photos)) >= config.background] = -1
     matrix, shift = _colour_changes(recolour, config, random)
-    pixels = torch.einsum("nij,njhw->nihw", matrix.to(device), pixels) + shift.to(device)[:, None, None, None]
+    return Looks(torch.from_numpy(np.stack(spoiled)), turn, torch.from_numpy(backgrounds), matrix, shift)
+
+
+def apply_looks(looks: Looks, side: int, device: torch.device) -> Tensor:
+    """Photos cropped, mirrored, lit otherwise, float32 [n, 3, side, side]."""
+    pixels = _floats(looks.photos, device)
+    # one sampling from the source: a part of it, perhaps mirrored
+    grid = functional.affine_grid(looks.turn.to(device), [len(pixels), 3, side, side], align_corners=False)
+    pixels = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    pixels = _other_background(pixels, looks.backgrounds.to(device))
+    matrix, shift = looks.matrix.to(device), looks.shift.to(device)
+    pixels = torch.einsum("nij,njhw->nihw", matrix, pixels) + shift[:, None, None, None]
     return _normalised(pixels.clamp(0, 1))
 
 
-def _floats(photos: Sequence[Pixels], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.stack(photos)).to(device).permute(0, 3, 1, 2).float().div_(255)
+def _floats(photos: Tensor, device: torch.device) -> Tensor:
+    return photos.to(device).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _normalised(pixels: Tensor) -> Tensor:
@@ -58,9 +81,7 @@ def _jpeg(photo: Pixels, random: np.random.Generator) -> Pixels:
     return np.asarray(Image.open(file), dtype=np.uint8)
 
 
-def _cropped(pixels: Tensor, config: ViewConfig, random: np.random.Generator) -> Tensor:
-    """One sampling from the source: a part of it, perhaps mirrored."""
-    count = len(pixels)
+def _crops(count: int, config: ViewConfig, random: np.random.Generator) -> Tensor:
     area = random.uniform(config.crop, 1, count)
     stretch = np.exp(random.uniform(-1, 1, count) * np.log(config.aspect))
     width, height = np.minimum(1, np.sqrt(area * stretch)), np.minimum(1, np.sqrt(area / stretch))
@@ -69,22 +90,14 @@ def _cropped(pixels: Tensor, config: ViewConfig, random: np.random.Generator) ->
     turn = np.zeros((count, 2, 3), dtype=np.float32)
     turn[:, 0, 0], turn[:, 0, 2] = width * mirrored, x
     turn[:, 1, 1], turn[:, 1, 2] = height, y
-    grid = functional.affine_grid(
-        torch.from_numpy(turn).to(pixels.device), [count, 3, config.side, config.side], align_corners=False
-    )
-    return functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return torch.from_numpy(turn)
 
 
-def _other_background(pixels: Tensor, config: ViewConfig, random: np.random.Generator) -> Tensor:
+def _other_background(pixels: Tensor, backgrounds: Tensor) -> Tensor:
     """Another plain colour where the photo is nearly white."""
-    chosen = torch.from_numpy(np.flatnonzero(random.random(len(pixels)) < config.background)).to(pixels.device)
-    if not len(chosen):
-        return pixels
-    colours = torch.from_numpy(random.uniform(0.3, 1, (len(chosen), 3, 1, 1)).astype(np.float32)).to(pixels)
-    white = ((pixels[chosen].amin(dim=1, keepdim=True) - 0.86) / 0.08).clamp(0, 1)
-    pixels = pixels.clone()
-    pixels[chosen] = pixels[chosen] * (1 - white) + colours * white
-    return pixels
+    white = ((pixels.amin(dim=1, keepdim=True) - 0.86) / 0.08).clamp(0, 1)
+    white = white * (backgrounds[:, :1, None, None] >= 0)
+    return pixels * (1 - white) + backgrounds[:, :, None, None] * white
 
 
 def _colour_changes(

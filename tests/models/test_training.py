@@ -82,11 +82,11 @@ def test_the_loss_falls_and_the_figures_rise(start: Start) -> None:
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(start: Start) -> None:
-    whole = start("whole", steps=12, save_every=5)
+    whole = start("whole", steps=12, save_every=5, look_up_every=4)
     run(whole)
-    first = start("parts", steps=12, save_every=5)
+    first = start("parts", steps=12, save_every=5, look_up_every=4)
     run(first, until=7)  # the last checkpoint is from step 5: what came after is done again
-    second = start("parts", steps=12, save_every=5)
+    second = start("parts", steps=12, save_every=5, look_up_every=4)
     second.resume()
     assert second.step == 5
     run(second)
@@ -97,6 +97,31 @@ def test_cached_gradients_teach_the_same(start: Start) -> None:
     plain, cached = start("plain", steps=3), start("cached", steps=3, cache_gradients=True)
     losses = [[step.loss for step in run(trainer)] for trainer in (plain, cached)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_batches_prepared_by_other_processes_teach_the_same(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = start("here", steps=7, look_up_every=3)
+    run(here)
+    monkeypatch.setattr("models.training.loop._preparing", lambda device: 2)
+    elsewhere = start("elsewhere", steps=7, look_up_every=3)
+    run(elsewhere)
+    assert same_weights(here, elsewhere)
+
+
+def test_who_is_near_whom_is_looked_up_among_those_seen() -> None:
+    import torch
+
+    from models.training.negatives import LastSeen
+
+    seen = LastSeen(40, 8, torch.device("cpu"))
+    vectors = torch.nn.functional.normalize(torch.randn(30, 8, generator=torch.Generator().manual_seed(1)), dim=1)
+    seen.keep(list(range(30)), vectors)
+    assert not seen(3, 5)  # not looked up yet
+    seen.look_up(np.random.default_rng(0))
+    scores = vectors @ vectors[3]
+    scores[3] = -2
+    assert seen(3, 5) == scores.argsort(descending=True)[:5].tolist()
+    assert not seen(35, 5)
 
 
 @pytest.mark.parametrize("off", ["info_nce", "hinge", "self_distinct", "locality", "composed"])
