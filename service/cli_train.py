@@ -66,7 +66,14 @@ def train(
                     figures.update(scores)
                     bar.console.print(_figures(line, scores), soft_wrap=True, highlight=False)
 
-            run.train(corpus, report)
+            encoded = 0
+
+            def encoding(photos: int) -> None:
+                nonlocal encoded
+                encoded += photos
+                bar.update(task, description=f"{encoded:,} photos encoded")
+
+            run.train(corpus, report, encoding)
     if as_json:
         out.print_json(json.dumps({"weights": str(run.weights), "figures": figures}))
         return

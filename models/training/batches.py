@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from models.training.config import TrainConfig
 from models.training.data import Corpus
+from models.training.kept import Look, tokens_of
 from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
 from models.training.texts import difference_words, tokenise, vary_texts
@@ -27,13 +28,15 @@ class Chunk:
     number: int
     products: Tensor
     """Which of the batch, int64 [n]."""
-    looks: Looks
+    photos: Looks | Tensor
+    """Or the tokens that were made of them before, float16 [n, tokens, width]."""
     rest: tuple[Tensor, ...]
     """The other fields of `Inputs`, in order."""
 
     def inputs(self, side: int, device: torch.device) -> Inputs:
         """The network's inputs, with photos of `side` pixels."""
-        return Inputs(apply_looks(self.looks, side, device), *(part.to(device) for part in self.rest))
+        made = apply_looks(self.photos, side, device) if isinstance(self.photos, Looks) else self.photos.to(device)
+        return Inputs(made.float(), *(part.to(device) for part in self.rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,20 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
 
     All randomness comes from the seed and the step's number, so a resumed run goes the same way, whichever process
     prepares a batch. Of several processes that train, this one prepares the chunks of its `part` (which, of how many).
+    Where the tokens of photos are `kept`, it draws from them.
     """
 
     def __init__(
-        self, corpus: Corpus, config: TrainConfig, tokenizer: Tokenizer, sampler: Sampler, part: tuple[int, int]
+        self,
+        corpus: Corpus,
+        config: TrainConfig,
+        tokenizer: Tokenizer,
+        sampler: Sampler,
+        part: tuple[int, int],
+        kept: Sequence[Look],
     ) -> None:
         self._corpus, self._config, self._tokenizer = corpus, config, tokenizer
-        self._sampler, self._part = sampler, part
+        self._sampler, self._part, self._kept = sampler, part, kept
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step."""
@@ -123,15 +133,25 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
     ) -> Chunk:
         random = np.random.default_rng((self._config.seed, step, number))
         places = [self._corpus.items[items[at]].photo for at in chunk]
-        looks = draw_looks(
-            [self._corpus.photos[place] for place in places], recolour[chunk], self._config.views, random
-        )
+        photos = self._photos(places, recolour[chunk], random)
         ids, mask = padded([told.ids[at] for at in chunk])
         has = torch.tensor([[place >= 0, len(told.ids[at]) > 0] for place, at in zip(places, chunk, strict=True)])
         with_words = [at for at, product in enumerate(chunk) if int(product) in told.words]
         other_ids, other_mask = padded([told.words[int(chunk[at])] for at in with_words])
         rest = (ids, mask, has, other_ids, other_mask, torch.tensor(with_words, dtype=torch.long))
-        return Chunk(number, torch.from_numpy(chunk), looks, rest)
+        return Chunk(number, torch.from_numpy(chunk), photos, rest)
+
+    def _photos(
+        self, places: Sequence[int], recolour: NDArray[np.bool_], random: np.random.Generator
+    ) -> Looks | Tensor:
+        if not self._kept:
+            photos = [self._corpus.photos[place] for place in places]
+            return draw_looks(photos, recolour, self._config.views, random)
+        tokens = [
+            tokens_of(self._kept, place, recolour=bool(other), random=random)
+            for place, other in zip(places, recolour, strict=True)
+        ]
+        return torch.from_numpy(np.stack(tokens))
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,9 @@ class NetworkConfig(_Strict):
     dropout: Share = 0.1
     max_text_tokens: int = Field(default=64, ge=8, le=512)
     frozen_photo_blocks: int = Field(default=5, ge=0)
-    """The lowest blocks, and the stem with them, keep their pretrained weights."""
+    """The lowest blocks, and the stem with them, keep the weights that training starts from."""
+    frozen_photo: bool = False
+    """The whole photo encoder keeps them: what it makes of each photo is then computed once (`views.kept`)."""
     frozen_text_layers: int = Field(default=3, ge=0)
     """Likewise; the word embeddings keep theirs from 1 on."""
 
@@ -87,6 +89,8 @@ class ViewConfig(_Strict):
     background: Share = 0.1
     jpeg: Share = 0.1
     word_dropout: Share = 0.1
+    kept: int = Field(default=2, ge=1)
+    """With a frozen photo encoder: how many looks of each photo are encoded, once, and drawn from."""
     opposed: Share = 0.6
     """How often one side says title and the other description; otherwise both say any of their fields."""
     template: Annotated[str, Field()] = "{title}, {category}, {attributes}. {description}"

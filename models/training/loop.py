@@ -21,10 +21,12 @@ from models.training import checkpoints
 from models.training.batches import Batch, Batches
 from models.training.config import TrainConfig
 from models.training.data import Corpus
+from models.training.kept import Look, keep_tokens
 from models.training.losses import ContrastiveUnit, Sides
 from models.training.measure import headline
 from models.training.negatives import LastSeen, Sampler
 from models.training.network import CrossEncoder, Inputs
+from models.training.photos import Progress
 
 Ready: TypeAlias = tuple[int, Tensor, Inputs]
 """A chunk on the device: its number in the batch, the products it holds, and the network's inputs for them."""
@@ -47,9 +49,18 @@ class Step:
 class Trainer:
     """A run: what it has learned so far, and how it goes on."""
 
-    def __init__(self, config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, out: Path) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        out: Path,
+        progress: Progress = lambda _: None,
+    ) -> None:
         self.config, self.corpus, self.tokenizer, self.out = config, corpus, tokenizer, out
         self.accelerator = Accelerator(mixed_precision=config.precision)
+        # cuDNN's attention plans anew for every length of text, which takes longer than the step
+        torch.backends.cuda.enable_cudnn_sdp(False)
         torch.manual_seed(config.seed)
         device = self.accelerator.device
         self.model = CrossEncoder(config.network).to(device)
@@ -61,7 +72,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
         self.seen = LastSeen(len(corpus.items), config.network.width, device)
         part = (self.accelerator.process_index, self.accelerator.num_processes)
-        batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part)
+        kept: list[Look] = []
+        if config.network.frozen_photo:
+            kept = keep_tokens(self.model.photo, corpus.photos, config.views, config.seed, out / "tokens", progress)
+        batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part, kept)
         self._coming: list[int] = []
         self._loader = _loader(batches, self._coming, device)
         self.step = 0

@@ -109,8 +109,8 @@ class FusionEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed 
 class Inputs:
     """Products as the network takes them; an absent photo or text is zeros with `has` false."""
 
-    pixels: Tensor
-    """[n, 3, side, side]."""
+    photos: Tensor
+    """Pixels [n, 3, side, side], or tokens [n, 1 + grid * grid, width] made before."""
     ids: Tensor
     mask: Tensor
     """[n, tokens]."""
@@ -128,12 +128,15 @@ class CrossEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed w
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.photo = PhotoEncoder(config)
+        if config.frozen_photo:
+            self.photo.requires_grad_(requires_grad=False)
         self.text = TextEncoder(config)
         self.fusion = FusionEncoder(config)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors by photo, by text and by both [n, 3, width], and of photos with other words [k, width]."""
-        image, rows = self.photo(inputs.pixels), inputs.other_rows
+        image = self.photo(inputs.photos) if inputs.photos.ndim == 4 else inputs.photos
+        rows = inputs.other_rows
         vectors = self.fuse(image, self.text(inputs.ids, inputs.mask), inputs.mask, inputs.has)
         if not len(rows):
             return vectors, image.new_zeros(0, vectors.shape[2])

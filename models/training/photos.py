@@ -31,6 +31,10 @@ class DecodedPhotos:
         self._starts = np.cumsum([0, *map(len, parts)])
         self.side = int(parts[0].shape[1])
 
+    def __len__(self) -> int:
+        """How many photos there are."""
+        return int(self._starts[-1])
+
     def __getitem__(self, number: int) -> Pixels:
         """One photo, uint8 [side, side, 3]; a white one for -1."""
         if number < 0:

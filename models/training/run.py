@@ -46,11 +46,16 @@ class Run:
         """The catalogues; their photos are decoded once, into `photos` or the run's own directory."""
         return read_corpus(self.config.data, photos or self.out / "photos", progress)
 
-    def train(self, corpus: Corpus, report: Callable[[Mapping[str, Any]], None]) -> None:
-        """Train to the last step; `report` gets each line of the log: step, loss, parts, seconds, at times scores."""
+    def train(
+        self, corpus: Corpus, report: Callable[[Mapping[str, Any]], None], progress: Progress = lambda _: None
+    ) -> None:
+        """Train to the last step; `report` gets each line of the log: step, loss, parts, seconds, at times scores.
+
+        `progress` is told of photos that are encoded before, where the photo encoder is frozen.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
         write_atomic(self.out / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
-        trainer = Trainer(self.config, corpus, Tokenizer.from_file(str(TOKENIZER)), self.out)
+        trainer = Trainer(self.config, corpus, Tokenizer.from_file(str(TOKENIZER)), self.out, progress)
         if self._resume:
             trainer.resume()
         if not trainer.accelerator.is_main_process:

@@ -108,6 +108,26 @@ def test_batches_prepared_by_other_processes_teach_the_same(start: Start, monkey
     assert same_weights(here, elsewhere)
 
 
+def test_a_frozen_photo_encoder_encodes_each_photo_once(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: dict[str, Any] = {"network__frozen_photo": True, "views__kept": 2, "steps": 12, "save_every": 5}
+    whole = start("whole", **frozen, evaluate_every=12)
+    before = {name: weights.clone() for name, weights in whole.model.photo.state_dict().items()}
+    looks = sorted((tmp_path / "whole" / "tokens").iterdir())
+    assert [np.load(look).shape for look in looks] == [(len(whole.corpus.photos), 5, 32)] * 3
+    monkeypatch.setattr("models.training.network.PhotoEncoder.forward", lambda *_: pytest.fail("encoded once more"))
+    run(start("whole", **frozen, evaluate_every=13), until=7)
+    again = start("whole", **frozen, evaluate_every=13)
+    again.resume()
+    assert again.step == 5
+    monkeypatch.undo()
+    run(whole)
+    run(again)
+    assert same_weights(whole, again)
+    assert all((weights == before[name]).all() for name, weights in again.model.photo.state_dict().items())
+
+
 def test_who_is_near_whom_is_looked_up_among_those_seen() -> None:
     import torch
 
