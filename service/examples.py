@@ -24,7 +24,7 @@ _FACETS: Final = {"supplier": [{"value": "kestrel", "count": 106}, {"value": "pe
 _CURSOR: Final = "CwEAAHsibGlzdGluZyI6IjVjOGExOGViNGI4OGQ2MTcifQ==.b3k1Q0pXNnZkS2lEa0hOeQ"
 _ANSWER: Final = {
     "request_id": "01a21946-22f4-700a-909d-d57709639f63",
-    "model": "v0",
+    "model": "v1",
     "snapshot": _SNAPSHOT,
     "alias": "live",
     "arm": None,
@@ -61,14 +61,14 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "mode": "m-m",
         "thresholds": {"same_style": 0.8278, "similar": 0.6487},
         "contradictions": [],
-        "model": "v0",
+        "model": "v1",
         "snapshot": _SNAPSHOT,
         "took_ms": 1.05,
     },
     "EmbedAnswer": {
         "fingerprint": _FINGERPRINT,
         "dim": 4,
-        "model": "v0",
+        "model": "v1",
         "embeddings": [{"vector": [0.5, -0.5, 0.5, 0.5], "error": None}, {"vector": None, "error": _NOT_FOUND}],
         "took_ms": 6.2,
     },
@@ -98,7 +98,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
                     "schema_version": 3,
                     "name": _SNAPSHOT,
                     "created_at": _CREATED,
-                    "model": "v0",
+                    "model": "v1",
                     "fingerprint": _FINGERPRINT,
                     "variant": "int8",
                     "dim": 256,
@@ -123,7 +123,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
                 "snapshot": _SNAPSHOT,
                 "desired": None,
                 "refused": None,
-                "model": "v0",
+                "model": "v1",
                 "fingerprint": _FINGERPRINT,
                 "products": 785,
                 "changes": 0,
@@ -138,7 +138,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "operations": [_OPERATION],
     },
     "OperationAnswer": _OPERATION,
-    "Health": {"status": "ready", "model": "v0", "snapshot": _SNAPSHOT, "products": 785},
+    "Health": {"status": "ready", "model": "v1", "snapshot": _SNAPSHOT, "products": 785},
 }
 """By the schema's name."""
 
