@@ -67,8 +67,8 @@ kept their weights.
 
 ## Figures
 On {figures.products:,} products of styles that were not trained on (but chose among checkpoints): finding another
-listing of the same style (i photo, t text, m both; query - gallery), any of them in the top k, with 95 % intervals. Where
-the listings of a style share a description, as in many shops, words are flattered.
+listing of the same style (i photo, t text, m both; query - gallery), any of them in the top k, with 95 % intervals.
+Where the listings of a style share a description, as in many shops, words are flattered.
 
 {score_table(figures.scores)}
 
