@@ -176,7 +176,7 @@ def memory(setting: Setting, report: Report) -> None:
                 options.add_session_config_entry("session.disable_quant_qdq", "1")
                 opened = ort.InferenceSession(str(path / "onnx" / f"{encoder}.onnx"), options, providers=[provider])
                 spies[encoder] = _Spy(BoundSession(opened, "cuda"))
-            found = Encoders(pack, pack.reference, spies).embed(items)  # type: ignore[arg-type]
+            found = Encoders(pack, pack.reference, spies).embed(items)
             outcome = f"right within {float(np.abs(found - wanted).max()):.1e}"
         except Exception as error:  # noqa: BLE001  # what it is, is the result
             outcome = f"{type(error).__name__}{' (memory)' if is_out_of_memory(error) else ''}: {str(error)[:80]}"
@@ -203,7 +203,7 @@ def index(setting: Setting, report: Report) -> None:
     exact: NDArray[np.int64] | None = None
     for kind in ("flat", "ivf-pq", "hnsw"):
         started = time.perf_counter()
-        opened = open_on_gpu(gpu, kind, vectors, 0.95)  # type: ignore[arg-type]
+        opened = open_on_gpu(gpu, kind, vectors, 0.95)
         built_s = time.perf_counter() - started
         shard: Any = opened.shards[0]
         shown = type(shard.index).__name__

@@ -70,10 +70,10 @@ class BoundSession:
         outputs: list[Any] = self._session.get_outputs()
         return outputs
 
-    def run(self, outputs: Sequence[str], inputs: Inputs) -> list[NDArray[Any]]:
-        """The outputs named, for contiguous inputs."""
+    def run(self, outputs: Sequence[str] | None, inputs: Inputs) -> list[NDArray[Any]]:
+        """The outputs named, or all of them."""
         try:
-            binding = self._binding(outputs, inputs)
+            binding = self._binding(outputs or [node.name for node in self.get_outputs()], inputs)
             self._session.run_with_iobinding(binding, self._run_options())
             made = [value.numpy() for value in binding.get_outputs()]
         except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base

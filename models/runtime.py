@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import onnxruntime as ort
 
@@ -19,7 +19,7 @@ _SHADOWING: Final = (
 _HEAVY: Final = frozenset({"Attention", "Conv", "FusedConv", "FusedMatMul", "Gemm", "MatMul", "MultiHeadAttention"})
 """Operations that must run on the device; it is ONNX Runtime's own wish to work out shapes on the CPU."""
 
-Session = ort.InferenceSession | BoundSession
+Session: TypeAlias = ort.InferenceSession | BoundSession
 
 
 def open_session(path: Path, *, device: Device, threads: int) -> Session:

@@ -43,7 +43,7 @@ class Full(Session):
 def full(room: int) -> tuple[Encoders, dict[str, Full]]:
     bundle = Bundle.load(SHIPPED)
     sessions = {name: Full(name, room) for name in ("image_encoder", "text_encoder", "fusion_encoder")}
-    return Encoders(bundle, bundle.reference, sessions), sessions  # type: ignore[arg-type]
+    return Encoders(bundle, bundle.reference, sessions), sessions
 
 
 def items(encoders: Encoders, count: int) -> list[Prepared]:
@@ -161,7 +161,7 @@ def test_inputs_that_do_not_fit_are_an_error(fusion: ort.InferenceSession) -> No
 
 
 def test_encoders_run_the_same_through_bound_sessions(encoders: Encoders) -> None:
-    sessions = {name: BoundSession(session, "cpu") for name, session in encoders._sessions.items()}  # type: ignore[arg-type]
+    sessions = {name: BoundSession(session, "cpu") for name, session in encoders._sessions.items()}
     bound = Encoders(encoders.bundle, encoders.bundle.reference, sessions)
     batch = items(encoders, 3)
     np.testing.assert_allclose(bound.encode(batch), encoders.encode(batch), atol=1e-6)
