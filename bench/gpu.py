@@ -21,8 +21,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bench.machine import machine
+from catalogue.device_memory import free_device_bytes, is_out_of_memory
 from models import Encoders, ProductInput
-from models.bound import BoundSession, is_out_of_memory
+from models.bound import BoundSession
 from models.bundle import ENCODERS, Bundle, Device
 from models.runtime import open_session, prepare_device
 
@@ -380,6 +381,7 @@ def main() -> None:
     setting = Setting(given.device, given.tiny, given.rows, peak)
     report = Report()
     about = {**machine(), "card": card, "onnxruntime": ort.__version__, "device": given.device}
+    about["free_device_bytes"] = free_device_bytes()
     print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
     prepare_device(given.device)
     for name in given.sections.split(","):

@@ -10,22 +10,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from catalogue.device_memory import is_out_of_memory
 from models.bundle import Device
 
 Result = TypeVar("Result")
 Inputs: TypeAlias = Mapping[str, NDArray[Any]]
 
-_OUT_OF_MEMORY: Final = (
-    "out of memory", "failed to allocate memory", "available memory", "alloc_failed", "cudaerrormemoryallocation",
-)  # fmt: skip
-"""What ONNX Runtime, CUDA, cuBLAS, cuDNN and FAISS say."""
 _SHAPES_KEPT: Final = 48
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of a library means that a device's memory is full; it has no class of its own."""
-    said = str(error).casefold()
-    return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
 
 @cache

@@ -18,10 +18,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.device_memory import is_out_of_memory
 from catalogue.errors import BundleInvalid, DeviceMemoryFull, InvalidInput, SamestyleError
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
-from models.bound import Inputs, call, is_out_of_memory
+from models.bound import Inputs, call
 from models.bundle import ENCODERS, Bundle, Device, ModePair, Thresholds, Variant
 from models.embedder import NOTHING_TO_ENCODE, EmbedderSteps, Encoded, Encoder, Prepared, TokenIds, Tokens, Vectors
 from models.preprocessing import Box, Pixels, load_pixels, normalise, normalise_text, product_text

@@ -7,8 +7,9 @@ from typing import Any, Final, TypeAlias
 
 import onnxruntime as ort
 
+from catalogue.device_memory import is_out_of_memory
 from catalogue.errors import BundleInvalid, ConfigurationError, NotEnoughMemory
-from models.bound import BoundSession, is_out_of_memory
+from models.bound import BoundSession
 from models.bundle import Device
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -46,7 +46,7 @@ def tune(gallery: Mapping[Mode, Vectors], truth: Truth) -> Tuned:
     Raises InvalidInput for a bundle whose vectors are no weighted sum, or too few queries.
     """
     before = weight_of(gallery)
-    both = gallery["m"].any(axis=1)
+    both: NDArray[np.bool_] = np.asarray(gallery["m"].any(axis=1))
     asked = both[truth.own]
     half = _halves(truth.clusters)
     for part in (half, ~half):

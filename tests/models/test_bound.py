@@ -9,9 +9,10 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+from catalogue.device_memory import is_out_of_memory
 from catalogue.errors import ConfigurationError, DeviceMemoryFull, NotEnoughMemory
 from models import Bundle, Encoders, Prepared
-from models.bound import BoundSession, is_out_of_memory
+from models.bound import BoundSession
 from models.runtime import check_placement, open_session
 from tests.models.bundles import SHIPPED
 from tests.models.test_encoder_steps import Session, encoders_on

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
 
 from catalogue.errors import BundleInvalid, InvalidInput
 from models.export.hub import fetch, split_name
+from tests.models.test_source_files import safetensors
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-WEIGHTS = save({"a": np.ones((30, 40), np.float32)})
+WEIGHTS = safetensors(a=np.ones((30, 40), np.float32))
 FILES: dict[str, bytes] = {
     "config.json": b'{"model_type": "clip"}',
     "preprocessor_config.json": b"{}",
