@@ -16,6 +16,7 @@ SamestyleError
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
 │   ├── StorageUnavailable  photos cannot be stored or read at the moment
 │   ├── SnapshotDamaged     a product of a snapshot that serves can no longer be read
+│   ├── DeviceMemoryFull    a GPU has no room for even one input
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
 │   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
@@ -100,6 +101,10 @@ class StorageUnavailable(NotReady):
 
 class SnapshotDamaged(NotReady):
     """A product of a snapshot that serves can no longer be read: its file has changed since it was verified."""
+
+
+class DeviceMemoryFull(NotReady):
+    """A GPU has no memory left for even one input or query."""
 
 
 class DeltaFull(NotReady):

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
+from catalogue.errors import DeviceMemoryFull, FingerprintMismatch, InvalidInput, NotEnoughMemory, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
@@ -112,18 +112,23 @@ class Snapshot:
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
-        for field in manifest.fields:
-            self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
-            index = _open_field(path, manifest, field, self._vectors[field], device)
-            present = _present(self._vectors[field]) if field != "fusion" else None
-            self._indexes[field] = index if present is None else Findable(index, present)
+        try:
+            for field in manifest.fields:
+                self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
+                index = _open_field(path, manifest, field, self._vectors[field], device)
+                present = _present(self._vectors[field]) if field != "fusion" else None
+                self._indexes[field] = index if present is None else Findable(index, present)
+        except BaseException:
+            self.release()  # by the device's own thread, which the garbage collector knows nothing of
+            raise
 
     @classmethod
     def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
         With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
-        Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
+        Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's,
+        NotEnoughMemory where the device has no room.
         """
         manifest = read_manifest(path)
         if manifest.fingerprint != fingerprint:
@@ -136,7 +141,13 @@ class Snapshot:
             check_support()
         try:
             snapshot = cls(path, manifest, _open_products(path, manifest), device)
-            snapshot._check_canary()
+            try:
+                snapshot._check_canary()
+            except BaseException:
+                snapshot.release()
+                raise
+        except (NotEnoughMemory, DeviceMemoryFull):
+            raise  # the snapshot is well
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
         return snapshot

@@ -69,7 +69,8 @@ def test_an_absent_modality_cannot_be_seen_through_its_mask(encoders: Encoders) 
 def test_masking_everything_is_not_nan(encoders: Encoders) -> None:
     none = np.zeros((1, 1), np.int64)
     tokens = np.ones((1, 1, 256), np.float32)
-    inputs = {"image_tokens": tokens, "image_mask": none, "text_tokens": tokens, "text_mask": none}
+    inputs: dict[str, np.ndarray] = {"image_tokens": tokens, "text_tokens": tokens}
+    inputs |= {"image_mask": none, "text_mask": none}
     assert np.isfinite(encoders._sessions["fusion_encoder"].run(None, inputs)[0]).all()
 
 
