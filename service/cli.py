@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli_backup import backup_app
 from service.cli_bench import app as bench_app
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
@@ -33,6 +34,7 @@ app.command()(healthcheck)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")
+app.add_typer(backup_app, name="backup")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
 
