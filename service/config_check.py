@@ -62,7 +62,6 @@ def check(given: Mapping[str, Any] | None = None) -> Report:
     """Look at the environment, and at what was `given` by options."""
     wrong, problems, settings = _validated(given or {})
     leaves = list(_leaves(Settings))
-    known = {variable for variable, _, _ in leaves} | set(_groups()) | set(_secret_files())
     rows = [
         Setting(
             variable=variable,
@@ -74,7 +73,7 @@ def check(given: Mapping[str, Any] | None = None) -> Report:
         for variable, path, field in leaves
     ]
     problems += [f"{variable}: {why}" for variable, why in wrong.items()]
-    problems += _unknown(known)
+    problems += unknown_variables()
     if settings is not None:
         problems += _together(settings)
     return Report(rows, problems)
@@ -143,8 +142,9 @@ def _shown(path: tuple[str, ...], field: FieldInfo, settings: Settings | None) -
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _unknown(known: set[str]) -> Iterator[str]:
-    """Variables that look like settings and are none."""
+def unknown_variables() -> Iterator[str]:
+    """Variables of the environment that look like settings and are none, and what was probably meant."""
+    known = [*(variable for variable, _, _ in _leaves(Settings)), *_groups(), *_secret_files()]
     for name in sorted(os.environ):
         upper = name.upper()
         if upper in known or _BY_KUBERNETES.fullmatch(upper):

@@ -81,7 +81,7 @@ def test_status_behind_keys_and_an_admin_port(demo_data: Path, tmp_path: Path) -
     keys = tmp_path / "keys.json"
     (tmp_path / "engineer").write_text(create_key(keys, "engineer", ["admin"]))
     (tmp_path / "shop").write_text(create_key(keys, "shop", ["search"]))
-    settings = {"KEYS_FILE": str(keys), "ADMIN_PORT": str(free_port())}
+    settings = {"KEYS_FILE": str(keys), "ADMIN_PORT": str(free_port()), "PROT": "8000"}
     with Gateway(copy_of(demo_data, tmp_path / "demo"), **settings) as gateway:
         environment = {f"SAMESTYLE_{name}": value for name, value in settings.items()}
         environment["SAMESTYLE_PORT"] = str(gateway.port)
@@ -91,6 +91,9 @@ def test_status_behind_keys_and_an_admin_port(demo_data: Path, tmp_path: Path) -
         refused = command("status", "--once", "--key-file", str(tmp_path / "shop"), **environment)
         assert refused.returncode == 1
         assert "needs a key with the role admin" in refused.stderr
+        assert (
+            "SAMESTYLE_PROT is no setting; did you mean SAMESTYLE_PORT?" in (gateway.folder / "server.log").read_text()
+        )
 
 
 @pytest.mark.parametrize(
