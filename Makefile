@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak bench lint format lock clean demo-env test-env train-env browser
+.PHONY: help demo test test-all soak bench lint format lock image-check clean demo-env test-env train-env browser
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -37,6 +37,9 @@ format: test-env ## Format the code and mend what ruff can mend
 
 lock: ## Write the hashed locks anew (UPGRADE=1 takes newer versions)
 	@bash requirements/lock.sh $(if $(UPGRADE),--upgrade)
+
+image-check: test-env ## Build the container image, start its service and ask it (Docker, or Debian's buildah as root)
+	@bash docker/check.sh
 
 clean: ## Remove everything that was set up or cached
 	@rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

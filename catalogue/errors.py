@@ -31,6 +31,7 @@ SamestyleError
 ├── JournalInvalid          a journal that must not be written or replayed
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
+├── BackupInvalid           a backup that must not be restored
 ├── TrainingFailed          a training run that cannot go on
 └── ConfigurationError      settings or an installation that cannot work
     └── KeysInvalid         a file of API keys that cannot be used
@@ -168,6 +169,10 @@ class JournalLocked(JournalInvalid):
 
 class JournalTrimmed(JournalInvalid):
     """The journal no longer holds the changes asked for."""
+
+
+class BackupInvalid(SamestyleError):
+    """A backup that must not be restored: it is damaged, not complete, or a newer version's."""
 
 
 class TrainingFailed(SamestyleError):

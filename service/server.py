@@ -20,6 +20,7 @@ from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
+from service.config_check import unknown_variables
 from service.connections import BoundedProtocol, Bounds, accepting
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
@@ -42,6 +43,8 @@ def run(settings: Settings) -> None:
     end_well_on_signals()
     keep_flat()
     _configure_logs()
+    for problem in unknown_variables():
+        structlog.get_logger(__name__).warning("unknown_setting", problem=problem)
     has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
     listeners = [bind(settings.host, settings.port, has_keys=has_keys)]
     if settings.admin_port is not None:
