@@ -112,6 +112,9 @@ class Snapshot:
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
+        self._canary: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self.canary_when_built = 1.0
+        """What `canary_recall` was when the snapshot was built."""
         try:
             for field in manifest.fields:
                 self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
@@ -167,6 +170,10 @@ class Snapshot:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim], unit within float16."""
         return self._vectors[field][rows].astype(np.float32)
 
+    def canary_recall(self) -> float:
+        """What share of the stored answers to its stored queries the index finds now."""
+        return _canary_recall(self._indexes["fusion"], *self._canary) if self._canary is not None else 1.0
+
     def release(self) -> None:
         """Give a GPU's memory back, where there is any; nothing can be searched afterwards."""
         for found in self._indexes.values():
@@ -192,7 +199,9 @@ class Snapshot:
             scores = np.einsum("qkd,qd->qk", self._vectors["fusion"][rows].astype(np.float32), queries).clip(-1, 1)
             if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-4):
                 raise ValueError("stored queries no longer give their stored answers")
-        now = _canary_recall(self._indexes["fusion"], queries, expected)
+        self._canary = queries, expected
+        self.canary_when_built = found_when_built
+        now = self.canary_recall()
         if now < found_when_built - _CANARY_SLACK:
             raise ValueError(
                 f"the index finds {now:.0%} of the stored answers; when built it found {found_when_built:.0%}"

@@ -14,6 +14,7 @@ from index.facets import Facets
 from service.ids import uuid7
 from service.retrieval import Found, Retrieval
 from service.schemas import image_url
+from service.trail import CURRENT
 
 _MANY: Final = 100
 """Hits; writing fewer takes less than handing them to another thread."""
@@ -29,10 +30,13 @@ async def answer(
     cursor: str | None = None,
 ) -> bytes:
     """The answer to a search that began at `started` (time.perf_counter); raises what `Pools.off_loop` raises."""
+    request_id = str(uuid7())
+    if (trail := CURRENT.get()) is not None:
+        trail.answered(request_id)
 
     def written() -> bytes:
         fields = {
-            "request_id": str(uuid7()),
+            "request_id": request_id,
             "model": retrieval.embedder.name,
             "snapshot": retrieval.snapshot_name,
             "alias": alias,

@@ -115,6 +115,9 @@ _TITLES: Final = {
 }
 _MAX_DETAIL: Final = 500
 
+for _slug in _TITLES:
+    metrics.REJECTED.labels(_slug)  # at 0 from the start: a rate sees the first one, too
+
 
 class FieldError(BaseModel):
     """One field of the request that cannot be used."""

@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -21,6 +22,7 @@ from index.products import Listing, Sort
 from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache
+from service.drift import Modality, QueryDrift
 from service.embedding import Embeddings
 from service.encoding import EncoderQueues
 from service.flights import together
@@ -47,6 +49,14 @@ class Query:
     crop: tuple[float, float, float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
+
+    @property
+    def modality(self) -> Modality:
+        """What is given."""
+        if self.product_id is not None:
+            return "product+text" if self.text else "product"
+        has_photo = self.image is not None or self.image_url is not None
+        return ("image+text" if self.text else "image") if has_photo else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class Retrieval:
         self.live = live
         self.embedder: Embedder = encoder.embedder
         self.recent: deque[tuple[Query, Scope]] = deque(maxlen=_RECENT)
+        self.drift = QueryDrift(live.snapshot.stored("fusion"))
         self.pools = pools
         self._photos = photos
         self._embeddings = Embeddings(encoder, cache, pools.work)
@@ -203,6 +214,7 @@ class Retrieval:
             async with self._with_photo(query) as at_hand:
                 self._remember(at_hand, scope)
                 terms = _normalised(await self._terms(at_hand, view), apart=scope.explain)
+            self.drift.add(query.modality, terms)
         else:
             terms = start.terms
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
@@ -221,7 +233,7 @@ class Retrieval:
                 ids = [neighbour.listing.product_id for neighbour in found]
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
 
-        return await asyncio.wrap_future(self.pools.search.submit(look_up))
+        return await asyncio.wrap_future(self.pools.search.submit(copy_context().run, look_up))
 
     @asynccontextmanager
     async def _with_photo(self, query: Query) -> AsyncIterator[Query]:

@@ -14,6 +14,7 @@ from service.paging import Continuation, SearchCursors
 from service.ranking import Scope
 from service.retrieval import Hits, Query, Retrieval
 from service.schemas import QueryItem, SearchRequest
+from service.search_metrics import observed
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
@@ -52,7 +53,9 @@ class Searches:
     async def _answer(
         self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
     ) -> bytes:
-        search = retrieval.search(_query(request), _scope(request), page.start if page else None)
+        query = _query(request)
+        search = retrieval.search(query, _scope(request), page.start if page else None)
+        search = observed(search, query.modality, request.alias, is_first=page is None)
         if request.facets:
             hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
         else:
