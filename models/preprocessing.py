@@ -169,7 +169,7 @@ def _centre_square(box: Box, share: float) -> Box:
 
 
 def _whole_centre(box: Box, resize: int, crop: int) -> Box:
-    """What would be left of `box` if its shorter side became `resize`, its longer one whole, and the centre were cut."""
+    """What is left of `box` if its shorter side becomes `resize`, its longer one whole, and the centre is cut."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     shorter = min(width, height)
