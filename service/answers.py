@@ -27,6 +27,7 @@ async def answer(
     alias: str = LIVE,
     facets: Facets | None = None,
     cursor: str | None = None,
+    refine: str | None = None,
 ) -> bytes:
     """The answer to a search that began at `started` (time.perf_counter); raises what `Pools.off_loop` raises."""
 
@@ -41,6 +42,7 @@ async def answer(
             "hits": [_hit(one) for one in found],
             "facets": _counts(facets or {}),
             "next_cursor": cursor,
+            "refine_cursor": refine,
         }
         return orjson.dumps(fields)
 

@@ -20,6 +20,7 @@ from service.limits import make_limiter
 from service.middleware import BodyLimit, EncodedSlashes, Observed
 from service.openapi import ABOUT, include_routes, openapi
 from service.paging import SearchCursors
+from service.refining import RefineCursors
 from service.routes import ops
 from service.searching import Searches
 from service.serving import Serving
@@ -58,7 +59,7 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
     app.state.serving = serving
     app.state.swaps = swaps
     app.state.writer = Writer(serving)
-    app.state.searches = Searches(serving, SearchCursors(cursor_secret, "search"))
+    app.state.searches = Searches(serving, SearchCursors(cursor_secret, "search"), RefineCursors(cursor_secret))
     app.state.side_by_side = SideBySide(serving.settings.deadline_s)
     app.state.cursor_secret = cursor_secret
     app.state.keys = keys

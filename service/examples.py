@@ -32,6 +32,7 @@ _ANSWER: Final = {
     "hits": [_HIT],
     "facets": _FACETS,
     "next_cursor": _CURSOR,
+    "refine_cursor": _CURSOR,
 }
 _NOT_FOUND: Final = {
     "type": "samestyle:not-found",

@@ -17,7 +17,7 @@ from service.routes import admin, batch, compare, ops, products, search, supplie
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
 from service.routes.deps import given_once
-from service.schemas import BulkLine, ProductWrite, SearchRequest
+from service.schemas import BulkLine, ProductWrite, RefineRequest, SearchRequest
 
 ABOUT: Final[dict[str, Any]] = {
     "title": "samestyle",
@@ -25,7 +25,7 @@ ABOUT: Final[dict[str, Any]] = {
     "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
 }
 _BY_HAND: Final[tuple[type[BaseModel], ...]] = (
-    SearchRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine
+    SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine
 )  # fmt: skip
 """Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
 _EACH: Final = (("BatchRequest", "queries", "SearchRequest"), ("EmbedRequest", "inputs", "QueryItem"))

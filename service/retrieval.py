@@ -21,7 +21,7 @@ from index.products import Listing, Sort
 from models import Embedder, ProductInput
 from service import metrics
 from service.cache import EmbeddingCache
-from service.embedding import Embeddings
+from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import threshold
@@ -38,7 +38,10 @@ _RECENT_BYTES: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: at most one of `product_id`, `image` and `image_url`, with or without `text`."""
+    """What is looked for: at most one of `product_id`, `image`, `image_url` and `photo`, with or without `text`.
+
+    `photo` is one that the model has read before.
+    """
 
     product_id: str | None = None
     image: bytes | None = None
@@ -47,6 +50,7 @@ class Query:
     crop: tuple[float, float, float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
+    photo: Photo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """A page of neighbours, best first, and where the next one begins; None when it was the last."""
+    """A page of neighbours, best first, and where the next one begins; None when it was the last.
+
+    `photo` is what the query's photo was read as.
+    """
 
     found: list[Found]
     next: Start | None = None
+    photo: Photo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +207,12 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
+        photo: Photo | None = None
         if start is None:
             async with self._with_photo(query) as at_hand:
                 self._remember(at_hand, scope)
-                terms = _normalised(await self._terms(at_hand, view), apart=scope.explain)
+                parts, photo = await together(self._terms(at_hand, view), self._photo_of(at_hand))
+                terms = _normalised(parts, apart=scope.explain)
         else:
             terms = start.terms
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
@@ -217,9 +227,9 @@ class Retrieval:
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
                 if not more:
-                    return Hits(found)
+                    return Hits(found, photo=photo)
                 ids = [neighbour.listing.product_id for neighbour in found]
-                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
 
         return await asyncio.wrap_future(self.pools.search.submit(look_up))
 
@@ -232,7 +242,13 @@ class Retrieval:
         async with self._remote.hold(query.image_url) as image:
             yield replace(query, image=image, image_url=None)
 
+    async def _photo_of(self, query: Query) -> Photo | None:
+        """The query's photo as it is read for its terms, side by side with them and so once for all."""
+        return query.photo if query.image is None else await self._embeddings.photo(query.image, query.crop)
+
     def _remember(self, query: Query, scope: Scope) -> None:
+        if query.photo is not None:  # another model reads photos in another way
+            return
         if query.image is None or len(query.image) <= _RECENT_BYTES:
             self.recent.append((query, Scope(k=scope.k, target=scope.target, filters=scope.filters)))
 
@@ -249,6 +265,8 @@ class Retrieval:
 
     async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
+        if query.photo is not None and name != "text":
+            return await self._embeddings.vector_of(query.photo, query.text if name == "fused" else None)
         if query.product_id is None:
             return await self.embed(_only(name, ProductInput(query.image, query.text, query.crop)))
         row = view.row_of(query.product_id)

@@ -9,11 +9,13 @@ from typing import Any, Final
 from catalogue.errors import Gone, InvalidInput
 from service.answers import answer
 from service.bodies import from_fields
+from service.embedding import Photo
 from service.flights import together
 from service.paging import Continuation, SearchCursors
 from service.ranking import Scope
+from service.refining import Base, RefineCursors, base_of, refined
 from service.retrieval import Hits, Query, Retrieval
-from service.schemas import QueryItem, SearchRequest
+from service.schemas import QueryItem, RefineRequest, SearchRequest
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
@@ -26,10 +28,11 @@ _SAMPLE: Final = 4_096
 class Searches:
     """Answers search requests."""
 
-    def __init__(self, serving: Serving, cursors: SearchCursors) -> None:
+    def __init__(self, serving: Serving, cursors: SearchCursors, refine_cursors: RefineCursors) -> None:
         self.pools = serving.pools
         self._serving = serving
         self._cursors = cursors
+        self._refine_cursors = refine_cursors
 
     async def answer(self, request: SearchRequest) -> bytes:
         """The hits and facets of a request, as JSON.
@@ -45,25 +48,53 @@ class Searches:
         with lease_page(self._serving, page) as retrieval:
             return await self._answer(request, page, retrieval, started)
 
+    async def refine(self, change: RefineRequest) -> bytes:
+        """The hits and facets of a query that was answered before, changed.
+
+        Raises as `answer` does, InvalidInput for a cursor that is not ours or where nothing is left of the query, Gone
+        where its photo means nothing to the model that serves by now.
+        """
+        started = time.perf_counter()
+        request, base = await self.pools.off_loop(lambda: refined(self._refine_cursors.read(change.cursor), change))
+        with self._serving.lease(request.alias) as retrieval:
+            base.check(retrieval.embedder.fingerprint)
+            return await self._answer(request, None, retrieval, started, base)
+
     def _resumed(self, request: SearchRequest) -> tuple[SearchRequest, Continuation]:
         page = self._cursors.read(request.cursor or "")
         return _as_begun(request, page), page
 
     async def _answer(
-        self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
+        self,
+        request: SearchRequest,
+        page: Continuation | None,
+        retrieval: Retrieval,
+        started: float,
+        base: Base | None = None,
     ) -> bytes:
-        search = retrieval.search(_query(request), _scope(request), page.start if page else None)
+        query = _query(request, base.photo if base else None)
+        search = retrieval.search(query, _scope(request), page.start if page else None)
         if request.facets:
             hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
         else:
             hits, facets = await search, {}
         cursor = None
         if hits.next is not None:
-            listing = page.listing if page else _digest(request)
+            listing = page.listing if page else _digest(request, hits.photo)
             said = request.model_fields_set & _CARRIED
             asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
             cursor = next_cursor(self._cursors, hits, retrieval, listing, asked)
-        return await answer(hits.found, retrieval, started, alias=request.alias, facets=facets, cursor=cursor)
+        refine = self._refine_cursor(request, hits.photo, retrieval) if page is None else None
+        return await answer(
+            hits.found, retrieval, started, alias=request.alias, facets=facets, cursor=cursor, refine=refine
+        )
+
+    def refine_product(self, product_id: str, k: int, retrieval: Retrieval) -> str:
+        """The cursor by which a search that begins with a product is gone on with."""
+        return self._refine_cursor(SearchRequest(product_id=product_id, k=k), None, retrieval)
+
+    def _refine_cursor(self, request: SearchRequest, photo: Photo | None, retrieval: Retrieval) -> str:
+        return self._refine_cursors.cursor(base_of(request, photo, retrieval.embedder.fingerprint))
 
 
 @contextmanager
@@ -90,8 +121,8 @@ def query_of(item: QueryItem, **more: Any) -> Query:
     return Query(item.product_id, item.image, item.image_url, item.text, item.crop, **more)
 
 
-def _query(request: SearchRequest) -> Query:
-    return query_of(request, weights=dict(request.weights), negatives=request.negatives)
+def _query(request: SearchRequest, photo: Photo | None) -> Query:
+    return query_of(request, weights=dict(request.weights), negatives=request.negatives, photo=photo)
 
 
 def _scope(request: SearchRequest) -> Scope:
@@ -122,9 +153,11 @@ def _as_begun(request: SearchRequest, page: Continuation) -> SearchRequest:
     return begun.model_copy(update={"k": request.k}) if "k" in request.model_fields_set else begun
 
 
-def _digest(request: SearchRequest) -> str:
-    """Tells one query from another; of a photo its length and ends, as it may be large."""
+def _digest(request: SearchRequest, read: Photo | None = None) -> str:
+    """Tells one query from another; of a photo its length and ends, as it may be large, or its digest."""
     said = {name: getattr(request, name) for name in _QUERY}
     photo = said["image"] or b""
     said["image"] = (len(photo), photo[:_SAMPLE], photo[-_SAMPLE:])
+    if read is not None and not photo and request.image_url is None:  # of a query that is gone on with
+        said["image"] = (0, read.digest, b"")
     return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()

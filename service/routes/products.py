@@ -17,7 +17,7 @@ from service.paging import SearchCursors
 from service.problems import responses
 from service.ranking import Start
 from service.retrieval import Retrieval
-from service.routes.deps import CurrentRetrieval, CurrentServing
+from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
 from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
 from service.searching import lease_page, next_cursor
 from service.serving import Serving
@@ -87,6 +87,7 @@ async def same_style(
     product_id: ProductId,
     request: Request,
     serving: CurrentServing,
+    searches: CurrentSearches,
     k: Limit = 10,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
     cursor: TabCursor = None,
@@ -97,12 +98,18 @@ async def same_style(
     with _tab(serving, cursors, cursor, listing) as (retrieval, start):
         hits = await retrieval.same_style(product_id, k, other_suppliers=other_suppliers, start=start)
         going_on = next_cursor(cursors, hits, retrieval, listing)
-        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
+        refine = searches.refine_product(product_id, k, retrieval) if start is None else None
+        return _json(await answer(hits.found, retrieval, started, cursor=going_on, refine=refine))
 
 
 @router.get("/{product_id}/similar", response_model=SearchAnswer, responses=_TAB_ERRORS)
 async def similar(
-    product_id: ProductId, request: Request, serving: CurrentServing, k: Limit = 10, cursor: TabCursor = None
+    product_id: ProductId,
+    request: Request,
+    serving: CurrentServing,
+    searches: CurrentSearches,
+    k: Limit = 10,
+    cursor: TabCursor = None,
 ) -> Response:
     """Products that are like it, but not the same."""
     started = time.perf_counter()
@@ -110,7 +117,8 @@ async def similar(
     with _tab(serving, cursors, cursor, product_id) as (retrieval, start):
         hits = await retrieval.similar(product_id, k, start=start)
         going_on = next_cursor(cursors, hits, retrieval, product_id)
-        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
+        refine = searches.refine_product(product_id, k, retrieval) if start is None else None
+        return _json(await answer(hits.found, retrieval, started, cursor=going_on, refine=refine))
 
 
 def _json(written: bytes) -> Response:
