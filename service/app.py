@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 from service import problems
 from service.access import Access, AdminPort, Limits
 from service.admission import Admission, Attention
+from service.attribution import Attribution
 from service.cutting import AutoSnapshot
 from service.headers import SafeHeaders, allow_origins
 from service.keys import KeyRing
@@ -32,10 +33,11 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "lo
 
 
 def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastAPI:
-    """The gateway around what serves already; both are closed when it ends. Raises KeysInvalid."""
+    """The gateway around what serves already; both are closed when it ends. Raises KeysInvalid, ConfigurationError."""
     settings = serving.settings
     keys = KeyRing(settings.keys_file) if settings.keys_file is not None else None
     limiter = make_limiter(settings.cache)
+    attribution = Attribution(serving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,7 +47,9 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
             auto.start()
         if keys is not None:
             keys.start()
+        await asyncio.to_thread(attribution.start)
         yield
+        await asyncio.to_thread(attribution.close)
         if keys is not None:
             await asyncio.to_thread(keys.close)
         await limiter.close()
@@ -59,7 +63,10 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes) -> FastA
     app.state.serving = serving
     app.state.swaps = swaps
     app.state.writer = Writer(serving)
-    app.state.searches = Searches(serving, SearchCursors(cursor_secret, "search"), RefineCursors(cursor_secret))
+    app.state.searches = Searches(
+        serving, SearchCursors(cursor_secret, "search"), RefineCursors(cursor_secret), attribution
+    )
+    app.state.attribution = attribution
     app.state.side_by_side = SideBySide(serving.settings.deadline_s)
     app.state.cursor_secret = cursor_secret
     app.state.keys = keys

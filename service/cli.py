@@ -14,6 +14,7 @@ from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
 from service.cli_evaluate import evaluate
+from service.cli_events import events_app
 from service.cli_keys import keys_app
 from service.cli_pairs import pairs_app
 from service.cli_snapshot import snapshot_app
@@ -30,6 +31,7 @@ app.command()(train)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")
+app.add_typer(events_app, name="events")
 app.add_typer(bench_app, name="bench")
 
 

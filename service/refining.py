@@ -8,8 +8,8 @@ something to one model only: after a swap to another one the photo has to be sen
 import base64
 import hashlib
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +26,7 @@ from service.schemas import RefineRequest, SearchRequest
 _FORMAT: Final = 1
 """To be raised with every change of what a token holds: gateways of two versions may have one secret."""
 _LENGTH: Final = struct.Struct("<I")
-CARRIED: Final = frozenset(SearchRequest.model_fields) - {"image", "image_url", "crop", "cursor"}
+CARRIED: Final = frozenset(SearchRequest.model_fields) - {"image", "image_url", "crop", "cursor", "user_key"}
 """What a token carries of a request; of a photo it has the tokens."""
 
 
@@ -41,6 +41,8 @@ class Base:
     fingerprint: str
     photo: Photo | None = None
     had_photo: bool = False
+    arm: Sequence[int] | None = None
+    """See `attribution.issued`."""
 
     def check(self, fingerprint: str) -> None:
         """Raise Gone where its photo means nothing to that model."""
@@ -77,11 +79,11 @@ class RefineCursors:
             ) from None
 
 
-def base_of(request: SearchRequest, photo: Photo | None, fingerprint: str) -> Base:
+def base_of(request: SearchRequest, photo: Photo | None, fingerprint: str, arm: Sequence[int] | None) -> Base:
     """What a request and its photo leave to be gone on with."""
     said = request.model_fields_set & CARRIED
     asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
-    return Base(asked, fingerprint, photo, had_photo=photo is not None)
+    return Base(asked, fingerprint, photo, had_photo=photo is not None, arm=arm)
 
 
 def refined(base: Base, change: RefineRequest) -> tuple[RefinedSearch, Base]:
@@ -89,7 +91,7 @@ def refined(base: Base, change: RefineRequest) -> tuple[RefinedSearch, Base]:
     asked, said = dict(base.asked), change.model_fields_set
     if change.drop_photo:
         asked.pop("product_id", None)
-        base = Base({}, base.fingerprint)
+        base = replace(base, photo=None, had_photo=False)
     if "text" in said:
         asked["text"] = change.text if change.text and change.text.strip() else None
     if change.drop_photo or ("text" in said and asked["text"] is None):
@@ -124,6 +126,7 @@ class _Header(BaseModel):
     had_photo: bool
     digest: str
     width: int
+    arm: list[int] | None
 
 
 def _packed(base: Base) -> bytes:
@@ -140,6 +143,7 @@ def _packed(base: Base) -> bytes:
         "had_photo": base.had_photo,
         "digest": digest,
         "width": width,
+        "arm": base.arm,
     }
     text = orjson.dumps(header)
     return b"".join((_LENGTH.pack(len(text)), text, tokens))
@@ -153,4 +157,4 @@ def _unpacked(data: bytes) -> Base:
     if header.digest:
         tokens = np.frombuffer(data[end:], "<f2").reshape(-1, header.width).astype(np.float32)
         photo = Photo(bytes.fromhex(header.digest), tokens)
-    return Base(header.asked, header.fingerprint, photo, header.had_photo)
+    return Base(header.asked, header.fingerprint, photo, header.had_photo, header.arm)

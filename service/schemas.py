@@ -72,6 +72,7 @@ QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
 Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
+UserKey = Annotated[str, Field(min_length=1, max_length=200)]
 FacetNames = Annotated[
     tuple[FacetName, ...],
     Field(
@@ -169,7 +170,8 @@ class SearchRequest(QueryItem):
         pattern=CURSOR,
         description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
     )
-    alias: str = Field(default="live", max_length=64, description="which index answers")
+    alias: str = Field(default="live", max_length=64, description="which index answers; by default as experiments say")
+    user_key: UserKey | None = None
     explain: Annotated[bool, FLAG] = Field(default=False, description="add what each term contributed to each score")
 
     @property
@@ -213,6 +215,7 @@ class RefineRequest(Strict):
         default=None, ge=1, le=MAX_K, description="how many hits, or groups, at most; null: as many as before"
     )
     explain: Annotated[bool, FLAG] | None = Field(default=None, description="as in a search; null: as before")
+    user_key: UserKey | None = None
 
 
 def image_url(product_id: str, images: Sequence[str], photo: str | None) -> str | None:

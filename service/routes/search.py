@@ -16,7 +16,7 @@ from service.searching import Searches
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=ByHand)
 MAX_FORM_FIELD: Final = 200_000
-_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor"})
+_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor", "user_key"})
 SEARCH_ERRORS: Final = responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 504)
 
 
