@@ -15,6 +15,7 @@ from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
 from service.cli_evaluate import evaluate
 from service.cli_events import events_app
+from service.cli_experiment import experiment_app
 from service.cli_keys import keys_app
 from service.cli_pairs import pairs_app
 from service.cli_snapshot import snapshot_app
@@ -32,6 +33,7 @@ app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(events_app, name="events")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(bench_app, name="bench")
 
 
