@@ -19,7 +19,7 @@ from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Listing, Sort
 from models import Embedder, ProductInput
-from service import metrics
+from service import arranging, metrics
 from service.cache import EmbeddingCache
 from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
@@ -137,26 +137,46 @@ class Retrieval:
         return await self.pools.in_time(self._vector(query))
 
     async def same_style(
-        self, product_id: str, k: int, *, other_suppliers: bool = True, start: Start | None = None
+        self,
+        product_id: str,
+        k: int,
+        *,
+        other_suppliers: bool = True,
+        collapse: bool = True,
+        start: Start | None = None,
     ) -> Hits:
         """The same product, by default from other suppliers only.
 
         Products at or above the calibrated threshold, less those whose declared variant contradicts the product's.
+        Those that declare its variant come first, and near-identical listings of one supplier stand once.
         """
         own = self.product(product_id).product
         without_own = other_suppliers and own.supplier_id
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
         floor = self._same_style_from()
-        scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda other, score: self._is_same(own, other, score))
+        scope = Scope(
+            k=k,
+            filters=filters,
+            min_score=floor,
+            keep=lambda other, score: self._is_same(own, other, score),
+            arrange=arranging.same_style(own, collapse=collapse),
+        )
         return await self.search(Query(product_id=product_id), scope, start)
 
-    async def similar(self, product_id: str, k: int, *, start: Start | None = None) -> Hits:
-        """Products that are alike but not the same: another variant, or below the same-style threshold."""
+    async def similar(
+        self, product_id: str, k: int, *, diversity: float = arranging.DIVERSITY, start: Start | None = None
+    ) -> Hits:
+        """Products that are alike but not the same: another variant, or below the same-style threshold.
+
+        With a `diversity` from 0 (by score) to 1 they differ from one another.
+        """
         own = self.product(product_id).product
         scope = Scope(
             k=k,
             min_score=threshold(self.embedder, "similar"),
             keep=lambda other, score: not self._is_same(own, other, score),
+            arrange=arranging.similar(diversity) if diversity else None,
+            arranged=arranging.DIVERSE,
         )
         return await self.search(Query(product_id=product_id), scope, start)
 

@@ -10,6 +10,7 @@ from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
 from index.aliases import LIVE
 from service.answers import answer
+from service.arranging import DIVERSITY
 from service.attribution import Kind
 from service.cursors import Cursors
 from service.middleware import SLASH
@@ -91,16 +92,24 @@ async def same_style(
     searches: CurrentSearches,
     k: Limit = 10,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
+    collapse: Annotated[
+        bool, Query(description="let near-identical listings of one supplier stand once, with a group that counts them")
+    ] = True,
     cursor: TabCursor = None,
     user_key: TabUser = None,
 ) -> Response:
-    """The same product, from more suppliers."""
-    cursors, listing = SearchCursors(request.app.state.cursor_secret, "same-style"), f"{product_id}\n{other_suppliers}"
+    """The same product, from more suppliers: first those that declare the same variant, then by score."""
+    cursors, listing = (
+        SearchCursors(request.app.state.cursor_secret, "same-style"),
+        f"{product_id}\n{other_suppliers}\n{collapse}",
+    )
     tab = _Tab(serving, searches, cursors, product_id, listing, cursor, user_key)
     return await tab.answer(
         "same-style",
         k,
-        lambda retrieval, start: retrieval.same_style(product_id, k, other_suppliers=other_suppliers, start=start),
+        lambda retrieval, start: retrieval.same_style(
+            product_id, k, other_suppliers=other_suppliers, collapse=collapse, start=start
+        ),
     )
 
 
@@ -111,13 +120,18 @@ async def similar(
     serving: CurrentServing,
     searches: CurrentSearches,
     k: Limit = 10,
+    diversity: Annotated[
+        float, Query(ge=0, le=1, description="how much they differ from one another; 0 orders by score alone")
+    ] = DIVERSITY,
     cursor: TabCursor = None,
     user_key: TabUser = None,
 ) -> Response:
-    """Products that are like it, but not the same."""
+    """Products that are like it, but not the same; those that differ from one another come first."""
     cursors = SearchCursors(request.app.state.cursor_secret, "similar")
-    tab = _Tab(serving, searches, cursors, product_id, product_id, cursor, user_key)
-    return await tab.answer("similar", k, lambda retrieval, start: retrieval.similar(product_id, k, start=start))
+    tab = _Tab(serving, searches, cursors, product_id, f"{product_id}\n{diversity}", cursor, user_key)
+    return await tab.answer(
+        "similar", k, lambda retrieval, start: retrieval.similar(product_id, k, diversity=diversity, start=start)
+    )
 
 
 class _Tab:
