@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak bench lint format lock clean demo-env test-env train-env browser
+.PHONY: help demo test test-all soak bench lint format lock image-check clean demo-env test-env train-env browser prometheus
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -11,10 +11,10 @@ help: ## List the targets
 demo: demo-env ## Set up .venv, build the demo index and serve it on http://127.0.0.1:8000
 	@exec .venv/bin/samestyle demo
 
-test: browser ## Set up .venv and run the tests
+test: browser prometheus ## Set up .venv and run the tests
 	@.venv/bin/python -m pytest -m "not heavy"
 
-test-all: browser train-env ## Run the heavy tests (installs PyTorch)
+test-all: browser prometheus train-env ## Run the heavy tests (installs PyTorch)
 	@.venv/bin/python -m pytest -m heavy
 
 soak: test-env ## Run the long measurements and keep their dated output under docs/soak/
@@ -38,6 +38,9 @@ format: test-env ## Format the code and mend what ruff can mend
 lock: ## Write the hashed locks anew (UPGRADE=1 takes newer versions)
 	@bash requirements/lock.sh $(if $(UPGRADE),--upgrade)
 
+image-check: test-env ## Build the container image, start its service and ask it (Docker, or Debian's buildah as root)
+	@bash docker/check.sh
+
 clean: ## Remove everything that was set up or cached
 	@rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
@@ -53,3 +56,6 @@ train-env:
 
 browser: test-env
 	@bash requirements/chromium.sh
+
+prometheus: test-env
+	@bash requirements/prometheus.sh

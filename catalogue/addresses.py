@@ -56,6 +56,7 @@ _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 """The middle of an IPv6 address that ends in an IPv4 one."""
 _NAME: Final = re.compile(r"(?!.{254})([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 """At least two labels, the last not a number: 127.1, 0x7f.1 and 2130706433 are addresses to a resolver."""
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 _PRIVATE_NAMES: Final = (
     "localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "arpa", "onion",
     "metadata.goog", "metadata.tencentyun.com",
@@ -85,6 +86,12 @@ def is_loopback(host: str) -> bool:
     """Whether a host, without the brackets of IPv6, is this very machine."""
     address = as_address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def url_from_here(host: str, port: int) -> str:
+    """Where a server of this machine that listens on `host` is asked; what listens everywhere, on loopback."""
+    host = _EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_name(host: str) -> bool:

@@ -16,6 +16,7 @@ SamestyleError
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
 │   ├── StorageUnavailable  photos cannot be stored or read at the moment
 │   ├── SnapshotDamaged     a product of a snapshot that serves can no longer be read
+│   ├── DeviceMemoryFull    a GPU has no room for even one input
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
 │   └── SwapFailed          a snapshot could not be exchanged for another
 ├── Overloaded              every queue is full; try again later
@@ -30,6 +31,7 @@ SamestyleError
 ├── JournalInvalid          a journal that must not be written or replayed
 │   ├── JournalLocked       another process has it
 │   └── JournalTrimmed      it no longer reaches back that far
+├── BackupInvalid           a backup that must not be restored
 ├── TrainingFailed          a training run that cannot go on
 └── ConfigurationError      settings or an installation that cannot work
     └── KeysInvalid         a file of API keys that cannot be used
@@ -106,6 +108,10 @@ class SnapshotDamaged(NotReady):
     """A product of a snapshot that serves can no longer be read: its file has changed since it was verified."""
 
 
+class DeviceMemoryFull(NotReady):
+    """A GPU has no memory left for even one input or query."""
+
+
 class DeltaFull(NotReady):
     """More changes since the snapshot than are kept in memory."""
 
@@ -171,6 +177,10 @@ class JournalLocked(JournalInvalid):
 
 class JournalTrimmed(JournalInvalid):
     """The journal no longer holds the changes asked for."""
+
+
+class BackupInvalid(SamestyleError):
+    """A backup that must not be restored: it is damaged, not complete, or a newer version's."""
 
 
 class TrainingFailed(SamestyleError):

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -38,6 +38,7 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",  # nothing to unpack, so nothing that grows
     "Connection": "close",
 }
+_NO_MORE: Final[Mapping[str, str]] = {}
 _REFUSED: Final = (
     "The photo cannot be fetched from there: its host is not allowed, is not known, or is not on the public internet. "
     "Send the photo's bytes in `image`."
@@ -115,25 +116,25 @@ class Fetcher:
         """Look up no more names."""
         self._dns.close()
 
-    async def fetch(self, url: str) -> bytes:
-        """The photo at an http(s) URL, in time.
+    async def fetch(self, url: str, headers: Mapping[str, str] = _NO_MORE) -> bytes:
+        """The photo at an http(s) URL, in time, asked for with `headers` beside our own.
 
         Raises FetchRefused for what must not be fetched, FetchFailed for what cannot be, TooLarge over 20 MB, and
         Overloaded when names are not being resolved.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._follow(url)
+                return await self._follow(url, headers)
         except TimeoutError:
             raise FetchFailed(f"The photo was not there within {self._timeout_s:g} s. Send its bytes.") from None
         except (httpx.TransportError, OSError) as error:
             reason = "did not answer" if isinstance(error, httpx.ConnectError | OSError) else "broke off its answer"
             raise FetchFailed(f"The photo's host {reason}. Try again, or send the photo's bytes.") from None
 
-    async def _follow(self, url: str) -> bytes:
+    async def _follow(self, url: str, headers: Mapping[str, str]) -> bytes:
         target = await self._checked(url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(target)
+            answer = await self._ask(target, headers)
             if isinstance(answer, bytes):
                 return answer
             if target.url.scheme == "https" and answer.scheme == "http":
@@ -161,19 +162,21 @@ class Fetcher:
         known = [address for address in dict.fromkeys(found) if address is not None]
         return known if None not in found else []  # with a scope or in a form nobody expects: not public
 
-    async def _ask(self, target: _Target) -> bytes | httpx.URL:
+    async def _ask(self, target: _Target, headers: Mapping[str, str]) -> bytes | httpx.URL:
         """The photo, or where the host says it is."""
         if self._tls is None:  # made once, and off the loop: reading all trusted certificates takes a while
             self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         async with transport:  # no client: no cookies, no proxies of the environment, no redirects of its own
-            response = await self._connected(transport, target)
+            response = await self._connected(transport, target, headers)
             try:
                 return await _read(response, target.url)
             finally:
                 await response.aclose()
 
-    async def _connected(self, transport: httpx.AsyncHTTPTransport, target: _Target) -> httpx.Response:
+    async def _connected(
+        self, transport: httpx.AsyncHTTPTransport, target: _Target, headers: Mapping[str, str]
+    ) -> httpx.Response:
         """The answer from the first address that can be connected to."""
         limits = httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s))
         failures: list[httpx.TransportError] = []
@@ -181,7 +184,7 @@ class Fetcher:
             request = httpx.Request(
                 "GET",
                 target.url.copy_with(host=str(address), port=target.port),  # an address, so nothing is resolved again
-                headers={"Host": target.authority, **_HEADERS},
+                headers={**headers, "Host": target.authority, **_HEADERS},
                 extensions={"sni_hostname": target.host, "timeout": limits.as_dict()},  # the certificate is the name's
             )
             try:

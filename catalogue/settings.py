@@ -99,6 +99,28 @@ class FetchSettings(BaseModel):
         return HostList.parse(self.hosts)
 
 
+class LogSettings(BaseModel):
+    """Which requests are logged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slow_s: float = Field(default=1.0, gt=0, description="seconds from which on a request is logged with its stages")
+    access_sample: float = Field(default=0.0, ge=0, le=1, description="share of all other requests that is logged")
+
+
+class TracingSettings(BaseModel):
+    """Where traces of requests go."""
+
+    model_config = ConfigDict(frozen=True)
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
+        default=None, description="an OpenTelemetry collector (OTLP over HTTP), as http://host:4318; default: none"
+    )
+    sample: float = Field(
+        default=0.1, ge=0, le=1, description="share of requests traced, of those whose caller says nothing about it"
+    )
+
+
 class Settings(BaseSettings):
     """The frozen settings of one process."""
 
@@ -143,6 +165,8 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     fetch: FetchSettings = FetchSettings()
     events: EventSettings = EventSettings()
+    log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,7 @@ from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFo
 from index.journal import Entry
 from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
+from index.timing import DELTA
 
 MAX_ROWS: Final = 100_000
 """Twice as many as make a new snapshot due, so that one can be cut while changes go on."""
@@ -212,7 +213,7 @@ class DeltaView:
         findable = self.alive
         if len(self._absent[name]):
             findable = findable & _all_but(self.rows, self._absent[name])
-        return Findable(FlatIndex(self._rows.vectors[name][: self.rows]), findable)
+        return Findable(FlatIndex(self._rows.vectors[name][: self.rows], DELTA), findable)
 
 
 class _Numbers:

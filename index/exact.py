@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.timing import EXACT, RESCORE, timed
 from index.workers import shared_workers
 
 _MARGIN: Final = 16
@@ -93,10 +94,12 @@ class FlatIndex:
     """Every allowed row is scored: always right, in time that grows with the rows.
 
     FAISS scans the stored float16 `vectors` [rows, dim] in float32 where they lie, part by part on several threads.
+    Whoever listens (`index.timing`) hears of scans by the index's `name`.
     """
 
-    def __init__(self, vectors: NDArray[np.float16]) -> None:
+    def __init__(self, vectors: NDArray[np.float16], name: str = EXACT) -> None:
         self._vectors = np.asarray(vectors)
+        self._name = name
         self._views: dict[int, list[_Part]] = {}
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
@@ -105,11 +108,13 @@ class FlatIndex:
         count = rows if allowed is None else int(np.count_nonzero(allowed))
         if count == 0 or k <= 0:
             return Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
-        if allowed is not None and count * _SPARSE <= rows:
-            found = self._gathered(query, k, np.flatnonzero(allowed))
-        else:
-            found = self._scanned(query, k, allowed)
-        return best_of(self._vectors, query, np.concatenate(found), k)
+        with timed(self._name):
+            if allowed is not None and count * _SPARSE <= rows:
+                found = self._gathered(query, k, np.flatnonzero(allowed))
+            else:
+                found = self._scanned(query, k, allowed)
+        with timed(RESCORE):
+            return best_of(self._vectors, query, np.concatenate(found), k)
 
     def _scanned(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None

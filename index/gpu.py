@@ -17,7 +17,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import ConfigurationError, DeadlineExceeded, Overloaded
+from catalogue.device_memory import is_out_of_memory
+from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
 from index.exact import FlatIndex
 from index.plan import FLAT_UP_TO, Choice, IndexType, Plan, make_plan, tune
 from index.search import Shard, ShardedIndex
@@ -37,6 +38,10 @@ _WORTH: Final = 20_000.0
 """A call's time in rows that the CPU would scan meanwhile: launching costs more than scoring."""
 _PQ_PARTS: Final = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 """What FAISS has kernels for."""
+_SCRATCH: Final = 1_600_000_000
+"""FAISS takes 1.5 GB for all that is on a device, with the first index."""
+_GRAPH_BEFORE, _GRAPH = 128, 64
+"""Neighbours a row has in CAGRA's graph, by default."""
 _BUILD_S: Final = 3_600.0
 _faiss: Any = faiss
 """FAISS beyond the stubs of its CPU build, which has none of the names used here."""
@@ -137,7 +142,14 @@ class GpuShard:
             found: NDArray[np.int64] = rows[0][rows[0] >= 0]
             return np.unique(found)  # a graph may give a row twice
 
-        return self.device.call(work)
+        try:
+            return self.device.call(work)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise DeviceMemoryFull(
+                    f"GPU {self.device.number} has no memory left to search with. Ask again later, or another instance."
+                ) from error
+            raise
 
     def release(self) -> None:
         """Free the device's memory, on the device's thread like all else; nothing can be searched afterwards."""
@@ -165,15 +177,39 @@ def check_support() -> None:
 def open_on_gpu(device: Device, kind: IndexType, vectors: NDArray[np.float16], recall: float) -> ShardedIndex:
     """Put float16 `vectors` [rows, dim] on a device, in the kind that stands in for `kind`, tuned for `recall` there.
 
-    Raises ConfigurationError where FAISS was built without GPUs.
+    Raises ConfigurationError where FAISS was built without GPUs, NotEnoughMemory where the device has no room.
     """
     check_support()
     rows, dim = vectors.shape
-    there = ON_GPU[kind] if rows > FLAT_UP_TO else "flat"  # few enough to be scanned are not worth more
+    there = _kind_there(kind, rows)
     plan = make_plan(rows, dim, 1, Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
     build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[there]
-    shard = device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
+    try:
+        shard = device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
+    except Exception as error:
+        if is_out_of_memory(error):
+            error.with_traceback(None)  # its frames hold what was built so far
+            raise NotEnoughMemory(
+                f"GPU {device.number} has no room for {rows:,} vectors of {dim} dimensions. What is served now goes "
+                "on. Take a larger GPU, or a smaller index."
+            ) from None
+        raise
     return on_shard(shard, plan, vectors)
+
+
+def device_bytes(kind: IndexType, rows: int, dim: int) -> int:
+    """What an index takes of a device's memory while it is made, roughly and at most; searching takes no more."""
+    there = _kind_there(kind, rows)
+    whole = 4 * rows * dim
+    if there == "flat":
+        return _SCRATCH + whole
+    if there == "cagra":  # the vectors, once more while the graph is made, and the graph before and after it is cut
+        return _SCRATCH + 2 * whole + rows * 4 * (_GRAPH_BEFORE + _GRAPH)
+    return _SCRATCH + rows * (max(_PQ_PARTS) + 8) * 2  # codes and ids, in lists that grow by doubling
+
+
+def _kind_there(kind: IndexType, rows: int) -> GpuType:
+    return ON_GPU[kind] if rows > FLAT_UP_TO else "flat"  # few enough to be scanned are not worth more
 
 
 def on_shard(shard: Shard, plan: Plan, vectors: NDArray[np.float16]) -> ShardedIndex:

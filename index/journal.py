@@ -28,6 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
 
 from catalogue.errors import (
+    Conflict,
     DeadlineExceeded,
     InvalidInput,
     JournalInvalid,
@@ -300,6 +301,50 @@ class Journal:
             connection.execute(update(state).where(state.c.trimmed < position).values(trimmed=position))
         while self._trim_some(position):
             time.sleep(_TRIM_PAUSE_S)  # who waits for SQLite's lock polls for it, and would never meet a shorter gap
+
+    def copy_to(self, target: "Journal") -> tuple[int, int]:
+        """Copy what there is now to an empty journal, which takes over this one's id; returns its `bounds`.
+
+        Others may write meanwhile; what they write is not copied. Raises Conflict where the target is not empty,
+        JournalTrimmed where somebody trims this one meanwhile.
+        """
+        trimmed, head = self.bounds()
+        with target._transaction() as connection:
+            if target._take_positions(connection, 0) > 0 or connection.scalar(
+                select(func.count()).select_from(entries)
+            ):
+                raise Conflict("The journal to restore to holds changes already. Give it an empty one.")
+        position = trimmed
+        while position < head:
+            after, rows, parts = self._rows_after(position, head)
+            with target._transaction() as connection:
+                connection.execute(insert(entries), rows)
+                if parts:
+                    connection.execute(insert(vectors), parts)
+            position = after
+        with target._transaction() as connection:
+            connection.execute(update(state).values(journal_id=self.id, head=head, trimmed=trimmed))
+        target.id = self.id
+        return trimmed, head
+
+    def _rows_after(self, position: int, head: int) -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Some of the entries after `position`, as they are stored: the last position, the entries, their vectors."""
+        with self._connection() as connection:
+            last = min(_last_of_read(connection, position, MAX_ROWS), head)
+            rows, parts = (
+                [
+                    dict(row)
+                    for row in connection.execute(
+                        select(table).where(table.c.position.between(position + 1, last))
+                    ).mappings()
+                ]
+                for table in (entries, vectors)
+            )
+            trimmed = connection.execute(select(state.c.trimmed)).scalar_one()
+        _check_reach(position, head, trimmed)
+        if not rows or len(rows) != last - position:
+            raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
+        return last, rows, parts
 
     def _trim_some(self, position: int) -> bool:
         """Delete a few of the oldest entries, so that no append waits long; whether there may be more."""

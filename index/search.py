@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from index.exact import FlatIndex, Neighbours, best_of
 from index.outline import Outline
+from index.timing import RESCORE, timed
 from index.workers import set_faiss_threads, shared_workers
 
 __all__ = ["FlatIndex", "Neighbours", "Shard", "ShardedIndex", "VectorIndex", "set_faiss_threads"]
@@ -155,7 +156,8 @@ class ShardedIndex:
         """The k best of what all shards find."""
         search = partial(self._search_shard, query, k, tuned, allowed)
         found = shared_workers().map(search, range(len(self.shards)))
-        return best_of(self.vectors, query, found[0] if len(found) == 1 else np.concatenate(found), k)
+        with timed(RESCORE):
+            return best_of(self.vectors, query, found[0] if len(found) == 1 else np.concatenate(found), k)
 
     def _search_shard(
         self, query: NDArray[np.float32], k: int, tuned: int, allowed: NDArray[np.bool_] | None, number: int
@@ -166,7 +168,8 @@ class ShardedIndex:
         if fetch == 0:
             return np.empty(0, np.int64)
         part = None if allowed is None else allowed[first : first + shard.rows]
-        return np.add(shard.search(query, fetch, shard.effort(tuned, k), part), first, dtype=np.int64)
+        with timed(str(number)):
+            return np.add(shard.search(query, fetch, shard.effort(tuned, k), part), first, dtype=np.int64)
 
     def _cost(self, tuned: int, k: int) -> float:
         """Infinite for more rows than a shard gives at once, or than are still a neighbourhood."""

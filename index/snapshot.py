@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalogue.errors import FingerprintMismatch, InvalidInput, SnapshotInvalid
+from catalogue.errors import DeviceMemoryFull, FingerprintMismatch, InvalidInput, NotEnoughMemory, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpu
@@ -112,18 +112,26 @@ class Snapshot:
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
-        for field in manifest.fields:
-            self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
-            index = _open_field(path, manifest, field, self._vectors[field], device)
-            present = _present(self._vectors[field]) if field != "fusion" else None
-            self._indexes[field] = index if present is None else Findable(index, present)
+        self._canary: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self.canary_when_built = 1.0
+        """What `canary_recall` was when the snapshot was built."""
+        try:
+            for field in manifest.fields:
+                self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
+                index = _open_field(path, manifest, field, self._vectors[field], device)
+                present = _present(self._vectors[field]) if field != "fusion" else None
+                self._indexes[field] = index if present is None else Findable(index, present)
+        except BaseException:
+            self.release()  # by the device's own thread, which the garbage collector knows nothing of
+            raise
 
     @classmethod
     def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
         With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
-        Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's.
+        Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's,
+        NotEnoughMemory where the device has no room.
         """
         manifest = read_manifest(path)
         if manifest.fingerprint != fingerprint:
@@ -136,7 +144,13 @@ class Snapshot:
             check_support()
         try:
             snapshot = cls(path, manifest, _open_products(path, manifest), device)
-            snapshot._check_canary()
+            try:
+                snapshot._check_canary()
+            except BaseException:
+                snapshot.release()
+                raise
+        except (NotEnoughMemory, DeviceMemoryFull):
+            raise  # the snapshot is well
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error
         return snapshot
@@ -155,6 +169,10 @@ class Snapshot:
     def vectors(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The stored vectors of some rows as scores are made of them, float32 [n, dim], unit within float16."""
         return self._vectors[field][rows].astype(np.float32)
+
+    def canary_recall(self) -> float:
+        """What share of the stored answers to its stored queries the index finds now."""
+        return _canary_recall(self._indexes["fusion"], *self._canary) if self._canary is not None else 1.0
 
     def release(self) -> None:
         """Give a GPU's memory back, where there is any; nothing can be searched afterwards."""
@@ -181,7 +199,9 @@ class Snapshot:
             scores = np.einsum("qkd,qd->qk", self._vectors["fusion"][rows].astype(np.float32), queries).clip(-1, 1)
             if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-4):
                 raise ValueError("stored queries no longer give their stored answers")
-        now = _canary_recall(self._indexes["fusion"], queries, expected)
+        self._canary = queries, expected
+        self.canary_when_built = found_when_built
+        now = self.canary_recall()
         if now < found_when_built - _CANARY_SLACK:
             raise ValueError(
                 f"the index finds {now:.0%} of the stored answers; when built it found {found_when_built:.0%}"

@@ -8,6 +8,11 @@ vectors = encoders.embed([ProductInput(image=jpeg_bytes, text="red mug"), Produc
 ```
 """
 
+import os
+
+# Before ONNX Runtime is first imported: it would keep a device's id and events in the home folder, and send them home.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from models.bundle import Bundle
 from models.embedder import Embedder, Encoded, Prepared, ProductInput
 from models.encoders import Encoders

@@ -3,24 +3,30 @@
 Image and text encoder turn their input into tokens, the fusion encoder turns the tokens of one product into its
 vector. ONNX Runtime plans and keeps memory for every shape it sees, so there are only few: batches, texts and tokens
 are brought to the sizes below. An absent modality is one zero token with mask 0.
+
+On a GPU all runs are made by the device's one thread, and where its memory is full a batch is halved, and later ones
+are no larger for a while; a single input that finds no room is refused (`DeviceMemoryFull`), and the process goes on.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from catalogue.errors import BundleInvalid, InvalidInput, SamestyleError
+from catalogue.device_memory import is_out_of_memory
+from catalogue.errors import BundleInvalid, DeviceMemoryFull, InvalidInput, SamestyleError
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
+from models.bound import Inputs, call
 from models.bundle import ENCODERS, Bundle, Device, ModePair, Thresholds, Variant
 from models.embedder import NOTHING_TO_ENCODE, EmbedderSteps, Encoded, Encoder, Prepared, TokenIds, Tokens, Vectors
 from models.preprocessing import Box, Pixels, load_pixels, normalise, normalise_text, product_text
-from models.runtime import open_session, prepare_device
+from models.runtime import Session, open_session, prepare_device
 
 BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32)
 TEXT_LENGTHS: Final = (8, 16, 32, 64, 128)
@@ -34,6 +40,9 @@ _CPU_BATCH_SIZES: Final[Mapping[Encoder, tuple[int, ...]]] = {
     "fusion": BATCH_SIZES[:4],
 }
 
+_FULL_S: Final = 60.0
+"""How long batches stay small after memory was full."""
+
 _INPUTS: Final = {
     "image_encoder": ("pixel_values",),
     "text_encoder": ("input_ids", "attention_mask"),
@@ -45,7 +54,7 @@ _OUTPUTS: Final = {"image_encoder": "image_tokens", "text_encoder": "text_tokens
 class Encoders(EmbedderSteps):
     """The encoders of one variant of a bundle; implements `Embedder`."""
 
-    def __init__(self, bundle: Bundle, variant: Variant, sessions: Mapping[str, ort.InferenceSession]) -> None:
+    def __init__(self, bundle: Bundle, variant: Variant, sessions: Mapping[str, Session]) -> None:
         self._bundle = bundle
         self._variant = variant
         self._sessions = sessions
@@ -55,6 +64,7 @@ class Encoders(EmbedderSteps):
             side: _last_size(sessions["fusion_encoder"], f"{side}_tokens", bundle) for side in ("image", "text")
         }
         self._on_gpu = _on_gpu(sessions)
+        self._room = {name: _Room() for name in ENCODERS}
 
     @classmethod
     def load(cls, path: str | Path, *, device: Device = "cpu", threads: int | None = None) -> Self:
@@ -196,7 +206,8 @@ class Encoders(EmbedderSteps):
         return tokens, mask
 
     def _batch_sizes(self, encoder: Encoder) -> tuple[int, ...]:
-        return BATCH_SIZES if self._on_gpu else _CPU_BATCH_SIZES[encoder]
+        sizes = BATCH_SIZES if self._on_gpu else _CPU_BATCH_SIZES[encoder]
+        return tuple(size for size in sizes if size <= self._room[f"{encoder}_encoder"].most) or sizes[:1]
 
     def _batches(self, encoder: Encoder, shapes: Sequence[Hashable]) -> Iterator[tuple[list[int], int]]:
         """Row numbers of a batch and its size, until all rows are placed; those of one batch are of one shape."""
@@ -209,9 +220,29 @@ class Encoders(EmbedderSteps):
                 yield rows[start : start + count], size
                 start += count
 
-    def _run(self, encoder: str, inputs: dict[str, NDArray[Any]]) -> Vectors:
-        (output,) = self._sessions[encoder].run([_OUTPUTS[encoder]], inputs)
-        return np.asarray(output, dtype=np.float32)
+    def _run(self, encoder: str, inputs: Inputs) -> Vectors:
+        if not self._on_gpu:
+            return self._halving(encoder, inputs)
+        return call("cuda", partial(self._halving, encoder, inputs))
+
+    def _halving(self, encoder: str, inputs: Inputs) -> Vectors:
+        """Run a batch, in halves where there is no memory for the whole; raises DeviceMemoryFull for a single input."""
+        try:
+            (output,) = self._sessions[encoder].run([_OUTPUTS[encoder]], inputs)
+            return np.asarray(output, dtype=np.float32)
+        except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
+            if not is_out_of_memory(error):
+                raise
+            size = len(next(iter(inputs.values())))
+            if size == 1:
+                raise DeviceMemoryFull(
+                    f"There is no memory left to encode with {self.name}. Ask again later, or another instance; "
+                    "a smaller SAMESTYLE_ENCODER__MAX_BATCH or a smaller index leaves more room."
+                ) from error
+        half = size // 2
+        self._room[encoder].shrink(half)
+        parts = [{name: value[part] for name, value in inputs.items()} for part in (slice(half), slice(half, None))]
+        return np.concatenate([self._halving(encoder, part) for part in parts])
 
     def _try_out(self) -> None:
         """One run of every encoder: a bundle that fails should fail here, and the first request finds it warm."""
@@ -228,7 +259,23 @@ class Encoders(EmbedderSteps):
             raise BundleInvalid(f"{self._bundle.path} gives vectors that are not of length 1. Export it again.")
 
 
-def _on_gpu(sessions: Mapping[str, ort.InferenceSession]) -> bool:
+class _Room:
+    """The largest batch that there is memory for, as far as one knows."""
+
+    def __init__(self) -> None:
+        self._most, self._until = BATCH_SIZES[-1], 0.0
+
+    @property
+    def most(self) -> int:
+        """Any size again some time after memory was full: what took it may be gone."""
+        return self._most if time.monotonic() < self._until else BATCH_SIZES[-1]
+
+    def shrink(self, size: int) -> None:
+        """A batch larger than `size` found no memory."""
+        self._most, self._until = size, time.monotonic() + _FULL_S
+
+
+def _on_gpu(sessions: Mapping[str, Session]) -> bool:
     """Whether the sessions run on a GPU, where one padded batch is cheaper than several full ones."""
     return all(session.get_providers()[0] != "CPUExecutionProvider" for session in sessions.values())
 
@@ -259,7 +306,7 @@ def _text_lengths(max_text_tokens: int) -> tuple[int, ...]:
     return (*(length for length in TEXT_LENGTHS if length < max_text_tokens), max_text_tokens)
 
 
-def _last_size(session: ort.InferenceSession, name: str, bundle: Bundle) -> int:
+def _last_size(session: Session, name: str, bundle: Bundle) -> int:
     """The fixed last dimension of a session's input."""
     shape = next(node.shape for node in session.get_inputs() if node.name == name)
     if not shape or not isinstance(shape[-1], int):
@@ -267,7 +314,7 @@ def _last_size(session: ort.InferenceSession, name: str, bundle: Bundle) -> int:
     return shape[-1]
 
 
-def _check_contract(bundle: Bundle, variant: Variant, sessions: Mapping[str, ort.InferenceSession]) -> None:
+def _check_contract(bundle: Bundle, variant: Variant, sessions: Mapping[str, Session]) -> None:
     """Raise BundleInvalid unless names and sizes of all inputs and outputs are those of the contract."""
     for encoder, session in sessions.items():
         inputs, expected = sorted(node.name for node in session.get_inputs()), sorted(_INPUTS[encoder])

@@ -1,12 +1,15 @@
 """ONNX Runtime, opened the one way this service uses it."""
 
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import onnxruntime as ort
 
-from catalogue.errors import BundleInvalid, ConfigurationError
+from catalogue.device_memory import is_out_of_memory
+from catalogue.errors import BundleInvalid, ConfigurationError, NotEnoughMemory
+from models.bound import BoundSession
 from models.bundle import Device
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -14,12 +17,17 @@ _SHADOWING: Final = (
     ("onnxruntime", "onnxruntime-gpu"),
     ("faiss-cpu", "faiss-gpu-cuvs"),
 )
+_HEAVY: Final = frozenset({"Attention", "Conv", "FusedConv", "FusedMatMul", "Gemm", "MatMul", "MultiHeadAttention"})
+"""Operations that must run on the device; it is ONNX Runtime's own wish to work out shapes on the CPU."""
+
+Session: TypeAlias = ort.InferenceSession | BoundSession
 
 
-def open_session(path: Path, *, device: Device, threads: int) -> ort.InferenceSession:
+def open_session(path: Path, *, device: Device, threads: int) -> Session:
     """Open one encoder on `device`, and nowhere else.
 
-    Raises BundleInvalid for a file ONNX Runtime cannot load, ConfigurationError where it would run elsewhere.
+    Raises BundleInvalid for a file ONNX Runtime cannot load, ConfigurationError where it would run elsewhere,
+    NotEnoughMemory where the device has no room for it.
     """
     provider = _PROVIDERS[device]
     if provider not in ort.get_available_providers():
@@ -27,14 +35,31 @@ def open_session(path: Path, *, device: Device, threads: int) -> ort.InferenceSe
             f"This ONNX Runtime cannot run on {device}. Install samestyle[{'gpu' if device == 'cuda' else 'cpu'}]."
         )
     try:
-        session = ort.InferenceSession(str(path), _options(threads), providers=[_with_settings(provider)])
+        session = ort.InferenceSession(str(path), _options(device, threads), providers=[_with_settings(provider)])
     except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
+        if is_out_of_memory(error):
+            raise NotEnoughMemory(
+                f"The {device} device has no room for {path}. Give it more memory, or export a smaller variant."
+            ) from error
         raise BundleInvalid(f"{path} cannot be loaded: {error}. Fetch or export the bundle again.") from error
     if session.get_providers()[0] != provider:  # ONNX Runtime falls back to the CPU without an error
         raise ConfigurationError(
             f"ONNX Runtime fell back from {provider} to {session.get_providers()[0]}. Check the driver and CUDA."
         )
-    return session
+    if device == "cpu":
+        return session
+    check_placement(path, _operations(session))
+    return BoundSession(session, device)
+
+
+def check_placement(path: Path, operations: Mapping[str, set[str]]) -> None:
+    """Raise ConfigurationError where heavy ones of the operations (by provider) were left to the CPU, silently."""
+    stayed = operations.get(_PROVIDERS["cpu"], set()) & _HEAVY
+    if stayed:
+        raise ConfigurationError(
+            f"ONNX Runtime would run {', '.join(sorted(stayed))} of {path} on the CPU, although a GPU was asked for. "
+            "Install a newer onnxruntime-gpu, or serve a variant in another precision."
+        )
 
 
 def prepare_device(device: Device) -> None:
@@ -52,7 +77,15 @@ def prepare_device(device: Device) -> None:
         ort.preload_dlls()  # CUDA and cuDNN come from wheels, where the loader does not look
 
 
-def _options(threads: int) -> ort.SessionOptions:
+def _operations(session: ort.InferenceSession) -> dict[str, set[str]]:
+    """The kinds of operations that each provider was given."""
+    found: dict[str, set[str]] = {}
+    for part in session.get_provider_graph_assignment_info():
+        found.setdefault(part.ep_name, set()).update(node.op_type for node in part.get_nodes())
+    return found
+
+
+def _options(device: Device, threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -62,6 +95,8 @@ def _options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     # Three sessions and the index take turns on the same cores; a pool that spins between turns starves the others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device != "cpu":
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     return options
 
 

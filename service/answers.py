@@ -14,6 +14,7 @@ from index.facets import Facets
 from service.attribution import Visit
 from service.retrieval import Found, Retrieval
 from service.schemas import image_url
+from service.trail import CURRENT
 
 _MANY: Final = 100
 """Hits; writing fewer takes less than handing them to another thread."""
@@ -31,6 +32,8 @@ async def answer(
 ) -> bytes:
     """The answer that a visit gets, which notes what it shows; raises what `Pools.off_loop` raises."""
     visit.saw(found, retrieval.snapshot_name)
+    if (trail := CURRENT.get()) is not None:
+        trail.answered(visit.request_id)
 
     def written() -> bytes:
         fields = {

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 from catalogue.errors import NotReady, Overloaded
 from service import metrics
 from service.deadlines import Deadline, current, exceeded
+from service.trail import CURRENT, Trail
 
 _SMOOTHING: Final = 0.1
 """What the last batch weighs against all before it in the time a job takes."""
@@ -25,6 +26,7 @@ class _Job(Generic[Item, Result]):
     deadline: Deadline
     queued_at: float
     due_at: float
+    trail: Trail | None = field(default_factory=CURRENT.get)
     done: Future[Result] = field(default_factory=Future)
 
 
@@ -47,6 +49,7 @@ class Batcher(Generic[Item, Result]):
         kind: Callable[[Item], Hashable] = lambda _: None,
     ) -> None:
         self.name = name
+        self._queue_name = f"{name} queue"
         self._work = work
         self._kind = kind
         self._max_batch = max_batch
@@ -59,6 +62,7 @@ class Batcher(Generic[Item, Result]):
         self._queued_s, self._batch, self._stage = (
             metric.labels(name) for metric in (metrics.QUEUE, metrics.BATCH, metrics.STAGE)
         )
+        metrics.CAPACITY.labels(name).set(max_waiting)
         self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -172,7 +176,8 @@ class Batcher(Generic[Item, Result]):
 
     def _do(self, jobs: list[_Job[Item, Result]]) -> None:
         started, count = time.monotonic(), len(jobs)
-        for queued_at in [job.queued_at for job in jobs]:
+        trails = [(job.trail, job.queued_at) for job in jobs]
+        for _, queued_at in trails:
             self._queued_s.observe(started - queued_at)
         self._batch.observe(count)
         try:
@@ -182,7 +187,12 @@ class Batcher(Generic[Item, Result]):
                 jobs.pop().done.set_exception(error)
             return
         finally:
-            self._took(time.monotonic() - started, count)
+            ended = time.monotonic()
+            self._took(ended - started, count)
+            for trail, queued_at in trails:
+                if trail is not None:
+                    trail.add(self._queue_name, queued_at, started)
+                    trail.add(self.name, started, ended)
         for job, result in zip(jobs, results, strict=True):
             job.done.set_result(result)
 

@@ -29,6 +29,7 @@ _PREFIX: Final = "samestyle:2"
 _OVERHEAD: Final = 700
 """Bytes that key, array and the cache's own bookkeeping take beside the numbers, measured."""
 _CHECKSUM: Final = 8
+_OUTCOMES: Final = ("memory", "redis", "shared", "miss")
 _WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -73,11 +74,11 @@ class Shelf:
         far: RedisCache | None,
         ttl_s: int,
     ) -> None:
-        self._kind = kind
         self._number = number
         self._arrays: LRUCache[str, Numbers] = LRUCache(max_bytes, getsizeof=_size)
         self._far = far
         self._ttl_s = ttl_s
+        self._counters = {outcome: metrics.CACHE.labels(kind, outcome) for outcome in _OUTCOMES}
 
     def near(self, key: str) -> NDArray[np.float32] | None:
         """What is kept in process, as float32."""
@@ -125,7 +126,7 @@ class Shelf:
             self._arrays[key] = array
 
     def _count(self, outcome: str) -> None:
-        metrics.CACHE.labels(self._kind, outcome).inc()
+        self._counters[outcome].inc()
 
 
 class EmbeddingCache:

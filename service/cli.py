@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli_backup import backup_app
 from service.cli_bench import app as bench_app
 from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
@@ -17,6 +18,8 @@ from service.cli_evaluate import evaluate
 from service.cli_events import events_app
 from service.cli_experiment import experiment_app
 from service.cli_keys import keys_app
+from service.cli_model import model_app
+from service.cli_ops import config_app, healthcheck, status
 from service.cli_pairs import pairs_app
 from service.cli_snapshot import snapshot_app
 from service.cli_train import train
@@ -29,11 +32,16 @@ app.command()(build)
 app.command()(duplicates)
 app.command()(evaluate)
 app.command()(train)
+app.command()(status)
+app.command()(healthcheck)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(model_app, name="model")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(events_app, name="events")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(backup_app, name="backup")
+app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Protocol
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -77,7 +78,7 @@ def settings_of(**given: Any) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
         raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg']}") from None
-    except ConfigurationError as error:
+    except (ConfigurationError, SettingsError) as error:
         raise _failure(str(error)) from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
-from catalogue.errors import InvalidInput
+from catalogue.errors import ConfigurationError, InvalidInput
 from catalogue.files import write_atomic
 from catalogue.settings import Settings
 from service.cli_common import AsJson, err, out, progress_bar, settings_of, told
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.evaluation.photos import Photos
     from models.evaluation.report import BundleFigures
     from models.evaluation.run import Options
+    from models.tuning import Tuned
 
 _REASONS_SHOWN: Final = 3
 
@@ -67,6 +68,10 @@ def evaluate(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Write thresholds of 95 % precision into the bundle.")
     ] = False,
+    tune_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Choose what photo and text weigh, and write the dual bundle anew into DIR."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="A folder for report.json and a sheet of the worst cases per bundle.")
     ] = None,
@@ -95,6 +100,8 @@ def evaluate(
     with told(), ExitStack() as stack:
         if calibrate:
             _check_calibration(bundle, options)
+        if tune_weights is not None:
+            _check_tuning(bundle, options, tune_weights)
         labels = _labels(bundle or [settings.bundle or DEFAULT_BUNDLE])
         photos = stack.enter_context(Photos((catalogue or source).parent))
         data = _read(source, photos, catalogue, held_out=held_out)
@@ -107,6 +114,8 @@ def evaluate(
             raise InvalidInput(f"{source}: not one query has anything to find. {'; '.join(left_out)}".rstrip("; "))
         if calibrate:
             found = [_calibrated(data, one, held_out=held_out) for one in found]
+        if tune_weights is not None:
+            found = [replace(found[0], tuned=_tuned(data, found[0], tune_weights))]
         if folder is not None:
             _write(folder, data, left_out, found)
     if as_json:
@@ -125,6 +134,34 @@ def _check_calibration(bundles: list[Path] | None, options: "Options") -> None:
             "--calibrate is for the texts that are served. Leave --query-text, --gallery-text and --same-photo-column "
             "out."
         )
+
+
+def _check_tuning(bundles: list[Path] | None, options: "Options", out_dir: Path) -> None:
+    if not bundles or len(bundles) > 1:
+        raise InvalidInput("--tune-weights is for one bundle. Name it with --bundle.")
+    if options.query_text is not None or options.gallery_text is not None:
+        raise InvalidInput(
+            "--tune-weights is for the texts that are served. Leave --query-text and --gallery-text out."
+        )
+    if out_dir.exists():
+        raise InvalidInput(f"{out_dir} is there already. Give --tune-weights another directory, or remove it.")
+
+
+def _tuned(data: "EvaluationData", figures: "BundleFigures", out_dir: Path) -> "Tuned":
+    """Choose the weights, and write the bundle that has them where that gains anything."""
+    from models.tuning import tune  # noqa: PLC0415
+
+    with err.status("tuning weights"):
+        tuned = tune(figures.measured.gallery, data.truth)
+        if not tuned.is_better:
+            return tuned
+        try:
+            from models.export.reweighted import write_reweighted  # noqa: PLC0415  # PyTorch takes seconds
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(f"Writing a bundle needs {error.name}. Install samestyle[train].") from error
+        made = write_reweighted(Path(figures.path), out_dir, tuned)
+    err.print(f"Written into {out_dir}: {made.config.name}, fingerprint {made.fingerprint[:12]}", soft_wrap=True)
+    return tuned
 
 
 def _labels(paths: list[Path]) -> dict[str, Path]:

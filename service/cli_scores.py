@@ -35,9 +35,19 @@ def print_evaluation(data: "EvaluationData", left_out: list[str], found: "list[B
         _print_scores("photo and words, among products", "query", measured.composed)
         _print_gains("what photo and words gain over", "", measured.composed_gain)
         _print_thresholds(figures)
+        _print_weights(figures)
     for figures in found[1:]:
         gained = gains(data, found[0].measured, figures.measured)
         _print_gains(f"what {figures.label} gains over {found[0].label}", "mode", gained)
+
+
+def _print_weights(figures: "BundleFigures") -> None:
+    """What the photo weighs now, and what that gains where it was not chosen."""
+    if (tuned := figures.tuned) is None:
+        return
+    told = "" if tuned.is_better else "; nothing was gained, so no bundle was written"
+    title = f"photo weighs {tuned.after:g} instead of {tuned.before:g} of 1 (chosen on {tuned.queries:,} queries){told}"
+    _print_gains(title, "on the other half", {"m-m gains": tuned.gain})
 
 
 def _print_scores(title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]") -> None:

@@ -1,6 +1,7 @@
 """`samestyle snapshot`: looking at snapshots, choosing the one that is served, moving and removing them."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -28,7 +29,14 @@ snapshot_app = typer.Typer(no_args_is_help=True, help="Index snapshots.")
 _WIDE: Final = 120
 """Columns that a line about a snapshot takes, names and aliases being of the usual length."""
 
-Name = Annotated[str, typer.Argument(help="A snapshot's name.")]
+
+def _there() -> list[str]:
+    """The names of the snapshots of the data directory, for a shell that completes them."""
+    snapshots = Path(os.environ.get("SAMESTYLE_DATA") or "data") / "snapshots"
+    return sorted(path.name for path in snapshots.glob("[!.]*")) if snapshots.is_dir() else []
+
+
+Name = Annotated[str, typer.Argument(help="A snapshot's name.", autocompletion=_there)]
 Url = Annotated[str, typer.Argument(help="A folder, s3://bucket/path, or whatever fsspec reads.")]
 Alias = Annotated[str, typer.Option(help="Which alias; `live` is what is served.")]
 

@@ -12,6 +12,7 @@ from catalogue.errors import InvalidInput
 from models import Embedder, Encoded, ProductInput
 from models.embedder import NOTHING_TO_ENCODE, TokenIds, Tokens, check_crop
 from models.preprocessing import Box, Pixels
+from service import metrics
 from service.batching import Batcher
 from service.flights import both
 
@@ -93,10 +94,13 @@ class EncoderQueues:
         Those of a text beside a photo are not needed before it is the photo's turn: till then it waits for company.
         """
         slack_s = self._decode.queue.wait_s + self._image.wait_s if beside_photo else 0.0
-        if len(text) <= _SHORT:
-            token_ids = self.embedder.prepare_text(text)
-        else:
-            token_ids = await self._decode.run(partial(self.embedder.prepare_text, text))
+        tokenise = metrics.stage("tokenise")
+
+        def prepared() -> TokenIds | None:
+            with tokenise:
+                return self.embedder.prepare_text(text)
+
+        token_ids = prepared() if len(text) <= _SHORT else await self._decode.run(prepared)
         if token_ids is None:
             return None
         return await asyncio.wrap_future(self._text.submit(token_ids, slack_s=slack_s))

@@ -8,6 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalogue.device_memory import free_device_bytes
 from catalogue.errors import NotEnoughMemory
 from index import Manifest
 
@@ -46,6 +47,16 @@ def check_memory(needed: int, *, limit: int | None) -> None:
         raise NotEnoughMemory(
             f"It needs about {needed / 1e6:,.0f} MB more, and {max(free, 0) / 1e6:,.0f} MB can be had. "
             "What is served now goes on. Give the gateway more memory, or build a smaller index."
+        )
+
+
+def check_device_memory(needed: int) -> None:
+    """Raise NotEnoughMemory unless `needed` bytes of the GPU can be had, where that can be told."""
+    free = free_device_bytes()
+    if free is not None and needed > free:
+        raise NotEnoughMemory(
+            f"It needs about {needed / 1e6:,.0f} MB of the GPU, and {free / 1e6:,.0f} MB are free. What is served now "
+            "goes on. Take a larger GPU, a smaller index, or serve the index from the CPU."
         )
 
 

@@ -1,14 +1,12 @@
-"""Pure ASGI layers around every request: limits on the body, time per route."""
+"""Pure ASGI layers around every request: limits on the body, slashes in ids."""
 
 import asyncio
-import time
 from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import metrics
 from service.problems import problem
 
 MAX_BODY_BYTES: Final = 20_000_000
@@ -100,35 +98,3 @@ class EncodedSlashes:
             path = raw.partition(b"?")[0].replace(b"%2f", b"%2F").split(b"%2F")
             scope["path"] = SLASH.join(unquote(part.decode("latin-1")) for part in path)
         await self._app(scope, receive, send)
-
-
-class Observed:
-    """Times each request by its route template."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500
-
-        async def observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, observed)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")  # the template, never the path itself
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            seconds = metrics.labelled(metrics.REQUESTS, route, method, f"{status // 100}xx")
-            seconds.observe(time.perf_counter() - started)
-
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})

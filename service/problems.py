@@ -22,6 +22,7 @@ from catalogue.errors import (
     Conflict,
     DeadlineExceeded,
     DeltaFull,
+    DeviceMemoryFull,
     EventsUnavailable,
     ExperimentsInvalid,
     FetchFailed,
@@ -76,6 +77,7 @@ _STATUS: Final[Mapping[type[SamestyleError], tuple[int, str]]] = {
     ExperimentsInvalid: (503, "experiments-invalid"),
     SnapshotDamaged: (503, "snapshot-damaged"),
     DeltaFull: (503, "delta-full"),
+    DeviceMemoryFull: (503, "device-memory-full"),
     SwapFailed: (503, "swap-failed"),
     JournalInvalid: (503, "journal-invalid"),
     AliasesInvalid: (503, "aliases-invalid"),
@@ -109,6 +111,7 @@ _TITLES: Final = {
     "storage-unavailable": "Photos cannot be stored or read",
     "events-unavailable": "Events cannot be kept",
     "experiments-invalid": "The experiments cannot be used",
+    "device-memory-full": "The GPU's memory is full",
     "delta-full": "Too many changes since the last snapshot",
     "swap-failed": "The swap failed",
     "aliases-invalid": "The aliases cannot be used",
@@ -117,6 +120,9 @@ _TITLES: Final = {
     "internal": "Internal error",
 }
 _MAX_DETAIL: Final = 500
+
+for _slug in _TITLES:
+    metrics.REJECTED.labels(_slug)  # at 0 from the start: a rate sees the first one, too
 
 
 class FieldError(BaseModel):

@@ -9,6 +9,7 @@ from catalogue.errors import FetchFailed, FetchRefused, Overloaded, SamestyleErr
 from catalogue.fetch import Fetcher
 from catalogue.settings import FetchSettings
 from service import metrics
+from service.tracing import headers_out
 
 _OUTCOMES: Final = {FetchRefused: "refused", FetchFailed: "failed", TooLarge: "too-large", Overloaded: "overloaded"}
 
@@ -46,7 +47,7 @@ class RemotePhotos:
         outcome = "gone"  # the caller, or the time there was
         try:
             with metrics.stage("fetch"):
-                data = await self._fetcher.fetch(url)
+                data = await self._fetcher.fetch(url, headers_out())
             outcome = "fetched"
         except SamestyleError as error:
             outcome = _OUTCOMES.get(type(error), "failed")

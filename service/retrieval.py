@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -21,6 +22,7 @@ from index.products import Listing, Sort
 from models import Embedder, ProductInput
 from service import arranging, metrics
 from service.cache import EmbeddingCache
+from service.drift import Modality, QueryDrift
 from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
@@ -51,6 +53,14 @@ class Query:
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
     photo: Photo | None = None
+
+    @property
+    def modality(self) -> Modality:
+        """What is given."""
+        if self.product_id is not None:
+            return "product+text" if self.text else "product"
+        has_photo = self.image is not None or self.image_url is not None or self.photo is not None
+        return ("image+text" if self.text else "image") if has_photo else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class Retrieval:
         self.live = live
         self.embedder: Embedder = encoder.embedder
         self.recent: deque[tuple[Query, Scope]] = deque(maxlen=_RECENT)
+        self.drift = QueryDrift(live.snapshot.stored("fusion"))
         self.pools = pools
         self._photos = photos
         self._embeddings = Embeddings(encoder, cache, pools.work)
@@ -233,6 +244,7 @@ class Retrieval:
                 self._remember(at_hand, scope)
                 parts, photo = await together(self._terms(at_hand, view), self._photo_of(at_hand))
                 terms = _normalised(parts, apart=scope.explain)
+            self.drift.add(query.modality, terms)
         else:
             terms = start.terms
         excluded = scope.exclude | ({query.product_id} if query.product_id else set())
@@ -251,7 +263,7 @@ class Retrieval:
                 ids = [neighbour.listing.product_id for neighbour in found]
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
 
-        return await asyncio.wrap_future(self.pools.search.submit(look_up))
+        return await asyncio.wrap_future(self.pools.search.submit(copy_context().run, look_up))
 
     @asynccontextmanager
     async def _with_photo(self, query: Query) -> AsyncIterator[Query]:

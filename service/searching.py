@@ -16,6 +16,7 @@ from service.ranking import Scope
 from service.refining import Base, RefineCursors, base_of, refined
 from service.retrieval import Hits, Query, Retrieval
 from service.schemas import QueryItem, RefineRequest, SearchRequest
+from service.search_metrics import observed
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
@@ -89,6 +90,7 @@ class Searches:
         visit.product_id, visit.query = request.product_id, request.text
         visit.has_photo = bool(request.image or request.image_url or query.photo)
         search = retrieval.search(query, _scope(request), page.start if page else None)
+        search = observed(search, query.modality, visit.alias(request.alias), is_first=page is None)
         if request.facets:
             hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
         else:

@@ -15,14 +15,18 @@ from typing import Final, cast
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
 from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
+from service.config_check import unknown_variables
 from service.connections import BoundedProtocol, Bounds, accepting
+from service.gpu_metrics import find_gpus
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
+from service.observing import add_request
 from service.serving import Serving
 from service.signals import end_well_on_signals
 from service.swapping import open_serving
@@ -42,6 +46,8 @@ def run(settings: Settings) -> None:
     end_well_on_signals()
     keep_flat()
     _configure_logs()
+    for problem in unknown_variables():
+        structlog.get_logger(__name__).warning("unknown_setting", problem=problem)
     has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
     listeners = [bind(settings.host, settings.port, has_keys=has_keys)]
     if settings.admin_port is not None:
@@ -49,6 +55,8 @@ def run(settings: Settings) -> None:
             raise ConfigurationError("The admin port is the port of all else. Choose another SAMESTYLE_ADMIN_PORT.")
         listeners.append(bind(settings.admin_host, settings.admin_port, has_keys=has_keys))
     serving, swaps = open_serving(settings)
+    if "cuda" in {settings.device, settings.index.device} and (gpus := find_gpus()) is not None:
+        REGISTRY.register(gpus)
     app = create_app(serving, swaps, cursor_secret=_cursor_secret(settings))
     gc.freeze()  # what stays for good need not be looked at again: collecting garbage stops all threads
     gc.collect()  # from now on a quarter of what is left is garbage enough for a full collection, not of all there is
@@ -149,7 +157,7 @@ def _cursor_secret(settings: Settings) -> bytes:
 def _configure_logs() -> None:
     """Our logs and the libraries', one JSON object a line on stderr."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -14,15 +14,15 @@ from catalogue.fetch import Fetcher
 from catalogue.files import read_ahead
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
-from index import Journal, LiveIndex, Snapshot
+from index import Journal, LiveIndex, Manifest, Snapshot
 from index.aliases import LIVE
-from index.gpu import Device
+from index.gpu import Device, device_bytes
 from index.snapshot import check_files, mapped_files, read_manifest, snapshot_path
 from service.batching import Batcher
 from service.cache import EmbeddingCache
 from service.encoding import EncoderQueues, Modality
 from service.feed import Feed
-from service.memory import check_memory, give_back, snapshot_bytes
+from service.memory import check_device_memory, check_memory, give_back, snapshot_bytes
 from service.models import LoadedModels, ModelSource
 from service.pools import Pools
 from service.remote import RemotePhotos
@@ -174,7 +174,16 @@ class Serving:
         self.kept_model, self.kept_fields = fingerprint, tuple(fields)
         if needed := self.models.needs(fingerprint):
             check_memory(needed, limit=self.settings.index.memory_bytes)
+            self._check_device(None, fingerprint)
         self.models.get(fingerprint)
+
+    def _check_device(self, manifest: Manifest | None, fingerprint: str) -> None:
+        """Raise NotEnoughMemory unless the GPU has room for what would go there, beside all that is there."""
+        needed = self.models.needs(fingerprint) if self.settings.device == "cuda" else 0
+        if manifest is not None and self._device is not None:
+            needed += sum(device_bytes(manifest.index_type, manifest.products, manifest.dim) for _ in manifest.fields)
+        if needed:
+            check_device_memory(needed)
 
     def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None) -> Generation:
         """A snapshot, its model and the journal's changes, ready to be flipped to; one that is served is shared.
@@ -191,6 +200,7 @@ class Serving:
         check_files(path, manifest)
         needed = snapshot_bytes(path, manifest) + self.models.needs(manifest.fingerprint)
         check_memory(needed, limit=self.settings.index.memory_bytes)
+        self._check_device(manifest, manifest.fingerprint)
         if not self.served:  # a start; before a swap all has been read just now, to verify it
             read_ahead(mapped_files(path, manifest))
         try:

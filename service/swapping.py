@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -348,23 +348,3 @@ async def answering(settings: Settings, source: ModelSource | None = None) -> As
     finally:
         swaps.close()
         await serving.close()
-
-
-def observe(serving: Serving, swaps: Swaps, complaints: Sequence[str]) -> None:
-    """Bring the gauges up to date."""
-    metrics.REFUSED.set(len(swaps.refusals))
-    metrics.DEGRADED.set(bool(complaints))
-    for stage, count in serving.waiting().items():
-        metrics.WAITING.labels(stage).set(count)
-    generation = serving.served.get(LIVE)
-    if generation is None:
-        return
-    view, manifest = generation.live.view, generation.live.snapshot.manifest
-    metrics.PRODUCTS.set(len(view))
-    metrics.CHANGES.set(view.changes)
-    metrics.SNAPSHOT_DUE.set(view.is_due)
-    metrics.JOURNAL_POSITION.set(view.position)
-    metrics.JOURNAL_LAG.set(max(0, serving.feed.head - view.position))
-    metrics.SNAPSHOT_CREATED.set(manifest.created_at.timestamp())
-    info = {"name": manifest.name, "model": manifest.model, "fingerprint": manifest.fingerprint[:12]}
-    metrics.SNAPSHOT.info(info)

@@ -77,7 +77,13 @@ async def _ask(app: ASGIApp, method: str, path: str, body: bytes = b"", *, query
         INTERNAL: True,
     }  # fmt: skip
 
+    asked = False
+
     async def receive() -> Message:
+        nonlocal asked
+        if asked:
+            await asyncio.Event().wait()  # for ever: whoever looks whether the client has gone finds it there
+        asked = True
         return {"type": "http.request", "body": body}
 
     async def send(message: Message) -> None:

@@ -8,11 +8,15 @@ from models.bundle import ModePair, Thresholds
 from models.evaluation.bootstrap import Scores, paired
 from models.evaluation.data import EvaluationData
 from models.evaluation.run import Measured
+from models.tuning import Tuned
 
 
 @dataclass(frozen=True, slots=True)
 class BundleFigures:
-    """One bundle and what was measured of it; `before` and `calibrated` are its thresholds where they were set anew."""
+    """One bundle and what was measured of it.
+
+    `before` and `calibrated` are its thresholds where they were set anew, `tuned` its weights.
+    """
 
     label: str
     path: str
@@ -22,6 +26,7 @@ class BundleFigures:
     measured: Measured
     before: Mapping[ModePair, Thresholds] = field(default_factory=dict)
     calibrated: Mapping[ModePair, Thresholds] = field(default_factory=dict)
+    tuned: Tuned | None = None
 
 
 def gains(data: EvaluationData, first: Measured, other: Measured) -> dict[ModePair, Scores]:
@@ -73,6 +78,14 @@ def _bundle(figures: BundleFigures) -> dict[str, Any]:
     }
     if figures.calibrated:
         content["thresholds"] = {pair: both.model_dump(mode="json") for pair, both in figures.calibrated.items()}
+    if (tuned := figures.tuned) is not None:
+        content["weights"] = {
+            "photo_before": tuned.before,
+            "photo_after": tuned.after,
+            "written": tuned.is_better,
+            "gain": scores_json(tuned.gain),
+            "tried": {str(weight): round(mrr, 4) for weight, mrr in tuned.tried.items()},
+        }
     return content
 
 

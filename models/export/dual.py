@@ -4,12 +4,18 @@ Each encoder gives one token per product in the joint space. The fusion encoder 
 vector, adds them up with their weights, and makes the sum a unit vector.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
-from models.export.backbones import PhotoBackbone, TextBackbone
+from models.export.onnx_export import to_onnx
 from models.export.projection import Matrix
+
+if TYPE_CHECKING:
+    from models.export.backbones import PhotoBackbone, TextBackbone  # their weights are in packages of their own
 
 _EPSILON = 1e-9
 
@@ -31,7 +37,7 @@ class _ToJoint(nn.Module):  # type: ignore[misc]  # torch is not installed where
 class ImageEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
     """pixel_values [n, 3, 224, 224] to image_tokens [n, 1, joint_dim]."""
 
-    def __init__(self, backbone: PhotoBackbone, projection: Matrix, start: int, joint_dim: int) -> None:
+    def __init__(self, backbone: "PhotoBackbone", projection: Matrix, start: int, joint_dim: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.to_joint = _ToJoint(projection, start, joint_dim)
@@ -44,7 +50,7 @@ class ImageEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed w
 class TextEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
     """input_ids and attention_mask [n, tokens] to text_tokens [n, 1, joint_dim]."""
 
-    def __init__(self, backbone: TextBackbone, projection: Matrix, start: int, joint_dim: int) -> None:
+    def __init__(self, backbone: "TextBackbone", projection: Matrix, start: int, joint_dim: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.to_joint = _ToJoint(projection, start, joint_dim)
@@ -67,6 +73,26 @@ class DualFusion(nn.Module):  # type: ignore[misc]  # torch is not installed whe
         image = self.image_weight * _pooled(image_tokens, image_mask)
         text = (1 - self.image_weight) * _pooled(text_tokens, text_mask)
         return _unit(image + text)
+
+
+def export_fusion(module: DualFusion, joint_dim: int) -> onnx.ModelProto:
+    """The fusion encoder, for any number of tokens."""
+    return to_onnx(
+        module,
+        {
+            "image_tokens": torch.ones((2, 3, joint_dim)),
+            "image_mask": torch.ones((2, 3), dtype=torch.long),
+            "text_tokens": torch.ones((2, 4, joint_dim)),
+            "text_mask": torch.ones((2, 4), dtype=torch.long),
+        },
+        "embedding",
+        {
+            "image_tokens": ("batch", "patches", None),
+            "image_mask": ("batch", "patches"),
+            "text_tokens": ("batch", "tokens", None),
+            "text_mask": ("batch", "tokens"),
+        },
+    )
 
 
 def _pooled(tokens: Tensor, mask: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from models.evaluation import MODE_PAIRS, Scores, cosine_drift, embed_modes, eva
 from models.export.backbones import IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD, PhotoBackbone, TextBackbone, tokenizer_file
 from models.export.card import CardFigures, model_card
 from models.export.demo import Listing, columns, held_out_scores, read_listings
-from models.export.dual import DualFusion, ImageEncoder, TextEncoder
+from models.export.dual import DualFusion, ImageEncoder, TextEncoder, export_fusion
 from models.export.onnx_export import to_onnx
 from models.export.parity import Modules, largest_difference
 from models.export.projection import Matrix, fit_directions
@@ -60,7 +60,7 @@ def build(out: Path, demo: Path, keep_float32: Path | None, console: Console) ->
         weight = _best_weight(Encoders.load(probe), tuning)
         console.print(f"weight of the photo: {weight}")
         modules = Modules(modules.image_encoder, modules.text_encoder, DualFusion(weight))
-        fusion = _export_fusion(modules.fusion_encoder)
+        fusion = export_fusion(modules.fusion_encoder, JOINT_DIM)
         exact["fusion_encoder"] = small["fusion_encoder"] = fusion
         reference = keep_float32 or Path(temporary) / "float32"
         _write(reference, exact, "float32", "The float32 files bundle v0 was rounded from.\n")
@@ -92,7 +92,7 @@ def export(modules: Modules) -> dict[str, onnx.ModelProto]:
             "text_tokens",
             {"input_ids": text_shape, "attention_mask": text_shape},
         ),
-        "fusion_encoder": _export_fusion(modules.fusion_encoder),
+        "fusion_encoder": export_fusion(modules.fusion_encoder, JOINT_DIM),
     }
 
 
@@ -130,25 +130,6 @@ def _modules() -> Modules:
         ImageEncoder(photo, photo_directions, 0, JOINT_DIM),
         TextEncoder(text, text_directions, IMAGE_DIM, JOINT_DIM),
         DualFusion(0.5),
-    )
-
-
-def _export_fusion(module: DualFusion) -> onnx.ModelProto:
-    return to_onnx(
-        module,
-        {
-            "image_tokens": torch.ones((2, 3, JOINT_DIM)),
-            "image_mask": torch.ones((2, 3), dtype=torch.long),
-            "text_tokens": torch.ones((2, 4, JOINT_DIM)),
-            "text_mask": torch.ones((2, 4), dtype=torch.long),
-        },
-        "embedding",
-        {
-            "image_tokens": ("batch", "patches", None),
-            "image_mask": ("batch", "patches"),
-            "text_tokens": ("batch", "tokens", None),
-            "text_mask": ("batch", "tokens"),
-        },
     )
 
 

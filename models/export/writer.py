@@ -25,23 +25,41 @@ def write_bundle(
 
     `models` holds the variant's image_encoder, text_encoder and fusion_encoder.
     """
+    (variant,) = config.variants
+    files = {getattr(variant, encoder): model for encoder, model in models.items()}
+    write_files(out, config, preprocessor, tokenizer, files, card)
+
+
+def write_files(
+    out: Path,
+    config: BundleConfig,
+    preprocessor: PreprocessorConfig,
+    tokenizer: bytes,
+    files: Mapping[str, onnx.ModelProto],
+    card: str,
+) -> None:
+    """Write a bundle to `out`, in place of what was there; `files` holds its ONNX models by their place in it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         fresh, old = Path(temporary) / "new", Path(temporary) / "old"
         (fresh / "onnx").mkdir(parents=True)
-        (variant,) = config.variants
-        for encoder, model in models.items():
-            onnx.save_model(model, fresh / getattr(variant, encoder))
+        for place, model in files.items():
+            onnx.save_model(model, fresh / place)
         (fresh / "config.json").write_text(_pretty(config.model_dump(mode="json")))
         (fresh / "preprocessor_config.json").write_text(_pretty(preprocessor.model_dump(mode="json")))
         (fresh / "tokenizer.json").write_bytes(tokenizer)
         (fresh / "README.md").write_text(card)
-        sync_tree(fresh)
-        if out.exists():
-            out.rename(old)
-        fresh.rename(out)
-        sync_directory(out.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        install(fresh, out, old)
+
+
+def install(fresh: Path, out: Path, old: Path) -> None:
+    """Move a directory that is complete to `out`; what was there goes to `old` on the way out."""
+    sync_tree(fresh)
+    if out.exists():
+        out.rename(old)
+    fresh.rename(out)
+    sync_directory(out.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def single_variant(precision: str) -> Variant:

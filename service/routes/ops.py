@@ -9,9 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from catalogue.errors import NotReady
+from service.gauges import observe
 from service.problems import responses
 from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps
-from service.swapping import observe
 
 router = APIRouter(tags=["ops"])
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -53,9 +53,11 @@ async def readyz(request: Request, serving: CurrentServing, reasons: CurrentComp
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(serving: CurrentServing, swaps: CurrentSwaps, complaints: CurrentComplaints) -> Response:
+async def metrics(
+    request: Request, serving: CurrentServing, swaps: CurrentSwaps, complaints: CurrentComplaints
+) -> Response:
     """Prometheus metrics."""
-    observe(serving, swaps, complaints)
+    observe(serving, swaps, complaints, is_draining=request.app.state.is_draining)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -9,10 +9,14 @@ from typing import Any
 import faiss
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from catalogue.errors import ConfigurationError, DeadlineExceeded, Overloaded
+from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
 from index import Snapshot
-from index.gpu import Device, open_on_gpu
+from index.exact import FlatIndex
+from index.gpu import Device, GpuShard, device_bytes, open_on_gpu
+from index.plan import IndexType
+from index.search import ShardedIndex
 from tests.index.builders import FINGERPRINT, build, unit_rows
 from tests.index.standin_gpu import StandInGpuIndex, standin_shard
 
@@ -144,3 +148,58 @@ def test_without_gpu_support_it_says_what_to_install(device: Device, tmp_path: P
         open_on_gpu(device, "flat", VECTORS, 0.99)
     with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
         Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, device=device)
+
+
+class Full:
+    """An index on a device without memory."""
+
+    def search(self, *_: object, **__: object) -> None:
+        raise RuntimeError("Error in StandardGpuResources: alloc fail (cudaMalloc error out of memory [2])")
+
+
+def test_a_search_without_memory_says_so_and_the_next_goes_on(device: Device) -> None:
+    shard = standin_shard(device, "flat", VECTORS)
+    index, shard.index = shard.index, Full()
+    with pytest.raises(DeviceMemoryFull, match="no memory left to search"):
+        shard.search(VECTORS[7].astype(np.float32), 5, 1, None)
+    shard.index = index
+    assert 7 in shard.search(VECTORS[7].astype(np.float32), 5, 1, None)
+
+
+def test_no_room_for_an_index_is_no_damage(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def built(*_: object) -> None:
+        Full().search()
+
+    monkeypatch.setattr("index.gpu.check_support", lambda: None)
+    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
+    monkeypatch.setattr("index.gpu._flat", built)
+    with pytest.raises(NotEnoughMemory, match="no room for 500 vectors"):
+        open_on_gpu(device, "flat", VECTORS, 0.99)
+    with pytest.raises(NotEnoughMemory):
+        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, device=device)
+
+
+def test_a_snapshot_that_fails_midway_gives_back_what_it_had(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards: list[GpuShard] = []
+
+    def opened(device: Device, _: str, vectors: NDArray[np.float16], __: float) -> ShardedIndex:
+        if shards:
+            raise NotEnoughMemory("full")
+        shards.append(standin_shard(device, "flat", vectors))
+        return ShardedIndex([shards[-1]], vectors, FlatIndex(vectors), 1)
+
+    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
+    monkeypatch.setattr("index.snapshot.open_on_gpu", opened)
+    path = build(tmp_path, fields=("fusion", "image"))
+    with pytest.raises(NotEnoughMemory):
+        Snapshot.open(path, fingerprint=FINGERPRINT, device=device)
+    assert shards[0].index is None
+
+
+@pytest.mark.parametrize(("kind", "least"), [("flat", 1.02e9), ("hnsw", 2.0e9), ("ivf-pq", 0.1e9)])
+def test_what_an_index_takes_grows_with_its_rows(kind: IndexType, least: float) -> None:
+    small, large = device_bytes(kind, 60_000, 256), device_bytes(kind, 1_000_000, 256)
+    assert large - small > 0.9 * least
+    assert device_bytes(kind, 1_000, 256) < device_bytes("flat", 50_001, 256)

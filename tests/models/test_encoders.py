@@ -1,4 +1,7 @@
+import os
 import shutil
+import subprocess
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -69,7 +72,8 @@ def test_an_absent_modality_cannot_be_seen_through_its_mask(encoders: Encoders) 
 def test_masking_everything_is_not_nan(encoders: Encoders) -> None:
     none = np.zeros((1, 1), np.int64)
     tokens = np.ones((1, 1, 256), np.float32)
-    inputs = {"image_tokens": tokens, "image_mask": none, "text_tokens": tokens, "text_mask": none}
+    inputs: dict[str, np.ndarray] = {"image_tokens": tokens, "text_tokens": tokens}
+    inputs |= {"image_mask": none, "text_mask": none}
     assert np.isfinite(encoders._sessions["fusion_encoder"].run(None, inputs)[0]).all()
 
 
@@ -161,3 +165,12 @@ def test_the_bundle_may_be_moved(tmp_path: Path, encoders: Encoders) -> None:
     moved = Encoders.load(tmp_path / "a copy", threads=1)
     item: Prepared = encoders.prepare(ProductInput(text="mug"))
     np.testing.assert_array_equal(moved.encode([item]), encoders.encode([item]))
+
+
+def test_onnx_runtime_tells_nobody_that_it_runs(tmp_path: Path) -> None:
+    """Left alone it keeps a device's id and a queue of events in the home folder, to be sent when it can."""
+    code = f"from models import Encoders; Encoders.load({str(SHIPPED)!r})"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

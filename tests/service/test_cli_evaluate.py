@@ -124,6 +124,28 @@ def test_calibration_keeps_to_what_is_not_held_out(tmp_path: Path) -> None:
     assert one == two
 
 
+@pytest.mark.heavy
+def test_tuned_weights_make_another_bundle(tmp_path: Path) -> None:
+    """The titles here are words that every style shares, so the photo should weigh nearly all."""
+    content = rows(tmp_path, styles=25)
+    for number, row in enumerate(content):
+        row |= {"title": f"thing {number * 7 % 11} of {number * 3 % 5}", "category": "", "description": ""}
+    new = tmp_path / "new"
+    code, out, said = run(shop(tmp_path, content), "--bundle", SHIPPED, "--tune-weights", new)
+    assert code == 0
+    assert "instead of 0.5 of 1" in out
+    assert "Written into" in said
+    before, after = Bundle.load(SHIPPED), Bundle.load(new)
+    assert after.fingerprint != before.fingerprint
+    assert after.config.name.startswith("v0-photo")
+    assert not any("m" in pair for pair in after.config.thresholds)
+    assert "Weights tuned" in (new / "README.md").read_text()
+    code, out, _ = run(shop(tmp_path, content), "--bundle", new, "--json")
+    figures = json.loads(out)["bundles"][0]
+    assert figures["fingerprint"] == after.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
 def test_too_little_to_calibrate_on_leaves_the_bundle(tmp_path: Path) -> None:
     bundle = copy_bundle(tmp_path / "bundle")
     before = (bundle / "config.json").read_bytes()
@@ -182,6 +204,10 @@ def test_a_catalogue_without_photos_or_without_texts(tmp_path: Path, change: Cha
             "texts that are served",
         ),
         (("pairs.csv", "--bundle", SHIPPED, "--calibrate"), "Give one, or no --calibrate"),
+        (("shop.jsonl", "--tune-weights", "new"), "--tune-weights is for one bundle"),
+        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "."), "is there already"),
+        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "new", "--query-text", "{title}"), "Leave --query-text"),
+        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "new"), "Give more pairs"),
         (("shop.jsonl", "--catalogue", "shop.jsonl"), "--catalogue is for pairs"),
         (("pairs.csv", "--held-out"), "--held-out goes by style_id"),
         (("ids.csv",), "Give the catalogue they are from as --catalogue"),

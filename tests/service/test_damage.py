@@ -38,7 +38,7 @@ def test_what_cannot_be_read_says_what_to_do_and_is_counted(damaged: TestClient)
     for word in ("shop-1", "samestyle snapshot verify", "roll back"):
         assert word in answer.json()["detail"]
     assert metrics.DAMAGED._value.get() == before + 1
-    assert [line["event"] for line in logs] == ["snapshot_damaged"]
+    assert [line["event"] for line in logs] == ["snapshot_damaged", "failed_request"]
     batch = damaged.post("/v1/search/batch", json={"queries": [{"product_id": "acme-03", "text": "mug"}]})
     assert batch.status_code == 200
 

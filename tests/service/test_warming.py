@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from catalogue.errors import NotReady
 from catalogue.settings import Settings
@@ -13,7 +14,7 @@ from models.embedder import TokenIds, Tokens, Vectors
 from service.app import create_app
 from service.keys import create_key
 from service.swapping import open_serving
-from service.warming import warm_up
+from service.warming import _ask, warm_up
 from tests.service.conftest import StandIns
 
 
@@ -77,3 +78,19 @@ def test_every_modality_and_the_routes_of_a_page_are_used(own_shop: Settings, tm
 
 def test_what_cannot_be_warmed_up_starts_all_the_same(own_shop: Settings) -> None:
     warmed(own_shop, Watched(broken=True))
+
+
+def test_who_asks_stays_to_hear_the_answer() -> None:
+    """Asked again and again, as by what looks whether a client has gone, it must not answer at once each time.
+
+    It did: a gateway whose first search took longer than 50 ms never came to answer it.
+    """
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["body"] == b"{}"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await receive()
+        await send({"type": "http.response.body", "body": b"there"})
+
+    assert asyncio.run(_ask(app, "POST", "/v1/search", b"{}")) == b"there"

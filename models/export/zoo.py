@@ -1,0 +1,264 @@
+"""A bundle of family `dual` from a model somebody else trained.
+
+read the source -> export in float32 -> check against the source -> float16 and int8, and how far they drift
+-> narrower where asked for -> write, load once, and only then put in place
+"""
+
+import copy
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from catalogue.errors import BundleInvalid, Conflict, InvalidInput
+from models.bundle import BundleConfig, Device, Drift, Variant
+from models.embedder import Encoded, Vectors
+from models.encoders import Encoders
+from models.evaluation import Mode, cosine_drift, embed_modes, recall_lost
+from models.export.dual import DualFusion, export_fusion
+from models.export.narrow import Narrow, narrowed
+from models.export.quantise import quantise_weights
+from models.export.source import Source
+from models.export.towers import export_image, export_text
+from models.export.writer import install, write_files
+from models.export.zoo_card import zoo_card
+from models.preprocessing import normalise
+
+PRECISIONS: Final[Mapping[str, Device]] = {"float32": "cpu", "float16": "cuda", "int8": "cpu"}
+"""Where a variant is for; float32 is the reference and runs anywhere."""
+TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
+MAX_DIFFERENCE: Final = 1e-4
+_LARGEST: Final = 2_000_000_000
+"""Bytes of an ONNX file that holds its weights: Protocol Buffers end there."""
+_FUSION: Final = "onnx/fusion_encoder.onnx"
+_TEXTS: Final = (
+    "mug",
+    "A red mug, for hot tea & coffee",
+    "Hex bolt M8 x 40 (zinc plated), 100 pcs; DIN 933 - 8.8",
+    "Crème brûlée-Schälchen 12 cm",
+    "steel bolt " * 200,
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the bundle is to be; `sample` holds photos and texts of a catalogue that drift is measured on."""
+
+    name: str
+    licence: str
+    origin: str
+    """Where the source is from, for the card."""
+    product_text: str = TEMPLATE
+    variants: tuple[str, ...] = ("float32", "float16", "int8")
+    image_weight: float = 0.5
+    sample: tuple[list[bytes | None], list[str]] = ((), ())  # type: ignore[assignment]
+    narrow: Narrow | None = None
+
+
+@dataclass
+class Figures:
+    """What the export found out."""
+
+    parity: float = 0.0
+    drift: dict[str, Drift] = field(default_factory=dict)
+    refused: dict[str, Drift] = field(default_factory=dict)
+    """Variants left out because they drifted too far."""
+    kept_of_width: dict[str, float] = field(default_factory=dict)
+    """What a narrower space lost; see `Narrow`."""
+
+
+Models = dict[str, onnx.ModelProto]
+
+
+def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: None) -> Figures:
+    """Write the bundle to `out`, which must not be there yet.
+
+    Raises Conflict where it is, BundleInvalid for an export that computes something else, InvalidInput for a width
+    that cannot be had.
+    """
+    if out.exists():
+        raise Conflict(f"{out} is there already. Give another directory, or remove it.")
+    if "float32" not in wanted.variants or set(wanted.variants) - PRECISIONS.keys():
+        raise InvalidInput(f"Variants are some of {', '.join(PRECISIONS)}, and float32 is always one of them.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        work = Path(folder)
+        say("exporting float32")
+        exact = _exported(source)
+        probe = _Probe(work, source, wanted)
+        figures = Figures()
+        figures.parity = parity(source, probe.load("float32", exact, source.dim), None)
+        matrix: NDArray[np.float32] | None = None
+        if wanted.narrow is not None:
+            say(f"fitting {wanted.narrow.dim} dimensions")
+            matrix, figures.kept_of_width = wanted.narrow.fit(probe.load("full", exact, source.dim), source.dim)
+            exact = narrowed(exact, matrix)
+            figures.parity = max(figures.parity, parity(source, probe.load("narrow", exact, wanted.narrow.dim), matrix))
+        if not figures.parity <= MAX_DIFFERENCE:
+            raise BundleInvalid(
+                f"The export of {source.path} differs from its source by {figures.parity:.1e}; "
+                f"{MAX_DIFFERENCE:.0e} is allowed."
+            )
+        say(f"largest difference from the source: {figures.parity:.1e}")
+        dim = wanted.narrow.dim if wanted.narrow is not None else source.dim
+        sets = {"float32": exact}
+        reference = probe.vectors(probe.load("reference", exact, dim))
+        for precision in wanted.variants:
+            if precision != "float32":
+                say(f"making {precision}")
+                made = _variant(precision, source, exact, matrix)
+                drift = _drift(reference, probe.vectors(probe.load(precision, made, dim)))
+                (figures.drift if drift.tolerable else figures.refused)[precision] = drift
+                if drift.tolerable:
+                    sets[precision] = made
+                say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
+        _finish(work, out, source, wanted, figures, sets, dim)
+    return figures
+
+
+def parity(source: Source, encoders: Encoders, matrix: NDArray[np.float32] | None) -> float:
+    """The largest difference of any number of a unit vector from what the source's own network gives.
+
+    Photos of noise and of flat colour, texts short and cut; `matrix` is what the bundle's space was narrowed with.
+    """
+    random = np.random.default_rng(0)
+    side = source.preprocessor.crop
+    photos = [random.integers(0, 256, (side, side, 3)).astype(np.uint8) for _ in range(3)]
+    photos.append(np.full((side, side, 3), 200, np.uint8))
+    with torch.inference_mode():
+        pixels = torch.from_numpy(normalise(photos, source.preprocessor))
+        seen = source.model.get_image_features(pixel_values=pixels).pooler_output.numpy()
+        read = np.concatenate([_text_features(source, text) for text in _TEXTS])
+    found_images = encoders.fuse([Encoded(tokens, None) for tokens in encoders.image_tokens(photos)])
+    ids = [encoders.prepare_text(text) for text in _TEXTS]
+    found_texts = encoders.fuse(
+        [Encoded(None, tokens) for tokens in encoders.text_tokens([one for one in ids if one is not None])]
+    )
+    worst = 0.0
+    for found, wanted in ((found_images, seen), (found_texts, read)):
+        rows = wanted @ matrix if matrix is not None else wanted
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        difference = float(np.abs(found - rows).max()) if found.shape == rows.shape else float("inf")
+        worst = max(worst, difference if np.isfinite(difference) else float("inf"))
+    return worst
+
+
+def _text_features(source: Source, text: str) -> Vectors:
+    """[1, width], from a text in the form that the source was trained on."""
+    ids = source.token_ids(text)
+    padded = ids + [source.filling] * ((source.fill_to or len(ids)) - len(ids))
+    found: Vectors = source.model.get_text_features(input_ids=torch.tensor([padded])).pooler_output.numpy()
+    return found
+
+
+def _exported(source: Source) -> Models:
+    models = {
+        "image_encoder": export_image(source.model, source.preprocessor.crop),
+        "text_encoder": export_text(source.model, source.fill_to, source.filling),
+    }
+    for name, model in models.items():
+        if model.ByteSize() > _LARGEST:
+            raise BundleInvalid(f"{source.path}: its {name} has more than 2 GB, which no ONNX file can hold.")
+    return models
+
+
+def _variant(precision: str, source: Source, exact: Models, matrix: NDArray[np.float32] | None) -> Models:
+    if precision == "int8":
+        return {name: quantise_weights(model) for name, model in exact.items()}
+    half = copy.deepcopy(source.model).half()
+    models = {
+        "image_encoder": export_image(half, source.preprocessor.crop),
+        "text_encoder": export_text(half, source.fill_to, source.filling),
+    }
+    return models if matrix is None else narrowed(models, matrix)
+
+
+def _drift(reference: Mapping[Mode, Vectors], vectors: Mapping[Mode, Vectors]) -> Drift:
+    """The worst of all inputs; as far as can be for vectors that are not numbers."""
+    if not all(np.isfinite(rows).all() for rows in vectors.values()):
+        return Drift(cosine_p999=2, recall_at_10_lost=1)
+    return Drift(
+        cosine_p999=max(0.0, *(cosine_drift(reference[mode], rows) for mode, rows in vectors.items())),
+        recall_at_10_lost=max(recall_lost(reference[mode], rows) for mode, rows in vectors.items()),
+    )
+
+
+class _Probe:
+    """Bundles of one variant, beside where the real one will be, to be measured."""
+
+    def __init__(self, work: Path, source: Source, wanted: Wanted) -> None:
+        self._work, self._source, self._wanted = work, source, wanted
+
+    def load(self, name: str, models: Models, dim: int) -> Encoders:
+        """The encoders of a variant, as they are served."""
+        config = _config(self._source, self._wanted, dim, (_reference(),))
+        files = {f"onnx/{encoder}.onnx": model for encoder, model in models.items()}
+        files[_FUSION] = export_fusion(DualFusion(self._wanted.image_weight), dim)
+        path = self._work / name
+        write_files(path, config, self._source.preprocessor, _saved(self._source), files, "")
+        return Encoders.load(path)
+
+    def vectors(self, encoders: Encoders) -> dict[Mode, Vectors]:
+        """Of the sample, by photo, text and both, of the products that have both."""
+        photos, texts = self._wanted.sample
+        made = embed_modes(encoders, photos, texts)
+        whole = made["m"].any(axis=1)
+        return {mode: rows[whole] for mode, rows in made.items()}
+
+
+def _finish(
+    work: Path, out: Path, source: Source, wanted: Wanted, figures: Figures, sets: Mapping[str, Models], dim: int
+) -> None:
+    variants, files = [], {_FUSION: export_fusion(DualFusion(wanted.image_weight), dim)}
+    for precision in (one for one in wanted.variants if one in sets):
+        ending = "" if precision == "float32" else f"_{precision}"
+        files |= {f"onnx/{encoder}{ending}.onnx": model for encoder, model in sets[precision].items()}
+        variants.append(_reference() if not ending else _other(precision, ending, figures.drift[precision]))
+    config = _config(source, wanted, dim, tuple(variants))
+    card = zoo_card(source, wanted, figures, config)
+    write_files(work / "bundle", config, source.preprocessor, _saved(source), files, card)
+    Encoders.load(work / "bundle")  # what cannot be served is never put in place
+    install(work / "bundle", out, work / "old")
+
+
+def _config(source: Source, wanted: Wanted, dim: int, variants: tuple[Variant, ...]) -> BundleConfig:
+    return BundleConfig(
+        schema_version=1,
+        name=wanted.name,
+        family="dual",
+        embedding_dim=dim,
+        image_size=source.preprocessor.crop,
+        max_text_tokens=source.max_tokens,
+        product_text=wanted.product_text,
+        variants=variants,
+        licence=wanted.licence,
+    )
+
+
+def _reference() -> Variant:
+    places = {f"{tower}_encoder": f"onnx/{tower}_encoder.onnx" for tower in ("image", "text", "fusion")}
+    return Variant(name="float32", device="cpu", precision="float32", reference=True, **places)
+
+
+def _other(precision: str, ending: str, drift: Drift) -> Variant:
+    places = {f"{tower}_encoder": f"onnx/{tower}_encoder{ending}.onnx" for tower in ("image", "text")}
+    device = PRECISIONS[precision]
+    return Variant(name=precision, device=device, precision=precision, drift=drift, fusion_encoder=_FUSION, **places)
+
+
+def _saved(source: Source) -> bytes:
+    source.tokenizer.no_padding()
+    source.tokenizer.no_truncation()
+    return source.tokenizer.to_str().encode()
+
+
+def _told(drift: Drift) -> str:
+    return f"1 - cos {drift.cosine_p999:.1e} (99.9 %), recall@10 lost {drift.recall_at_10_lost:.4f}"

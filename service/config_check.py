@@ -1,0 +1,197 @@
+"""What is set, where each value comes from, and what is wrong with it, without starting anything.
+
+Everything is looked at, so that one look names all that is wrong: each setting by itself, settings that do not go
+together, files that cannot be used, and variables that look like settings and are none.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import SettingsError
+
+from catalogue.addresses import is_loopback
+from catalogue.errors import ConfigurationError, SamestyleError
+from catalogue.secret_files import secret_variables
+from catalogue.settings import Settings
+from models.bundle import Bundle
+from service.keys import read_keys
+from service.models import DEFAULT_BUNDLE
+
+PREFIX: Final = "SAMESTYLE_"
+_MASK: Final = "********"
+_ALIKE: Final = 0.75
+_NEARLY_ALIKE: Final = 0.9
+_BY_KUBERNETES: Final = re.compile(r"SAMESTYLE(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)")
+"""What Kubernetes sets in every container beside a Service called samestyle, samestyle-admin or the like."""
+
+Source = Literal["default", "environment", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; a secret's value is never here."""
+
+    variable: str
+    value: str
+    source: Source
+    meaning: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All settings, and what is wrong beyond single ones."""
+
+    settings: list[Setting]
+    problems: list[str]
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether a gateway would start with this, as far as can be seen."""
+        return not self.problems and not any(setting.problem for setting in self.settings)
+
+
+def check(given: Mapping[str, Any] | None = None) -> Report:
+    """Look at the environment, and at what was `given` by options."""
+    wrong, problems, settings = _validated(given or {})
+    leaves = list(_leaves(Settings))
+    rows = [
+        Setting(
+            variable=variable,
+            value=_shown(path, field, settings),
+            source=_source(variable),
+            meaning=field.description or "",
+            problem=wrong.pop(variable, ""),
+        )
+        for variable, path, field in leaves
+    ]
+    problems += [f"{variable}: {why}" for variable, why in wrong.items()]
+    problems += unknown_variables()
+    if settings is not None:
+        problems += _together(settings)
+    return Report(rows, problems)
+
+
+def _validated(given: Mapping[str, Any]) -> tuple[dict[str, str], list[str], Settings | None]:
+    """What is wrong by variable, what is wrong besides, and the settings where nothing is."""
+    try:
+        return {}, [], Settings(**given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return {_variable(each["loc"]): each["msg"] for each in found}, [], None
+    except (ConfigurationError, SettingsError) as error:
+        return {}, [str(error)], None
+
+
+def _variable(path: tuple[int | str, ...]) -> str:
+    """Of the setting at a path; what is inside of a list belongs to the list."""
+    return PREFIX + "__".join(part for part in path if isinstance(part, str)).upper()
+
+
+def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _leaves(field.annotation, (*path, name))
+        else:
+            yield _variable((*path, name)), (*path, name), field
+
+
+def _groups() -> Iterator[str]:
+    """A group may be set as a whole, in JSON."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield _variable((name,))
+
+
+def _secret_files() -> Iterator[str]:
+    return (f"{variable}_FILE" for variable, _ in secret_variables(Settings))
+
+
+def _environment() -> dict[str, str]:
+    """By upper-case name: settings may be written in either case. What is empty means the default."""
+    return {name.upper(): value for name, value in os.environ.items() if value}
+
+
+def _source(variable: str) -> Source:
+    environment = _environment()
+    if f"{variable}_FILE" in environment and f"{variable}_FILE" in _secret_files():
+        return "file"
+    group = variable.partition("__")[0]
+    return "environment" if variable in environment or (group != variable and group in environment) else "default"
+
+
+def _shown(path: tuple[str, ...], field: FieldInfo, settings: Settings | None) -> str:
+    """The value as it counts; where something is wrong, as it was set."""
+    value: Any = settings
+    if settings is None:
+        value = _environment().get(_variable(path), field.default)
+    else:
+        for name in path:
+            value = getattr(value, name)
+    if value is None or value == ():
+        return ""
+    if field.annotation is SecretStr or SecretStr in get_args(field.annotation):
+        return _MASK
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def unknown_variables() -> Iterator[str]:
+    """Variables of the environment that look like settings and are none, and what was probably meant."""
+    known = [*(variable for variable, _, _ in _leaves(Settings)), *_groups(), *_secret_files()]
+    for name in sorted(os.environ):
+        upper = name.upper()
+        if upper in known or _BY_KUBERNETES.fullmatch(upper):
+            continue
+        is_ours = upper.startswith(PREFIX)
+        near = difflib.get_close_matches(upper, known, 1, _ALIKE if is_ours else _NEARLY_ALIKE)
+        if near:
+            yield f"{name} is no setting; did you mean {near[0]}?"
+        elif is_ours:
+            yield f"{name} is no setting; `samestyle config check` lists those there are."
+
+
+def _together(settings: Settings) -> Iterator[str]:
+    """What each setting allows and all of them do not, and files that cannot be used."""
+    if settings.keys_file is None and not is_loopback(settings.host):
+        yield (
+            f"SAMESTYLE_HOST={settings.host} needs API keys: only loopback is served without. Set SAMESTYLE_KEYS_FILE."
+        )
+    if settings.admin_port == settings.port:
+        yield "SAMESTYLE_ADMIN_PORT is SAMESTYLE_PORT. Choose another one."
+    yield from _files(settings)
+    if settings.journal is not None and not settings.journal.get_secret_value().startswith("postgresql"):
+        yield "SAMESTYLE_JOURNAL is no address of a PostgreSQL: postgresql://user:password@host/database."
+    redis = settings.cache.redis_url
+    if redis is not None and not redis.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        yield "SAMESTYLE_CACHE__REDIS_URL is no address of a Redis: redis://host:port/db."
+
+
+def _files(settings: Settings) -> Iterator[str]:
+    if problem := _not_a_folder(settings.data):
+        yield f"SAMESTYLE_DATA: {problem}"
+    if settings.keys_file is not None:
+        try:
+            read_keys(settings.keys_file)
+        except SamestyleError as error:
+            yield f"SAMESTYLE_KEYS_FILE: {error}"
+    try:
+        Bundle.load(settings.bundle or DEFAULT_BUNDLE)
+    except SamestyleError as error:
+        yield f"SAMESTYLE_BUNDLE: {error}"
+
+
+def _not_a_folder(path: Path) -> str:
+    """Why a folder cannot be written to, or made."""
+    if path.is_dir():
+        return "" if os.access(path, os.W_OK | os.X_OK) else f"{path} may not be written to by this user."
+    if path.exists():
+        return f"{path} is a file, not a folder."
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    return "" if os.access(above, os.W_OK | os.X_OK) else f"{path} is not there, and may not be made by this user."

@@ -1,0 +1,27 @@
+"""What searches find, told to Prometheus: by what they gave, and by the arm that answered."""
+
+import time
+from collections.abc import Awaitable
+
+from catalogue.errors import SamestyleError
+from service import metrics
+from service.drift import Modality
+from service.problems import describe
+from service.retrieval import Hits
+
+
+async def observed(search: Awaitable[Hits], modality: Modality, arm: str, *, is_first: bool) -> Hits:
+    """What `search` finds; only of a first page are the score of its first hit and its being empty of interest."""
+    arm = metrics.arm_label(arm)
+    started = time.monotonic()
+    try:
+        hits = await search
+    except SamestyleError as error:
+        metrics.FAILED.labels(arm, f"{describe(error)[0] // 100}xx").inc()
+        raise
+    metrics.labelled(metrics.SEARCHES, modality, arm).observe(time.monotonic() - started)
+    if is_first:
+        metrics.EMPTY.labels(modality, arm).inc(0 if hits.found else 1)  # at 0 it is there, too
+        if hits.found:
+            metrics.labelled(metrics.FIRST_SCORE, modality, arm).observe(hits.found[0].score)
+    return hits

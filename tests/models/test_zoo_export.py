@@ -1,0 +1,262 @@
+"""From tiny models in the formats of the real ones to bundles, and what comes out against the models themselves."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catalogue.errors import BundleInvalid, Conflict, InvalidInput
+from models import Bundle, Encoders, ProductInput
+from tests.catalogue.pictures import encode
+
+if TYPE_CHECKING:
+    from models.export.source import Source
+    from models.export.zoo import Wanted
+
+pytestmark = pytest.mark.heavy
+
+TEXTS = ["a red mug", "Steel Bolt, M8 x 40!", "tea " * 60, "hot_oak mug"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("zoo")
+
+
+@pytest.fixture(scope="module")
+def clip(folder: Path) -> Path:
+    from tests.models.zoo_sources import save_clip
+
+    return save_clip(folder / "clip")
+
+
+@pytest.fixture(scope="module")
+def siglip(folder: Path) -> Path:
+    from tests.models.zoo_sources import save_siglip
+
+    return save_siglip(folder / "siglip")
+
+
+def sample(count: int = 24) -> tuple[list[bytes | None], list[str]]:
+    random = np.random.default_rng(0)
+    blocks = random.integers(0, 256, (count, 6, 6, 3)).astype(np.uint8)
+    photos = [encode(Image.fromarray(one).resize((48, 40)), "PNG") for one in blocks]
+    words = ["red", "mug", "steel", "bolt", "tea", "hot", "oak"]
+    return list(photos), [f"{words[row % 7]} {words[row * 3 % 5]} {row}" for row in range(count)]
+
+
+def wanted(**changes: Any) -> "Wanted":
+    from models.export.zoo import Wanted
+
+    return Wanted(name="tiny", licence="mit", origin="tests", sample=sample(), **{"variants": ("float32",)} | changes)
+
+
+def exported(source: "Source", out: Path, **changes: Any) -> Encoders:
+    from models.export.zoo import export_zoo
+
+    export_zoo(source, out, wanted(**changes))
+    return Encoders.load(out, threads=1)
+
+
+def read(path: Path) -> "Source":
+    from models.export.source import read_source
+
+    return read_source(path)
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-4)
+
+
+def test_clip_with_all_variants_gives_what_transformers_gives(clip: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+
+    encoders = exported(read(clip), tmp_path / "bundle", variants=("float32", "float16", "int8"))
+    model, tokenizer = CLIPModel.from_pretrained(clip).eval(), AutoTokenizer.from_pretrained(clip)
+    with torch.inference_mode():
+        given = tokenizer(TEXTS, padding=True, truncation=True, max_length=24, return_tensors="pt")
+        texts = model.get_text_features(**given).pooler_output.numpy()
+        photo = np.full((32, 32, 3), 90, np.uint8)
+        pixels = CLIPImageProcessorPil.from_pretrained(clip)(photo, return_tensors="pt")["pixel_values"]
+        photos = model.get_image_features(pixel_values=pixels).pooler_output.numpy()
+    close(encoders.embed([ProductInput(text=text) for text in TEXTS]), texts)
+    close(encoders.embed([ProductInput(encode(Image.fromarray(photo), "PNG"))]), photos)
+    both = photos[:1] / np.linalg.norm(photos[0]) + texts[:1] / np.linalg.norm(texts[0])
+    close(encoders.embed([ProductInput(encode(Image.fromarray(photo), "PNG"), TEXTS[0])]), both)
+    config = Bundle.load(tmp_path / "bundle").config
+    assert [variant.name for variant in config.variants] == ["float32", "float16", "int8"]
+    assert Bundle.load(tmp_path / "bundle").variant_for("cuda").name == "float16"
+    assert all(variant.drift and variant.drift.tolerable for variant in config.variants[1:])
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "| model.safetensors |" in card
+    assert "| float16 |" in card
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
+
+
+def test_siglip_is_filled_up_as_in_training_and_narrowed(siglip: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, SiglipModel
+
+    from models.export.narrow import Narrow
+    from models.export.zoo import export_zoo
+
+    photos, texts = sample(60)
+    figures = export_zoo(
+        read(siglip),
+        tmp_path / "bundle",
+        wanted(narrow=Narrow(12, photos, texts, [str(row // 2) for row in range(60)])),
+    )
+    assert figures.parity < 1e-4
+    assert figures.kept_of_width.keys() >= {"photo: of the 10 nearest, lost", "m-m: recall@10 lost"}
+    encoders = Encoders.load(tmp_path / "bundle", threads=1)
+    assert encoders.dim == 12
+    model, tokenizer = SiglipModel.from_pretrained(siglip).eval(), AutoTokenizer.from_pretrained(siglip)
+    with torch.inference_mode():
+        given = tokenizer(TEXTS, padding="max_length", truncation=True, max_length=24, return_tensors="pt")
+        wide = model.get_text_features(input_ids=given["input_ids"]).pooler_output.numpy()
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    thin = encoders.embed([ProductInput(text=text) for text in TEXTS])
+    assert np.abs(thin @ thin.T - wide @ wide.T).max() < 0.5  # fewer dimensions, much the same neighbours
+    together = encoders.embed([ProductInput(text=text) for text in TEXTS])
+    alone = np.concatenate([encoders.embed([ProductInput(text=text)]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_open_clip_gives_what_its_own_network_gives(tmp_path: Path) -> None:
+    import torch
+
+    from tests.models.zoo_sources import save_open_clip
+
+    path, network = save_open_clip(tmp_path / "source")
+    source = read(path)
+    encoders = exported(source, tmp_path / "bundle")
+    with torch.inference_mode():
+        texts = np.concatenate([network.text(torch.tensor([source.token_ids(text)])).numpy() for text in TEXTS])
+        pixels = torch.randn(2, 3, 32, 32)
+        photos = network.image(pixels).numpy()
+    close(encoders.embed([ProductInput(text=text) for text in TEXTS]), texts)
+    (found,) = encoders._sessions["image_encoder"].run(None, {"pixel_values": pixels.numpy()})
+    np.testing.assert_allclose(found[:, 0], photos, atol=1e-4)
+
+
+def test_the_marqo_way_gives_what_its_own_network_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from tests.models.zoo_sources import TINY_TIMM, save_marqo
+
+    monkeypatch.setattr("models.export.open_clip._TIMM", TINY_TIMM)
+    path, network = save_marqo(tmp_path / "source")
+    source = read(path)
+    assert source.token_ids("Hot_Oak, mug!") == source.token_ids("hot oak mug")
+    encoders = exported(source, tmp_path / "bundle")
+    with torch.inference_mode():
+        filled = [(ids := source.token_ids(text)) + [1] * (24 - len(ids)) for text in TEXTS]
+        texts = network.text(torch.tensor(filled)).numpy()
+        pixels = torch.randn(2, 3, 32, 32)
+        photos = network.image(pixels).numpy()
+    close(encoders.embed([ProductInput(text=text) for text in TEXTS]), texts)
+    (found,) = encoders._sessions["image_encoder"].run(None, {"pixel_values": pixels.numpy()})
+    np.testing.assert_allclose(found[:, 0], photos, atol=1e-4)
+
+
+def test_old_clips_end_where_the_highest_number_is(tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_clip
+
+    source = read(save_clip(tmp_path / "old", legacy_end=True))
+    assert source.model.config.text_config.eos_token_id == 2
+
+
+def edited(source: Path, to: Path, name: str, change: Any) -> Path:
+    shutil.copytree(source, to)
+    content = json.loads((to / name).read_text())
+    change(content)
+    (to / name).write_text(json.dumps(content))
+    return to
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("bert", "not an architecture"),
+        ("jina_clip", "only as code"),
+        ("siglip2", "NaFlex"),
+        (None, "not an architecture"),
+    ],
+)
+def test_other_architectures_are_refused(clip: Path, tmp_path: Path, kind: str | None, reason: str) -> None:
+    path = edited(clip, tmp_path / "x", "config.json", lambda config: config.update(model_type=kind))
+    with pytest.raises(BundleInvalid, match=reason):
+        read(path)
+
+
+def test_code_that_comes_along_is_refused_or_not_run(clip: Path, tmp_path: Path) -> None:
+    def mapped(config: dict[str, Any]) -> None:
+        config.update(model_type="own", auto_map={"AutoModel": "code.Model"})
+
+    with pytest.raises(BundleInvalid, match="never run"):
+        read(edited(clip, tmp_path / "own", "config.json", mapped))
+    known = edited(
+        clip, tmp_path / "known", "config.json", lambda config: config.update(auto_map={"AutoModel": "code.M"})
+    )
+    (known / "code.py").write_text("raise SystemExit('this must never run')\n")
+    assert read(known).family == "clip"
+
+
+def test_wrong_tokenizers_and_weights_are_refused(clip: Path, siglip: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(clip, other)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(siglip / name, other / name)
+    with pytest.raises(BundleInvalid, match="not this model's tokenizer"):
+        read(other)
+    shutil.copytree(clip, tmp_path / "none")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "none" / name).unlink()
+    with pytest.raises(BundleInvalid, match=r"no tokenizer\.json"):
+        read(tmp_path / "none")
+    deeper = edited(clip, tmp_path / "deep", "config.json", lambda c: c["vision_config"].update(num_hidden_layers=3))
+    with pytest.raises(BundleInvalid, match="weights lack"):
+        read(deeper)
+    wider = edited(clip, tmp_path / "wide", "config.json", lambda c: c["vision_config"].update(image_size=64))
+    with pytest.raises(BundleInvalid):
+        read(wider)
+
+
+def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_open_clip
+
+    path, _ = save_open_clip(tmp_path / "source")
+    changes: dict[str, Any] = {
+        "not a plain ViT": lambda c: c["model_cfg"]["vision_cfg"].update(layers=[3, 4, 6, 3]),
+        "not a SigLIP": lambda c: c["model_cfg"]["vision_cfg"].update(timm_model_name="eva02_base_patch16_clip_224"),
+        "hf_model_name": lambda c: c["model_cfg"]["text_cfg"].update(hf_model_name="roberta-base"),
+        "do not fit each other": lambda c: c["model_cfg"]["text_cfg"].update(layers=3),
+        "resize_mode": lambda c: c["preprocess_cfg"].update(resize_mode="longest"),
+        "lacks model_cfg": lambda c: c.pop("model_cfg"),
+    }
+    for number, (reason, change) in enumerate(changes.items()):
+        with pytest.raises(BundleInvalid, match=reason):
+            read(edited(path, tmp_path / str(number), "open_clip_config.json", change))
+
+
+def test_nothing_is_left_of_an_export_that_fails(siglip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.export.narrow import Narrow
+    from models.export.zoo import export_zoo
+
+    source = read(siglip)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(Conflict, match="there already"):
+        export_zoo(source, tmp_path / "there", wanted())
+    with pytest.raises(InvalidInput, match="float32 is always"):
+        export_zoo(source, tmp_path / "bundle", wanted(variants=("int8",)))
+    monkeypatch.setattr("models.export.zoo.parity", lambda *_: float("nan"))
+    with pytest.raises(BundleInvalid, match="differs from its source"):
+        export_zoo(source, tmp_path / "bundle", wanted())
+    with pytest.raises(InvalidInput, match="narrowed to"):
+        export_zoo(source, tmp_path / "bundle", wanted(narrow=Narrow(32, *sample(), [""] * 24)))
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

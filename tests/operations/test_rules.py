@@ -1,0 +1,78 @@
+"""Alert rules: Prometheus takes them, each fires when it must and not when it must not, each has a runbook."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.servers.prometheus import require_promtool
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docker/prometheus"
+RULES = sorted((FOLDER / "rules").glob("*.yml"))
+TESTS = sorted((FOLDER / "tests").glob("*.yml"))
+SECTIONS = ["## What it means", "## How to see", "## What to do"]
+
+
+def loaded(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    rules = [rule for path in RULES for group in loaded(path)["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule for rule in rules if "alert" in rule}
+
+
+def promtool(*arguments: str | Path) -> str:
+    command = [require_promtool(), *map(str, arguments)]
+    done = subprocess.run(command, cwd=FOLDER / "tests", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_promtool_takes_configuration_and_rules() -> None:
+    said = promtool("check", "config", FOLDER / "prometheus.yml")
+    assert f"{len(RULES)} rule files found" in said
+    assert "duplicate" not in promtool("check", "rules", *RULES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_when_they_must_and_only_then(path: Path) -> None:
+    assert "SUCCESS" in promtool("test", "rules", path.name)
+
+
+def test_every_alert_is_tested_both_ways() -> None:
+    cases = [case for path in TESTS for case in loaded(path)["tests"]]
+    tried = {
+        (trial["alertname"], bool(trial["exp_alerts"])) for case in cases for trial in case.get("alert_rule_test", ())
+    }
+    assert tried == {(name, fires) for name in alerts() for fires in (True, False)}
+
+
+def test_every_alert_has_a_runbook_that_names_it_and_is_linked() -> None:
+    runbooks = set()
+    for name, rule in alerts().items():
+        assert rule["labels"]["severity"] in {"page", "ticket"}, name
+        runbook = ROOT / rule["annotations"]["runbook"]
+        text = runbook.read_text()
+        assert f"`{name}`" in text, runbook
+        assert [line for line in text.splitlines() if line.startswith("## ")] == SECTIONS, runbook
+        runbooks.add(runbook)
+    assert runbooks == set((ROOT / "docs/runbooks").glob("*.md"))
+    monitoring = (ROOT / "docs/monitoring.md").read_text()
+    for name, rule in alerts().items():
+        assert f"[`{name}`]({rule['annotations']['runbook'].removeprefix('docs/')})" in monitoring
+
+
+def test_all_that_is_named_in_runbooks_is_there() -> None:
+    known = (ROOT / "service/metrics.py").read_text() + "process_cpu_seconds_total"
+    settings = (ROOT / ".env.example").read_text()
+    for path in (ROOT / "docs/runbooks").glob("*.md"):
+        text = path.read_text()
+        for metric in re.findall(r"\bsamestyle_[a-z_]+\b", text):
+            assert re.sub("_(count|sum|bucket)$", "", metric) in known, (path.name, metric)
+        for setting in re.findall(r"\bSAMESTYLE_[A-Z_]+\b", text):
+            assert setting in settings, (path.name, setting)

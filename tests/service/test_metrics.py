@@ -1,0 +1,210 @@
+"""What is told to Prometheus: everything there is to tell, and never more series than there are lists of labels."""
+
+import asyncio
+import random
+import string
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client import REGISTRY
+
+from catalogue.settings import Settings
+from index import timing
+from index.search import FlatIndex
+from models import StandInEncoders
+from service import metrics
+from service.canary import Canary
+from service.drift import QueryDrift
+from service.ranking import Term
+from service.swapping import open_serving
+from tests.service.conftest import StandIns, client_of, photo
+
+STAGES = {"work", "decode", "tokenise", "image", "text", "fusion", "cache", "search", "rescore", "catalogue"}
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def series(api: TestClient) -> set[str]:
+    lines = api.get("/metrics").text.splitlines()
+    names = {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
+    return {name for name in names if "_created" not in name}
+
+
+def ask(app: Callable[..., Awaitable[None]], requests: list[tuple[str, str, bytes]]) -> list[int]:
+    """The statuses of requests (method, path, body), without a client's own work."""
+    statuses: list[int] = []
+
+    async def all_of_them() -> None:
+        for method, path, body in requests:
+            messages = [{"type": "http.request", "body": body, "more_body": False}]
+            scope = {
+                "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+                "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],
+                "root_path": "", "http_version": "1.1", "scheme": "http",
+            }  # fmt: skip
+
+            async def receive(messages: list[dict[str, Any]] = messages) -> dict[str, Any]:
+                return messages.pop() if messages else {"type": "http.disconnect"}
+
+            async def send(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+
+            await app(scope, receive, send)
+
+    asyncio.run(all_of_them())
+    return statuses
+
+
+def test_ten_thousand_random_paths_and_ids_add_no_series(own_shop: Settings, embedder: StandInEncoders) -> None:
+    chance = random.Random(8)
+
+    def word() -> str:
+        return "".join(chance.choices(string.ascii_letters + string.digits + "-._~/", k=chance.randint(1, 40)))
+
+    shapes: list[Callable[[], tuple[str, str, bytes]]] = [
+        lambda: ("GET", f"/{word()}", b""),
+        lambda: ("GET", f"/v1/products/{word()}", b""),
+        lambda: ("GET", f"/v1/products/{word()}/same-style", b""),
+        lambda: ("POST", "/v1/search", b'{"product_id": "%s", "alias": "%s"}' % (word().encode(), word().encode())),
+        lambda: (f"BREW{chance.randint(0, 99)}", "/livez", b""),
+    ]
+    with client_of(own_shop, embedder) as api:
+        for shape in shapes:  # what is refused for its shape is told, too
+            ask(api.app, [shape() for _ in range(200)])
+        ask(api.app, [("GET", "/livez/", b"")])  # goes elsewhere
+        series(api)
+        before = series(api)
+        statuses = ask(api.app, [shapes[at % len(shapes)]() for at in range(10_000)])
+        assert len(statuses) == 10_000
+        assert {status // 100 for status in statuses} <= {3, 4}
+        assert series(api) - before == set()
+    assert any('route="/v1/products/{product_id}"' in name for name in before)
+
+
+def test_every_stage_of_a_search_is_told(own_shop: Settings, embedder: StandInEncoders) -> None:
+    def told(name: str, label: str) -> dict[str, float]:
+        found = (sample for metric in REGISTRY.collect() for sample in metric.samples if sample.name == name)
+        return {sample.labels[label]: sample.value for sample in found}
+
+    with client_of(own_shop, embedder) as api:
+        before = told("samestyle_stage_seconds_count", "stage")
+        shards = told("samestyle_shard_seconds_count", "shard")
+        form = {"text": "a mug as nobody else has it"}
+        assert api.post("/v1/search/upload", files={"image": photo((3, 141, 59))}, data=form).status_code == 200
+        api.post("/v1/search", content=b"{%s}" % (b" " * 50_000), headers={"content-type": "application/json"})
+        after = told("samestyle_stage_seconds_count", "stage")
+        assert {stage for stage in after if after[stage] > before.get(stage, 0)} >= STAGES
+        assert told("samestyle_shard_seconds_count", "shard")["exact"] > shards.get("exact", 0)
+        text = api.get("/metrics").text
+    for said in (
+        'samestyle_queue_capacity{stage="image"} 128.0',
+        "samestyle_index_shards 1.0",
+        "samestyle_snapshot_recall_ratio 1.0",
+        "samestyle_delta_capacity_products 100000.0",
+        "samestyle_ready 1.0",
+        'samestyle_rejected_total{reason="swap-failed"}',
+        'samestyle_swaps_total{outcome="failed"}',
+        'samestyle_cache_lookups_total{kind="vector",outcome="redis"}',
+        'samestyle_build_info{python="',
+        'samestyle_model_info{device="cpu",',
+        "samestyle_requests_in_flight 1.0",
+        'samestyle_query_drift_ratio{modality="image+text"}',
+    ):
+        assert said in text, said
+
+
+def test_searches_are_told_by_what_they_gave_and_their_arm(own_shop: Settings, embedder: StandInEncoders) -> None:
+    labels = {"modality": "text", "arm": "live"}
+    names = (
+        "samestyle_search_seconds_count",
+        "samestyle_first_hit_score_ratio_count",
+        "samestyle_searches_empty_total",
+    )
+    with client_of(own_shop, embedder) as api:
+
+        def counted(body: dict[str, Any]) -> tuple[float, ...]:
+            before = [value(name, **labels) for name in names]
+            api.post("/v1/search", json=body)
+            return tuple(value(name, **labels) - was for name, was in zip(names, before, strict=True))
+
+        assert counted({"text": "mug"}) == (1, 1, 0)
+        assert counted({"text": "mug", "min_score": 1.0, "filters": {"suppliers": ["nobody"]}}) == (1, 0, 1)
+        failed = value("samestyle_searches_failed_total", arm="live", status="4xx")
+        assert counted({"text": "mug", "target": "image"}) == (0, 0, 0)
+        assert value("samestyle_searches_failed_total", arm="live", status="4xx") == failed + 1
+        cursor = api.post("/v1/search", json={"text": "mug", "k": 2}).json()["next_cursor"]
+        assert counted({"cursor": cursor}) == (1, 0, 0)
+
+
+def test_labels_that_come_and_go_are_bounded() -> None:
+    labels = {metrics.arm_label(f"arm-{number}") for number in range(1_000)}
+    assert len(labels) <= 33
+    assert "other" in labels
+    for number in (0, 31, 32, 999):
+        with timing.timed(str(number)):
+            pass
+    shards = {labels[0] for labels in metrics.SHARD._metrics}
+    assert {"0", "31", "other"} <= shards
+    assert not {"32", "999"} & shards
+
+
+def test_parts_of_a_search_are_told_to_who_listens() -> None:
+    heard: list[tuple[str, float, float]] = []
+    kept = [*timing._listeners]
+    try:
+        timing.listen(lambda *part: heard.append(part))
+        vectors = np.eye(8, dtype=np.float16)
+        FlatIndex(vectors, timing.DELTA).search(vectors[0].astype(np.float32), 3)
+    finally:
+        timing._listeners[:] = kept
+    assert [part for part, _, _ in heard] == [timing.DELTA, timing.RESCORE]
+    assert all(began <= ended for _, began, ended in heard)
+
+
+def test_drift_is_none_where_queries_are_like_the_catalogue_and_grows_where_they_are_not() -> None:
+    random_ = np.random.default_rng(3)
+    catalogue = random_.normal(size=(3_000, 16)).astype(np.float32) + np.eye(16, dtype=np.float32)[0] * 4
+    catalogue /= np.linalg.norm(catalogue, axis=1, keepdims=True)
+    drift = QueryDrift(catalogue.astype(np.float16))
+    assert drift.ratios() == {}
+    for row in catalogue[:500]:
+        drift.add("product", [Term("query", 1.0, row)])
+    for row in catalogue:
+        drift.add("image", [Term("query", 1.0, row)])
+    for _ in range(3_000):
+        drift.add("image", [Term("query", 1.0, np.eye(16, dtype=np.float32)[1])])
+    assert drift.ratios()["product"] < 0.01
+    assert drift.ratios()["image"] > 0.8
+    assert QueryDrift(np.empty((0, 16), np.float16)).ratios() == {}
+    assert abs(np.linalg.norm(catalogue, axis=1) - 1).max() < 1e-5  # queries are left as they were
+
+
+def test_the_canary_tells_what_the_index_finds(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving, swaps = open_serving(own_shop, StandIns(embedder))
+    try:
+        canary = Canary(serving, every_s=0.01)
+        assert canary.look() == 1
+        assert value("samestyle_canary_recall_ratio") == value("samestyle_canary_built_recall_ratio") == 1
+        with serving.lease() as retrieval:
+            snapshot = retrieval.live.snapshot
+        monkeypatch.setattr(snapshot, "_canary", (snapshot._canary[0], snapshot._canary[1] + 1))  # type: ignore[index]
+        assert canary.look() < 0.5
+        monkeypatch.setattr(type(snapshot), "canary_recall", lambda _: 1 / 0)
+        canary.start()
+        for _ in range(500):
+            if value("samestyle_canary_recall_ratio") == 0:
+                break
+            canary._closing.wait(0.01)
+        assert value("samestyle_canary_recall_ratio") == 0  # a fault is not passed over
+        canary.close()
+    finally:
+        swaps.close()
+        asyncio.run(serving.close())
