@@ -100,6 +100,10 @@ class StorageUnavailable(NotReady):
     """Photos cannot be stored or read at the moment: the disk is full, or the store cannot be reached."""
 
 
+class EventsUnavailable(NotReady):
+    """Events cannot be kept at the moment: the disk is full, or files cannot be written."""
+
+
 class SnapshotDamaged(NotReady):
     """A product of a snapshot that serves can no longer be read: its file has changed since it was verified."""
 
@@ -145,6 +149,10 @@ class CatalogueInvalid(SamestyleError):
 
 class AliasesInvalid(SamestyleError):
     """Aliases that must not be followed or replaced: the file is damaged, or a newer version's."""
+
+
+class ExperimentsInvalid(SamestyleError):
+    """Experiments that must not be followed or changed: the file is damaged, or a newer version's."""
 
 
 class BundleInvalid(SamestyleError):

@@ -58,6 +58,22 @@ class IndexSettings(BaseModel):
     )
 
 
+class EventSettings(BaseModel):
+    """What shoppers were shown and did: how long it is kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    secret: SecretStr | None = Field(
+        default=None,
+        description="signs request ids and names users; default: made once, in the data directory",
+    )
+    file_s: float = Field(default=3600.0, gt=0, description="seconds between two files of events and of searches")
+    retention_days: int = Field(default=90, ge=1, description="days that events and searches are kept")
+    max_bytes: int = Field(
+        default=10_000_000_000, ge=1_000_000, description="bytes of them that are kept; the oldest days go first"
+    )
+
+
 class FetchSettings(BaseModel):
     """Photos that requests name by URL."""
 
@@ -148,6 +164,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     index: IndexSettings = IndexSettings()
     fetch: FetchSettings = FetchSettings()
+    events: EventSettings = EventSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
 

@@ -56,6 +56,17 @@ def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str,
             yield name, value, other_value
 
 
+def agree(one: Described, other: Described) -> bool:
+    """Whether both declare a variant attribute and its values may be of one product."""
+    theirs = {name.casefold(): value for name, value in other.attributes.items()}
+    for name, value in one.attributes.items():
+        own, other_value = declared(name, value), theirs.get(name.casefold())
+        said = declared(name, other_value) if other_value is not None else None
+        if own is not None and said is not None and not _differ(own, said):
+            return True
+    return False
+
+
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
     if name.casefold() not in NAMES and not _DIGIT.search(value):

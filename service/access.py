@@ -18,8 +18,8 @@ _OPEN_BELOW: Final = "/static-offline-docs/"
 _ADMIN: Final = ("/admin", "/metrics")
 _HEALTH: Final = frozenset({"/livez", "/readyz"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_ASKING: Final = ("/v1/search", "/v1/compare", "/v1/embed")
-"""What is asked by POST and changes nothing."""
+_ASKING: Final = ("/v1/search", "/v1/compare", "/v1/embed", "/v1/events")
+"""What is asked by POST and changes no product: who may search may say what became of it."""
 INTERNAL: Final = "samestyle.internal"
 """Stands in the scope of what the gateway asks itself. The server makes scopes, so nobody else can put it there."""
 _KEY: Final = "samestyle.key"

@@ -22,7 +22,7 @@ MAX_BYTES_IN_FLIGHT: Final = 256_000_000
 UPLOAD: Final = "/v1/search/upload"
 SMALL_BODY: Final = 8_192
 """Bytes; a smaller body has come together with its head, and a larger one that has not come yet holds a photo."""
-_ENCODED: Final = frozenset({"/v1/search", UPLOAD, "/v1/search/batch", "/v1/compare", "/v1/embed"})
+_ENCODED: Final = frozenset({"/v1/search", UPLOAD, "/v1/search/batch", "/v1/search/refine", "/v1/compare", "/v1/embed"})
 """Routes whose POST may need an encoder."""
 _WRITTEN: Final = "/v1/products/"
 """What a PUT to such a path may need one for, too."""

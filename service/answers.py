@@ -11,7 +11,7 @@ import orjson
 
 from index.aliases import LIVE
 from index.facets import Facets
-from service.ids import uuid7
+from service.attribution import Visit
 from service.retrieval import Found, Retrieval
 from service.schemas import image_url
 from service.trail import CURRENT
@@ -23,28 +23,30 @@ _MANY: Final = 100
 async def answer(
     found: Sequence[Found],
     retrieval: Retrieval,
-    started: float,
+    visit: Visit,
     *,
     alias: str = LIVE,
     facets: Facets | None = None,
     cursor: str | None = None,
+    refine: str | None = None,
 ) -> bytes:
-    """The answer to a search that began at `started` (time.perf_counter); raises what `Pools.off_loop` raises."""
-    request_id = str(uuid7())
+    """The answer that a visit gets, which notes what it shows; raises what `Pools.off_loop` raises."""
+    visit.saw(found, retrieval.snapshot_name)
     if (trail := CURRENT.get()) is not None:
-        trail.answered(request_id)
+        trail.answered(visit.request_id)
 
     def written() -> bytes:
         fields = {
-            "request_id": request_id,
+            "request_id": visit.request_id,
             "model": retrieval.embedder.name,
             "snapshot": retrieval.snapshot_name,
-            "alias": alias,
-            "arm": None,
-            "took_ms": round((time.perf_counter() - started) * 1000, 2),
+            "alias": visit.alias(alias),
+            "arm": visit.arm.name if visit.arm is not None else None,
+            "took_ms": round((time.perf_counter() - visit.started) * 1000, 2),
             "hits": [_hit(one) for one in found],
             "facets": _counts(facets or {}),
             "next_cursor": cursor,
+            "refine_cursor": refine,
         }
         return orjson.dumps(fields)
 

@@ -13,15 +13,17 @@ from fastapi_offline import FastAPIOffline
 from service import problems
 from service.access import Access, AdminPort, Limits
 from service.admission import Admission, Attention
+from service.attribution import Attribution
 from service.canary import Canary
 from service.cutting import AutoSnapshot
 from service.headers import SafeHeaders, allow_origins
 from service.keys import KeyRing
-from service.limits import make_limiter
+from service.limits import Limiter, make_limiter
 from service.middleware import BodyLimit, EncodedSlashes
 from service.observing import Observed
 from service.openapi import ABOUT, include_routes, openapi
 from service.paging import SearchCursors
+from service.refining import RefineCursors
 from service.routes import ops
 from service.searching import Searches
 from service.serving import Serving
@@ -41,6 +43,7 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
     settings = serving.settings
     keys = KeyRing(settings.keys_file) if settings.keys_file is not None else None
     limiter = make_limiter(settings.cache)
+    attribution = Attribution(serving)
     tracing = make_tracing(settings.tracing) if tracing is None else tracing
     canary = Canary(serving)
 
@@ -53,7 +56,9 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
             auto.start()
         if keys is not None:
             keys.start()
+        await asyncio.to_thread(attribution.start)
         yield
+        await asyncio.to_thread(attribution.close)
         if keys is not None:
             await asyncio.to_thread(keys.close)
         await limiter.close()
@@ -70,7 +75,10 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
     app.state.serving = serving
     app.state.swaps = swaps
     app.state.writer = Writer(serving)
-    app.state.searches = Searches(serving, SearchCursors(cursor_secret, "search"))
+    app.state.searches = Searches(
+        serving, SearchCursors(cursor_secret, "search"), RefineCursors(cursor_secret), attribution
+    )
+    app.state.attribution = attribution
     app.state.side_by_side = SideBySide(serving.settings.deadline_s)
     app.state.cursor_secret = cursor_secret
     app.state.keys = keys
@@ -78,6 +86,16 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
     include_routes(app)
     app.mount("/web", StaticFiles(directory=ops.WEB), name="web")
     problems.install(app)
+    _add_layers(app, serving, keys, limiter, tracing)
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to describe it otherwise
+    return app
+
+
+def _add_layers(
+    app: FastAPI, serving: Serving, keys: KeyRing | None, limiter: Limiter, tracing: Tracing | None
+) -> None:
+    """What a request passes before its route, the last one first."""
+    settings = serving.settings
     app.add_middleware(BodyLimit)  # the last one a request comes to; the cheapest refusals come first
     app.add_middleware(Limits, limiter=limiter)
     app.add_middleware(Attention)
@@ -90,5 +108,3 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
     app.add_middleware(EncodedSlashes)
     app.add_middleware(SafeHeaders, hsts=settings.hsts)
     app.add_middleware(Observed, log=settings.log, tracing=tracing)
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to describe it otherwise
-    return app

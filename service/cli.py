@@ -15,6 +15,8 @@ from service.cli_build import build, build_with_progress
 from service.cli_common import Bundle, Data, out, settings_of, told
 from service.cli_duplicates import duplicates
 from service.cli_evaluate import evaluate
+from service.cli_events import events_app
+from service.cli_experiment import experiment_app
 from service.cli_keys import keys_app
 from service.cli_model import model_app
 from service.cli_ops import config_app, healthcheck, status
@@ -36,6 +38,8 @@ app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(model_app, name="model")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pairs_app, name="pairs")
+app.add_typer(events_app, name="events")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(backup_app, name="backup")
 app.add_typer(config_app, name="config")
 app.add_typer(bench_app, name="bench")

@@ -1,5 +1,6 @@
 """From a query's photo and words to its vector: known already, being made for somebody else, or made now."""
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,14 @@ from service.flights import Flights, both
 
 _SMALL_PHOTO: Final = 100_000
 """Bytes; hashing fewer takes less than handing them to another thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo that an encoder has read: its `photo_digest` and its tokens, float32 [P, Di]."""
+
+    digest: bytes
+    tokens: Tokens = field(compare=False)
 
 
 class Embeddings:
@@ -49,6 +58,27 @@ class Embeddings:
         if key in self._vectors:
             self._cache.vectors.count_shared()
         return await self._vectors.share(key, make)
+
+    async def photo(self, image: bytes, crop: Box | None) -> Photo:
+        """A photo as it is read, or was; raises what `EncoderQueues.image_tokens` raises."""
+        check_crop(ProductInput(image, crop=crop))
+        digest = await self._digest(image, crop)
+        return Photo(digest, await self._photo_tokens(image, crop, digest, self._cache.patience(), keeps=True))
+
+    async def vector_of(self, photo: Photo, text: str | None) -> Vector:
+        """As `vector`, of a photo that was read by this model before."""
+        text = (self._encoder.embedder.clean_text(text) or None) if text is not None else None
+        key = self._keys.vector(photo.digest, text)
+        if (known := self._cache.vectors.near(key)) is not None:
+            return known
+        return await self._vectors.share(key, partial(self._fused, key, photo, text))
+
+    async def _fused(self, key: str, photo: Photo, text: str | None) -> Vector:
+        words = await self._encoder.text_tokens(text) if text is not None else None
+        vector = await self._encoder.fuse(photo.tokens, words)
+        vector.setflags(write=False)
+        self._cache.vectors.put(key, vector)
+        return vector
 
     async def _digest(self, image: bytes, crop: Box | None) -> bytes:
         if len(image) <= _SMALL_PHOTO:

@@ -32,6 +32,7 @@ _ANSWER: Final = {
     "hits": [_HIT],
     "facets": _FACETS,
     "next_cursor": _CURSOR,
+    "refine_cursor": _CURSOR,
 }
 _NOT_FOUND: Final = {
     "type": "samestyle:not-found",
@@ -47,6 +48,16 @@ _OPERATION: Final = {
     "started_at": _CREATED,
     "finished_at": "2026-11-22T19:04:19Z",
     "error": None,
+}
+
+EVENT_EXAMPLE: Final[dict[str, Any]] = {
+    "event_id": "4f1f3a7e-click-1",
+    "type": "click",
+    "request_id": "01a21946-22f4-700a-909d-d57709639f63",
+    "product_id": "oakandco-8729",
+    "position": 1,
+    "user_key": "customer-1234",
+    "time": "2026-11-22T19:05:02Z",
 }
 
 EXAMPLES: Final[Mapping[str, Any]] = {
@@ -72,6 +83,8 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "embeddings": [{"vector": [0.5, -0.5, 0.5, 0.5], "error": None}, {"vector": None, "error": _NOT_FOUND}],
         "took_ms": 6.2,
     },
+    "EventsAnswer": {"accepted": 1, "duplicates": 0, "refused": [{"index": 1, "error": _NOT_FOUND}]},
+    "EventItem": EVENT_EXAMPLE,
     "ProductAnswer": _LISTING,
     "BrowseAnswer": {
         "snapshot": _SNAPSHOT,
@@ -230,6 +243,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "took_ms": "milliseconds of work in the service",
     "total": "how many there are on all pages",
     "url": "where the listing is; null where the catalogue does not say",
+    "user_key": "tells one shopper from another, as an account's id; hashed before it is kept, it decides the arm",
     "variant": "which set of the model's encoders",
     "value": "how hard is searched",
 }

@@ -83,6 +83,19 @@ REDIS_STATE: Final = Gauge(
 LIMITS_FALLBACK: Final = Counter(
     "samestyle_limits_fallback_total", "Requests counted against a key's limits without Redis, as it was away."
 )
+EVENTS: Final = Counter(
+    "samestyle_events_total", "Events that were sent: accepted, known already, or refused.", ["type", "outcome"]
+)
+EVENTS_FAILURES: Final = Counter("samestyle_events_failures_total", "Times searches or events could not be kept.")
+SEARCHES_DROPPED: Final = Counter(
+    "samestyle_search_log_dropped_total", "Searches that were not kept, as too many waited to be written."
+)
+ARM_SECONDS: Final = Histogram(
+    "samestyle_arm_seconds", "Time of searches, by arm of the running experiment.", ["arm", "status"], buckets=BUCKETS
+)
+ARM_FALLBACKS: Final = Counter(
+    "samestyle_arm_fallbacks_total", "Searches that `live` answered, as the alias of their arm was not served."
+)
 PRODUCTS: Final = Gauge("samestyle_index_products", "Products that are live.")
 INDEX_BYTES: Final = Gauge("samestyle_index_bytes", "Bytes of the live snapshot's files.")
 SHARDS: Final = Gauge("samestyle_index_shards", "Shards of the live snapshot.")

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from service.access import describe_access
 from service.examples import EXAMPLES, MEANINGS
 from service.problems import Problem
-from service.routes import admin, batch, compare, ops, products, search, suppliers, writes
+from service.routes import admin, batch, compare, events, ops, products, search, suppliers, writes
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
 from service.routes.deps import given_once
-from service.schemas import BulkLine, ProductWrite, SearchRequest
+from service.routes.events import EventItem, EventsRequest
+from service.schemas import BulkLine, ProductWrite, RefineRequest, SearchRequest
 
 ABOUT: Final[dict[str, Any]] = {
     "title": "samestyle",
@@ -25,16 +26,21 @@ ABOUT: Final[dict[str, Any]] = {
     "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
 }
 _BY_HAND: Final[tuple[type[BaseModel], ...]] = (
-    SearchRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine
+    SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine,
+    EventsRequest, EventItem,
 )  # fmt: skip
 """Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
-_EACH: Final = (("BatchRequest", "queries", "SearchRequest"), ("EmbedRequest", "inputs", "QueryItem"))
+_EACH: Final = (
+    ("BatchRequest", "queries", "SearchRequest"),
+    ("EmbedRequest", "inputs", "QueryItem"),
+    ("EventsRequest", "events", "EventItem"),
+)
 """Lists of what is read one by one, so that one that cannot be read leaves the others."""
 
 
 def include_routes(app: FastAPI) -> None:
     """All routes of the gateway."""
-    for module in (search, batch, compare, writes, products, suppliers, admin, ops):
+    for module in (search, batch, compare, events, writes, products, suppliers, admin, ops):
         app.include_router(module.router, dependencies=[Depends(given_once)])
 
 

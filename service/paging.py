@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ from catalogue.errors import InvalidInput
 from service.ranking import Start, Term
 
 Kind = Literal["search", "same-style", "similar"]
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """To be raised with every change of what a token holds, a field of `asked` among it: gateways of two versions may have
 one secret, and each refuses what the other wrote."""
 _LENGTH: Final = struct.Struct("<I")
@@ -31,6 +31,8 @@ class Continuation:
     fingerprint: str
     start: Start
     asked: Mapping[str, Any] = field(default_factory=dict)
+    arm: Sequence[int] | None = None
+    """See `attribution.issued`."""
 
 
 class SearchCursors:
@@ -66,6 +68,7 @@ class _Header(BaseModel):
     after: tuple[float, str]
     shown: int
     asked: dict[str, Any]
+    arm: list[int] | None
 
 
 def _packed(going_on: Continuation) -> bytes:
@@ -79,6 +82,7 @@ def _packed(going_on: Continuation) -> bytes:
         "after": (start.score, start.product_id),
         "shown": start.shown,
         "asked": going_on.asked,
+        "arm": going_on.arm,
     }
     text = orjson.dumps(header)
     vectors = np.concatenate([term.vector for term in start.terms]).astype("<f4").tobytes()
@@ -99,7 +103,7 @@ def _unpacked(data: bytes) -> Continuation:
         shown=header.shown,
         seen=frozenset(np.frombuffer(seen, "<u4").tolist()),
     )
-    return Continuation(header.listing, header.snapshot, header.fingerprint, start, header.asked)
+    return Continuation(header.listing, header.snapshot, header.fingerprint, start, header.asked, header.arm)
 
 
 def _part(data: bytes) -> tuple[bytes, bytes]:

@@ -38,6 +38,9 @@ class Scope:
     keep: Callable[[Listing, float], bool] | None = None
     group_by: GroupBy | None = None
     explain: bool = False
+    arrange: "Arrange | None" = None
+    """Puts the `arranged` best hits in another order than that of their scores."""
+    arranged: int = WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ class Ranked:
     group: Group | None = None
 
 
+Arrange = Callable[[LiveView, Sequence[Ranked], int], list[Ranked]]
+"""Some hits, the best first, in the order in which they are shown, those it leaves out left out; of them no more than a
+number of the first are needed, and these must not depend on it."""
+
+
 def combined(terms: Sequence[Term]) -> Vector:
     """The sum of the terms; to the last bit the same for equal terms, so that pages agree on every score."""
     if len(terms) == 1:
@@ -99,7 +107,9 @@ def rank(
     left = WINDOW - (start.shown if start else 0)
     wanted = min(scope.k, left)
     query = combined(terms)
-    if scope.group_by is None:
+    if scope.arrange is not None:
+        ranked = _arranged(view, query, scope, scope.arrange, excluded, start)
+    elif scope.group_by is None:
         ranked = [Ranked(row, score) for row, score in _ranked(view, query, scope, excluded, start, wanted)]
     else:
         ranked = _grouped(view, query, scope, excluded, start)
@@ -164,6 +174,19 @@ def _in_order(view: LiveView, found: Neighbours) -> list[tuple[int, float]]:
 def _is_before(start: Start, score: float, product_id: str) -> bool:
     """Whether a product stands before a place, or was shown when it stood there."""
     return (-score, product_id) <= (-start.score, start.product_id) or _mark(product_id) in start.seen
+
+
+def _arranged(
+    view: LiveView, query: Vector, scope: Scope, arrange: Arrange, excluded: frozenset[str], start: Start | None
+) -> list[Ranked]:
+    """What comes after what was shown, in the order of an arrangement."""
+    needed = (start.shown if start else 0) + scope.k + 1
+    window = min(WINDOW, max(scope.arranged, needed))
+    hits = [Ranked(row, score) for row, score in _ranked(view, query, scope, excluded, None, window)[:window]]
+    arranged = arrange(view, hits, needed)
+    if start is None:
+        return arranged
+    return [hit for hit in arranged if _mark(view.id_of(hit.row)) not in start.seen]
 
 
 def _grouped(

@@ -20,10 +20,10 @@ from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Listing, Sort
 from models import Embedder, ProductInput
-from service import metrics
+from service import arranging, metrics
 from service.cache import EmbeddingCache
 from service.drift import Modality, QueryDrift
-from service.embedding import Embeddings
+from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import threshold
@@ -40,7 +40,10 @@ _RECENT_BYTES: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: at most one of `product_id`, `image` and `image_url`, with or without `text`."""
+    """What is looked for: at most one of `product_id`, `image`, `image_url` and `photo`, with or without `text`.
+
+    `photo` is one that the model has read before.
+    """
 
     product_id: str | None = None
     image: bytes | None = None
@@ -49,13 +52,14 @@ class Query:
     crop: tuple[float, float, float, float] | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
+    photo: Photo | None = None
 
     @property
     def modality(self) -> Modality:
         """What is given."""
         if self.product_id is not None:
             return "product+text" if self.text else "product"
-        has_photo = self.image is not None or self.image_url is not None
+        has_photo = self.image is not None or self.image_url is not None or self.photo is not None
         return ("image+text" if self.text else "image") if has_photo else "text"
 
 
@@ -76,10 +80,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """A page of neighbours, best first, and where the next one begins; None when it was the last."""
+    """A page of neighbours, best first, and where the next one begins; None when it was the last.
+
+    `photo` is what the query's photo was read as.
+    """
 
     found: list[Found]
     next: Start | None = None
+    photo: Photo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +148,46 @@ class Retrieval:
         return await self.pools.in_time(self._vector(query))
 
     async def same_style(
-        self, product_id: str, k: int, *, other_suppliers: bool = True, start: Start | None = None
+        self,
+        product_id: str,
+        k: int,
+        *,
+        other_suppliers: bool = True,
+        collapse: bool = True,
+        start: Start | None = None,
     ) -> Hits:
         """The same product, by default from other suppliers only.
 
         Products at or above the calibrated threshold, less those whose declared variant contradicts the product's.
+        Those that declare its variant come first, and near-identical listings of one supplier stand once.
         """
         own = self.product(product_id).product
         without_own = other_suppliers and own.supplier_id
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
         floor = self._same_style_from()
-        scope = Scope(k=k, filters=filters, min_score=floor, keep=lambda other, score: self._is_same(own, other, score))
+        scope = Scope(
+            k=k,
+            filters=filters,
+            min_score=floor,
+            keep=lambda other, score: self._is_same(own, other, score),
+            arrange=arranging.same_style(own, collapse=collapse),
+        )
         return await self.search(Query(product_id=product_id), scope, start)
 
-    async def similar(self, product_id: str, k: int, *, start: Start | None = None) -> Hits:
-        """Products that are alike but not the same: another variant, or below the same-style threshold."""
+    async def similar(
+        self, product_id: str, k: int, *, diversity: float = arranging.DIVERSITY, start: Start | None = None
+    ) -> Hits:
+        """Products that are alike but not the same: another variant, or below the same-style threshold.
+
+        With a `diversity` from 0 (by score) to 1 they differ from one another.
+        """
         own = self.product(product_id).product
         scope = Scope(
             k=k,
             min_score=threshold(self.embedder, "similar"),
             keep=lambda other, score: not self._is_same(own, other, score),
+            arrange=arranging.similar(diversity) if diversity else None,
+            arranged=arranging.DIVERSE,
         )
         return await self.search(Query(product_id=product_id), scope, start)
 
@@ -210,10 +238,12 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
+        photo: Photo | None = None
         if start is None:
             async with self._with_photo(query) as at_hand:
                 self._remember(at_hand, scope)
-                terms = _normalised(await self._terms(at_hand, view), apart=scope.explain)
+                parts, photo = await together(self._terms(at_hand, view), self._photo_of(at_hand))
+                terms = _normalised(parts, apart=scope.explain)
             self.drift.add(query.modality, terms)
         else:
             terms = start.terms
@@ -229,9 +259,9 @@ class Retrieval:
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
                 if not more:
-                    return Hits(found)
+                    return Hits(found, photo=photo)
                 ids = [neighbour.listing.product_id for neighbour in found]
-                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start))
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
 
         return await asyncio.wrap_future(self.pools.search.submit(copy_context().run, look_up))
 
@@ -244,7 +274,13 @@ class Retrieval:
         async with self._remote.hold(query.image_url) as image:
             yield replace(query, image=image, image_url=None)
 
+    async def _photo_of(self, query: Query) -> Photo | None:
+        """The query's photo as it is read for its terms, side by side with them and so once for all."""
+        return query.photo if query.image is None else await self._embeddings.photo(query.image, query.crop)
+
     def _remember(self, query: Query, scope: Scope) -> None:
+        if query.photo is not None:  # another model reads photos in another way
+            return
         if query.image is None or len(query.image) <= _RECENT_BYTES:
             self.recent.append((query, Scope(k=scope.k, target=scope.target, filters=scope.filters)))
 
@@ -261,6 +297,8 @@ class Retrieval:
 
     async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
+        if query.photo is not None and name != "text":
+            return await self._embeddings.vector_of(query.photo, query.text if name == "fused" else None)
         if query.product_id is None:
             return await self.embed(_only(name, ProductInput(query.image, query.text, query.crop)))
         row = view.row_of(query.product_id)

@@ -39,6 +39,7 @@ CURSOR: Final = r"^[A-Za-z0-9_.=-]*$"
 MAX_CURSOR: Final = 2_000_000
 """Filters and exclusions of the first page are in it."""
 
+REFINE_EXAMPLE: Final = "dwAAAHsiYXNrZWQiOnt9fQ==.bQ3xv0yJ1mC0q9mJQ2l3bA"
 Target = Literal["fusion", "image", "text"]
 
 
@@ -71,6 +72,7 @@ QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
 Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
+UserKey = Annotated[str, Field(min_length=1, max_length=200)]
 FacetNames = Annotated[
     tuple[FacetName, ...],
     Field(
@@ -168,12 +170,52 @@ class SearchRequest(QueryItem):
         pattern=CURSOR,
         description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
     )
-    alias: str = Field(default="live", max_length=64, description="which index answers")
+    alias: str = Field(default="live", max_length=64, description="which index answers; by default as experiments say")
+    user_key: UserKey | None = None
     explain: Annotated[bool, FLAG] = Field(default=False, description="add what each term contributed to each score")
 
     @property
     def _may_be_empty(self) -> bool:
         return self.cursor is not None
+
+
+class RefineRequest(Strict):
+    """How the next answer shall differ from one before; what is left out stays as it was."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "cursor": REFINE_EXAMPLE,
+                    "text": "in white",
+                    "weights": {"fused": 0.6, "text": 0.4},
+                    "add_negatives": ["oakandco-8729"],
+                }
+            ]
+        }
+    )
+
+    cursor: str = Field(
+        min_length=1, max_length=MAX_CURSOR, pattern=CURSOR, description="`refine_cursor` of the answer before"
+    )
+    text: QueryText | None = Field(default=None, description="the words from now on; null drops them")
+    drop_photo: Annotated[bool, FLAG] = Field(
+        default=False, description="go on with the words alone, without the photo or product it began with"
+    )
+    weights: Weights | None = Field(default=None, description="the weights from now on; null: those at first")
+    add_negatives: tuple[QueryText, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="less like these, too: product ids, or words"
+    )
+    remove_negatives: tuple[QueryText, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="of those before, no longer less like these"
+    )
+    filters: Filters | None = Field(default=None, description="the filters from now on; null: none")
+    facets: FacetNames | None = Field(default=None, description="what to count from now on; null: nothing")
+    k: Annotated[int | None, NUMBER] = Field(
+        default=None, ge=1, le=MAX_K, description="how many hits, or groups, at most; null: as many as before"
+    )
+    explain: Annotated[bool, FLAG] | None = Field(default=None, description="as in a search; null: as before")
+    user_key: UserKey | None = None
 
 
 def image_url(product_id: str, images: Sequence[str], photo: str | None) -> str | None:
@@ -276,6 +318,10 @@ class SearchAnswer(BaseModel):
     hits: list[Hit]
     facets: dict[str, list[FacetValue]] = Field(description="counts over all products that pass the filters")
     next_cursor: str | None = Field(description="for the next page; null where this is the last, or 1,000 hits are out")
+    refine_cursor: str | None = Field(
+        description="to ask for the same, but different, by `POST /v1/search/refine`; null on later pages, where "
+        "that of the first still serves"
+    )
 
 
 class ProductAnswer(BaseModel):

@@ -1,36 +1,42 @@
 """A search request becomes an answer, whichever way it came; its pages go on where a cursor says."""
 
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from catalogue.errors import Gone, InvalidInput
 from service.answers import answer
+from service.attribution import Attribution, Visit, issued
 from service.bodies import from_fields
+from service.embedding import Photo
 from service.flights import together
 from service.paging import Continuation, SearchCursors
 from service.ranking import Scope
+from service.refining import Base, RefineCursors, base_of, refined
 from service.retrieval import Hits, Query, Retrieval
-from service.schemas import QueryItem, SearchRequest
+from service.schemas import QueryItem, RefineRequest, SearchRequest
 from service.search_metrics import observed
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
 _CARRIED: Final = _ASKED | {"product_id"}
 """What a cursor carries along; of the query it has the vectors."""
-_QUERY: Final = tuple(sorted(SearchRequest.model_fields.keys() - _ASKED - {"cursor"}))
+_QUERY: Final = tuple(sorted(SearchRequest.model_fields.keys() - _ASKED - {"cursor", "user_key"}))
 _SAMPLE: Final = 4_096
 
 
 class Searches:
     """Answers search requests."""
 
-    def __init__(self, serving: Serving, cursors: SearchCursors) -> None:
+    def __init__(
+        self, serving: Serving, cursors: SearchCursors, refine_cursors: RefineCursors, attribution: Attribution
+    ) -> None:
         self.pools = serving.pools
         self._serving = serving
         self._cursors = cursors
+        self._refine_cursors = refine_cursors
+        self.attribution = attribution
 
     async def answer(self, request: SearchRequest) -> bytes:
         """The hits and facets of a request, as JSON.
@@ -38,35 +44,75 @@ class Searches:
         Raises what `Retrieval.search` raises, NotFound for an unknown alias, InvalidInput for a cursor that is not
         ours or of another request, Gone for one whose snapshot is served no more.
         """
-        started = time.perf_counter()
         if request.cursor is None:
-            with self._serving.lease(request.alias) as retrieval:
-                return await self._answer(request, None, retrieval, started)
+            chosen = "alias" in request.model_fields_set
+            with (
+                self.attribution.visit("search", request.user_key, chosen=chosen) as visit,
+                self._serving.lease(visit.alias(request.alias)) as retrieval,
+            ):
+                return await self._answer(request, None, retrieval, visit)
+        user_key = request.user_key
         request, page = await self.pools.off_loop(lambda: self._resumed(request))
-        with lease_page(self._serving, page) as retrieval:
-            return await self._answer(request, page, retrieval, started)
+        with (
+            self.attribution.visit("page", user_key, chosen=True, before=page.arm) as visit,
+            lease_page(self._serving, page) as retrieval,
+        ):
+            return await self._answer(request, page, retrieval, visit)
+
+    async def refine(self, change: RefineRequest) -> bytes:
+        """The hits and facets of a query that was answered before, changed.
+
+        Raises as `answer` does, InvalidInput for a cursor that is not ours or where nothing is left of the query, Gone
+        where its photo means nothing to the model that serves by now.
+        """
+        request, base = await self.pools.off_loop(lambda: refined(self._refine_cursors.read(change.cursor), change))
+        chosen = "alias" in request.model_fields_set
+        with (
+            self.attribution.visit("refine", change.user_key, chosen=chosen, before=base.arm) as visit,
+            self._serving.lease(visit.alias(request.alias)) as retrieval,
+        ):
+            base.check(retrieval.embedder.fingerprint)
+            return await self._answer(request, None, retrieval, visit, base)
 
     def _resumed(self, request: SearchRequest) -> tuple[SearchRequest, Continuation]:
         page = self._cursors.read(request.cursor or "")
         return _as_begun(request, page), page
 
     async def _answer(
-        self, request: SearchRequest, page: Continuation | None, retrieval: Retrieval, started: float
+        self,
+        request: SearchRequest,
+        page: Continuation | None,
+        retrieval: Retrieval,
+        visit: Visit,
+        base: Base | None = None,
     ) -> bytes:
-        query = _query(request)
+        query = _query(request, base.photo if base else None)
+        visit.product_id, visit.query = request.product_id, request.text
+        visit.has_photo = bool(request.image or request.image_url or query.photo)
         search = retrieval.search(query, _scope(request), page.start if page else None)
-        search = observed(search, query.modality, request.alias, is_first=page is None)
+        search = observed(search, query.modality, visit.alias(request.alias), is_first=page is None)
         if request.facets:
             hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
         else:
             hits, facets = await search, {}
         cursor = None
         if hits.next is not None:
-            listing = page.listing if page else _digest(request)
+            listing = page.listing if page else _digest(request, hits.photo)
             said = request.model_fields_set & _CARRIED
             asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
-            cursor = next_cursor(self._cursors, hits, retrieval, listing, asked)
-        return await answer(hits.found, retrieval, started, alias=request.alias, facets=facets, cursor=cursor)
+            cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, asked)
+        refine = self._refine_cursor(request, hits.photo, retrieval, visit) if page is None else None
+        return await answer(
+            hits.found, retrieval, visit, alias=request.alias, facets=facets, cursor=cursor, refine=refine
+        )
+
+    def refine_product(self, product_id: str, k: int, retrieval: Retrieval, visit: Visit) -> str:
+        """The cursor by which a search that begins with a product is gone on with."""
+        return self._refine_cursor(SearchRequest(product_id=product_id, k=k), None, retrieval, visit)
+
+    def _refine_cursor(self, request: SearchRequest, photo: Photo | None, retrieval: Retrieval, visit: Visit) -> str:
+        base = base_of(request, photo, retrieval.embedder.fingerprint, issued(visit.arm))
+        return self._refine_cursors.cursor(base)
 
 
 @contextmanager
@@ -79,13 +125,19 @@ def lease_page(serving: Serving, page: Continuation) -> Iterator[Retrieval]:
 
 
 def next_cursor(
-    cursors: SearchCursors, hits: Hits, retrieval: Retrieval, listing: str, asked: dict[str, Any] | None = None
+    cursors: SearchCursors,
+    hits: Hits,
+    retrieval: Retrieval,
+    listing: str,
+    visit: Visit,
+    asked: dict[str, Any] | None = None,
 ) -> str | None:
     """The cursor of the page after some hits, where there is one."""
     if hits.next is None:
         return None
-    page = Continuation(listing, retrieval.snapshot_name, retrieval.embedder.fingerprint, hits.next, asked or {})
-    return cursors.cursor(page)
+    space = retrieval.embedder.fingerprint
+    arm = issued(visit.arm)
+    return cursors.cursor(Continuation(listing, retrieval.snapshot_name, space, hits.next, asked or {}, arm))
 
 
 def query_of(item: QueryItem, **more: Any) -> Query:
@@ -93,8 +145,8 @@ def query_of(item: QueryItem, **more: Any) -> Query:
     return Query(item.product_id, item.image, item.image_url, item.text, item.crop, **more)
 
 
-def _query(request: SearchRequest) -> Query:
-    return query_of(request, weights=dict(request.weights), negatives=request.negatives)
+def _query(request: SearchRequest, photo: Photo | None) -> Query:
+    return query_of(request, weights=dict(request.weights), negatives=request.negatives, photo=photo)
 
 
 def _scope(request: SearchRequest) -> Scope:
@@ -125,9 +177,11 @@ def _as_begun(request: SearchRequest, page: Continuation) -> SearchRequest:
     return begun.model_copy(update={"k": request.k}) if "k" in request.model_fields_set else begun
 
 
-def _digest(request: SearchRequest) -> str:
-    """Tells one query from another; of a photo its length and ends, as it may be large."""
+def _digest(request: SearchRequest, read: Photo | None = None) -> str:
+    """Tells one query from another; of a photo its length and ends, as it may be large, or its digest."""
     said = {name: getattr(request, name) for name in _QUERY}
     photo = said["image"] or b""
     said["image"] = (len(photo), photo[:_SAMPLE], photo[-_SAMPLE:])
+    if read is not None and not photo and request.image_url is None:  # of a query that is gone on with
+        said["image"] = (0, read.digest, b"")
     return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()

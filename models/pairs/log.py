@@ -32,6 +32,17 @@ _READERS: Final = {
               quote = '"', escape = '"', store_rejects = true, rejects_limit = 0)""",
 }
 _TEXT: Final = "VARCHAR"
+_GATEWAY: Final = """(
+    WITH done AS (SELECT DISTINCT ON (event_id) * FROM read_parquet($files, union_by_name = true)),
+      shown AS (SELECT DISTINCT ON (request_id) request_id, query, product_id AS base
+        FROM read_parquet($searches, union_by_name = true))
+    SELECT user_id, session_id, coalesce(d.query, s.query) AS query, product_id, time, type
+      FROM done d LEFT JOIN shown s USING (request_id)
+    UNION ALL
+    SELECT user_id, session_id, coalesce(d.query, s.query), base, time, type
+      FROM done d JOIN shown s USING (request_id) WHERE base IS NOT NULL AND type <> 'impression')"""
+"""What a gateway keeps, as one log. An event was found with the words of its answer; and who does something with a
+product that was shown beside another one has chosen both."""
 
 
 def find_files(path: Path) -> list[Path]:
@@ -64,7 +75,11 @@ class Log:
         self._connection = connection
         files = find_files(path)
         self._source = _READERS[_kind(files[0])]
-        self._files = {"files": [re.sub(r"([*?\[\]])", r"[\1]", str(file)) for file in files]}  # no wildcards
+        self._files = {"files": _literal(files)}
+        events, searches = path / "events", path / "searches"
+        if events.is_dir() and searches.is_dir():
+            self._source = _GATEWAY
+            self._files = {"files": _literal(find_files(events)), "searches": _literal(find_files(searches))}
         with reading(path):
             described = connection.execute(f"DESCRIBE SELECT * FROM {self._source}", self._files).fetchall()  # noqa: S608
         self.types = {str(name): str(kind) for name, kind, *_ in described}
@@ -245,6 +260,11 @@ class Log:
         sql = f"SELECT DISTINCT {self._text(role)} AS value FROM {self._source} WHERE value IS NOT NULL ORDER BY value LIMIT {count}"  # noqa: S608, E501
         values: Sequence[Any] = self._connection.execute(sql, self._files).fetchall()
         return ", ".join(str(value)[:60] for (value,) in values) or "nothing there"
+
+
+def _literal(files: Sequence[Path]) -> list[str]:
+    """Their names, of which no character is a wildcard."""
+    return [re.sub(r"([*?\[\]])", r"[\1]", str(file)) for file in files]
 
 
 def _kind(file: Path) -> str:

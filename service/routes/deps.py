@@ -7,6 +7,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from catalogue.errors import InvalidInput
+from service.attribution import Attribution
 from service.keys import KeyRing
 from service.limits import Allowance
 from service.retrieval import Retrieval
@@ -75,8 +76,10 @@ async def get_writer(request: Request) -> Writer:
 
 async def get_complaints(request: Request, swaps: Annotated[Swaps, Depends(get_swaps)]) -> list[str]:
     """Why the gateway is not as it should be; empty where all is well."""
-    keys: KeyRing | None = request.app.state.keys
-    return [*swaps.complaints(), *(keys.complaints() if keys is not None else [])]
+    state = request.app.state
+    keys: KeyRing | None = state.keys
+    attribution: Attribution = state.attribution
+    return [*swaps.complaints(), *(keys.complaints() if keys is not None else []), *attribution.complaints()]
 
 
 async def get_allowance(request: Request) -> Allowance:

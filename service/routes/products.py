@@ -1,8 +1,6 @@
 """`/v1/products`: browsing, one product, its photo, and its two tabs."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -10,16 +8,19 @@ from pydantic import AfterValidator
 
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
+from index.aliases import LIVE
 from service.answers import answer
+from service.arranging import DIVERSITY
+from service.attribution import Kind
 from service.cursors import Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
 from service.problems import responses
 from service.ranking import Start
-from service.retrieval import Retrieval
-from service.routes.deps import CurrentRetrieval, CurrentServing
-from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, facet_values
-from service.searching import lease_page, next_cursor
+from service.retrieval import Hits, Retrieval
+from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
+from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, UserKey, facet_values
+from service.searching import Searches, lease_page, next_cursor
 from service.serving import Serving
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
@@ -30,6 +31,7 @@ WIDTHS: Final = (160, 320, 640, 1280)
 TabCursor = Annotated[
     str | None, Query(max_length=40_000, pattern=CURSOR, description="`next_cursor` of the page before")
 ]
+TabUser = Annotated[UserKey | None, Query()]
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
 _TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -87,47 +89,86 @@ async def same_style(
     product_id: ProductId,
     request: Request,
     serving: CurrentServing,
+    searches: CurrentSearches,
     k: Limit = 10,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
+    collapse: Annotated[
+        bool, Query(description="let near-identical listings of one supplier stand once, with a group that counts them")
+    ] = True,
     cursor: TabCursor = None,
+    user_key: TabUser = None,
 ) -> Response:
-    """The same product, from more suppliers."""
-    started = time.perf_counter()
-    cursors, listing = SearchCursors(request.app.state.cursor_secret, "same-style"), f"{product_id}\n{other_suppliers}"
-    with _tab(serving, cursors, cursor, listing) as (retrieval, start):
-        hits = await retrieval.same_style(product_id, k, other_suppliers=other_suppliers, start=start)
-        going_on = next_cursor(cursors, hits, retrieval, listing)
-        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
+    """The same product, from more suppliers: first those that declare the same variant, then by score."""
+    cursors, listing = (
+        SearchCursors(request.app.state.cursor_secret, "same-style"),
+        f"{product_id}\n{other_suppliers}\n{collapse}",
+    )
+    tab = _Tab(serving, searches, cursors, product_id, listing, cursor, user_key)
+    return await tab.answer(
+        "same-style",
+        k,
+        lambda retrieval, start: retrieval.same_style(
+            product_id, k, other_suppliers=other_suppliers, collapse=collapse, start=start
+        ),
+    )
 
 
 @router.get("/{product_id}/similar", response_model=SearchAnswer, responses=_TAB_ERRORS)
 async def similar(
-    product_id: ProductId, request: Request, serving: CurrentServing, k: Limit = 10, cursor: TabCursor = None
+    product_id: ProductId,
+    request: Request,
+    serving: CurrentServing,
+    searches: CurrentSearches,
+    k: Limit = 10,
+    diversity: Annotated[
+        float, Query(ge=0, le=1, description="how much they differ from one another; 0 orders by score alone")
+    ] = DIVERSITY,
+    cursor: TabCursor = None,
+    user_key: TabUser = None,
 ) -> Response:
-    """Products that are like it, but not the same."""
-    started = time.perf_counter()
+    """Products that are like it, but not the same; those that differ from one another come first."""
     cursors = SearchCursors(request.app.state.cursor_secret, "similar")
-    with _tab(serving, cursors, cursor, product_id) as (retrieval, start):
-        hits = await retrieval.similar(product_id, k, start=start)
-        going_on = next_cursor(cursors, hits, retrieval, product_id)
-        return _json(await answer(hits.found, retrieval, started, cursor=going_on))
+    tab = _Tab(serving, searches, cursors, product_id, f"{product_id}\n{diversity}", cursor, user_key)
+    return await tab.answer(
+        "similar", k, lambda retrieval, start: retrieval.similar(product_id, k, diversity=diversity, start=start)
+    )
 
 
-def _json(written: bytes) -> Response:
-    return Response(written, media_type="application/json")
+class _Tab:
+    """One page of a tab."""
 
+    def __init__(
+        self,
+        serving: Serving,
+        searches: Searches,
+        cursors: SearchCursors,
+        product_id: str,
+        listing: str,
+        cursor: str | None,
+        user_key: str | None,
+    ) -> None:
+        """Raises InvalidInput for a cursor of something else."""
+        self._serving, self._searches, self._cursors = serving, searches, cursors
+        self._product_id, self._listing, self._user_key = product_id, listing, user_key
+        self._page = cursors.read(cursor) if cursor is not None else None
+        if self._page is not None and self._page.listing != listing:
+            raise InvalidInput(
+                "This cursor is of another product, or of another way to ask. Start again without a cursor."
+            )
 
-@contextmanager
-def _tab(
-    serving: Serving, cursors: SearchCursors, cursor: str | None, listing: str
-) -> Iterator[tuple[Retrieval, Start | None]]:
-    """What a page of a tab is read from, and where it begins; raises InvalidInput or Gone for its cursor."""
-    if cursor is None:
-        with serving.lease() as retrieval:
-            yield retrieval, None
-        return
-    page = cursors.read(cursor)
-    if page.listing != listing:
-        raise InvalidInput("This cursor is of another product, or of other suppliers. Start again without a cursor.")
-    with lease_page(serving, page) as retrieval:
-        yield retrieval, page.start
+    async def answer(self, kind: Kind, k: int, find: Callable[[Retrieval, Start | None], Awaitable[Hits]]) -> Response:
+        """The answer to what `find` finds; raises what it raises, and Gone for a snapshot that went."""
+        page = self._page
+        before = page.arm if page is not None else None
+        visits = self._searches.attribution.visit(kind, self._user_key, chosen=page is not None, before=before)
+        with visits as visit:
+            visit.product_id = self._product_id
+            lease = lease_page(self._serving, page) if page else self._serving.lease(visit.alias(LIVE))
+            with lease as retrieval:
+                hits = await find(retrieval, page.start if page else None)
+                going_on = next_cursor(self._cursors, hits, retrieval, self._listing, visit)
+                refine = None
+                if page is None:
+                    refine = self._searches.refine_product(self._product_id, k, retrieval, visit)
+                written = await answer(hits.found, retrieval, visit, cursor=going_on, refine=refine)
+                return Response(written, media_type="application/json")

@@ -11,12 +11,12 @@ from catalogue.errors import InvalidInput
 from service.bodies import expect, from_fields, from_json, json_body, parsed
 from service.problems import responses
 from service.routes.deps import ByHand
-from service.schemas import SearchAnswer, SearchRequest
+from service.schemas import RefineRequest, SearchAnswer, SearchRequest
 from service.searching import Searches
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=ByHand)
 MAX_FORM_FIELD: Final = 200_000
-_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor"})
+_PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor", "user_key"})
 SEARCH_ERRORS: Final = responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 504)
 
 
@@ -48,6 +48,23 @@ async def search_upload(request: Request) -> Response:
     expect(request, "multipart/form-data")
     size, fields = await _read_form(request)
     return await _answered(request, size, lambda: from_fields(SearchRequest, fields))
+
+
+@router.post(
+    "/search/refine", response_model=SearchAnswer, responses=SEARCH_ERRORS, openapi_extra=json_body(RefineRequest)
+)
+async def search_refine(request: Request) -> Response:
+    """Ask for the same as before, but different: other words, weights, filters, less like this; turn by turn.
+
+    It goes on from the `refine_cursor` of an answer, which holds all that is needed, and answers with the next one. One
+    that begins with a photo goes on as long as the same model serves; later that is a 410, and the photo is to be sent
+    again.
+    """
+    expect(request, "application/json")
+    body = await request.body()
+    searches: Searches = request.app.state.searches
+    change = await parsed(searches.pools, len(body), lambda: from_json(RefineRequest, body))
+    return Response(await searches.refine(change), media_type="application/json")
 
 
 async def _answered(request: Request, size: int, parse: Callable[[], SearchRequest]) -> Response:

@@ -21,7 +21,8 @@ from tests.service.test_keys import wait_until
 OPEN = {"GET /livez", "GET /readyz", "GET /docs", "GET /openapi.json", "GET /docs/oauth2-redirect"}
 PAGE = {"GET /"}
 SEARCH = {
-    "POST /v1/search", "POST /v1/search/upload", "POST /v1/search/batch", "POST /v1/compare", "POST /v1/embed",
+    "POST /v1/search", "POST /v1/search/upload", "POST /v1/search/batch", "POST /v1/search/refine",
+    "POST /v1/events", "POST /v1/compare", "POST /v1/embed",
     "GET /v1/products", "GET /v1/products/{product_id}", "GET /v1/products/{product_id}/image",
     "GET /v1/products/{product_id}/same-style", "GET /v1/products/{product_id}/similar",
     "GET /v1/suppliers/{supplier_id}/duplicates",

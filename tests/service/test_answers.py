@@ -15,6 +15,7 @@ from index import IndexedProduct
 from index.products import Listing, ProductTable, to_table
 from models import StandInEncoders
 from service.answers import _hit, answer
+from service.attribution import Visit
 from service.ranking import Group, Scope
 from service.retrieval import Found, Query, Retrieval
 from service.schemas import Hit, HitGroup, ProductAnswer, SearchAnswer
@@ -84,7 +85,8 @@ def test_an_answer_is_written_as_its_model_would_be(api: TestClient, asked: dict
 def test_many_hits_are_written_like_few(shop: Settings, embedder: StandInEncoders) -> None:
     async def written(retrieval: Retrieval) -> tuple[bytes, bytes]:
         found = (await retrieval.search(Query(text="mug"), Scope(k=3))).found
-        return await answer(found, retrieval, 0.0), await answer(found * 50, retrieval, 0.0)
+        visit = Visit("search", "an id", None, None, 0.0)
+        return await answer(found, retrieval, visit), await answer(found * 50, retrieval, visit)
 
     few, many = (SearchAnswer.model_validate_json(each) for each in with_retrieval(shop, embedder, written))
     assert len(few.hits) == 3

@@ -173,10 +173,11 @@ class TestTabs:
     @pytest.mark.parametrize("k", [1, 7, 20])
     def test_all_pages_are_the_one_long_answer(self, bolts: TestClient, tab: str, k: int) -> None:
         path = f"/v1/products/bolt-00/{tab}"
-        answers = [get(bolts, path, k=k)]
+        how = {"collapse": False} if tab == "same-style" else {"diversity": 0.5}
+        answers = [get(bolts, path, k=k, **how)]
         while cursor := answers[-1]["next_cursor"]:
-            answers.append(get(bolts, path, k=k, cursor=cursor))
-        whole = get(bolts, path, k=1_000)
+            answers.append(get(bolts, path, k=k, cursor=cursor, **how))
+        whole = get(bolts, path, k=1_000, **how)
         assert all_hits(answers) == whole["hits"]
         assert len(whole["hits"]) >= 20
         assert "bolt-00" not in ids(whole)
@@ -188,6 +189,7 @@ class TestTabs:
             ("/v1/products/bolt-01/same-style", {}),
             ("/v1/products/bolt-00/similar", {}),
             (path, {"other_suppliers": False}),
+            (path, {"collapse": False}),
         ]
         for other, params in others:
             assert bolts.get(other, params={"cursor": cursor, **params}).status_code == 400

@@ -1,0 +1,107 @@
+"""The order of the two tabs: the same variant first and no listing twice; similar ones that differ from each other.
+
+An arrangement is of the best hits by score, and the same for every page: what comes first never depends on how much
+is asked for.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from catalogue.variants import Described, agree, contradict
+from index import LiveView
+from service.ranking import Arrange, Group, Ranked
+
+DIVERSITY: Final = 0.3
+"""How much a similar product's likeness to those before it counts against its likeness to the product."""
+DIVERSE: Final = 100
+"""Of so many hits those that differ come first; whoever reads further reads by score."""
+NEAR_IDENTICAL: Final = 0.97
+"""From this cosine on, two listings of one supplier show the same thing in the same words."""
+_MOST_DECLARATIONS: Final = 16
+"""Different sets of attributes that one listing stands for; more would take long to compare."""
+
+
+def same_style(own: Described, *, collapse: bool) -> Arrange:
+    """Those that declare the variant of `own` first; of near-identical listings of one supplier only the best.
+
+    What stands for several has a group, of its supplier and their number.
+    """
+
+    def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
+        ordered = sorted(hits, key=lambda hit: not agree(own, view.listing(hit.row)))  # stable: by score within each
+        return _collapsed(view, ordered) if collapse else ordered
+
+    return arrange
+
+
+def similar(diversity: float) -> Arrange:
+    """Each next one by its score, less its likeness to the nearest before it (maximal marginal relevance)."""
+
+    def arrange(view: LiveView, hits: Sequence[Ranked], needed: int) -> list[Ranked]:
+        first, rest = list(hits[:DIVERSE]), list(hits[DIVERSE:])
+        if len(first) < 2:
+            return first + rest
+        vectors = view.vectors("fusion", np.array([hit.row for hit in first], np.int64))
+        scores = np.array([hit.score for hit in first], np.float32)
+        nearest = np.full(len(first), -1.0, np.float32)
+        left = np.ones(len(first), bool)
+        chosen: list[Ranked] = []
+        while len(chosen) < min(needed, len(first)):
+            worth = (1 - diversity) * scores - (diversity * nearest if chosen else 0)
+            at = int(np.argmax(np.where(left, worth, -np.inf)))
+            left[at] = False
+            chosen.append(first[at])
+            # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
+            np.maximum(nearest, np.einsum("ij,j->i", vectors, vectors[at]), out=nearest)
+        return chosen if needed <= len(first) else chosen + rest
+
+    return arrange
+
+
+class _Twins:
+    """A listing, and those of its supplier that it stands for: none of them contradicts another."""
+
+    def __init__(self, at: int, listing: Described) -> None:
+        self.at = at
+        self.size = 1
+        self._declared = {_key(listing): listing}
+
+    def takes(self, listing: Described) -> bool:
+        """Whether one more is of the same variant as all there are; so it is one of them."""
+        key = _key(listing)
+        if key not in self._declared:
+            several = len(self._declared) >= _MOST_DECLARATIONS
+            if several or any(contradict(other, listing) for other in self._declared.values()):
+                return False
+            self._declared[key] = listing
+        self.size += 1
+        return True
+
+
+def _collapsed(view: LiveView, hits: Sequence[Ranked]) -> list[Ranked]:
+    """Of one supplier's listings that are near-identical and do not contradict each other, the first."""
+    if not hits:
+        return []
+    rows = np.array([hit.row for hit in hits], np.int64)
+    vectors, suppliers = view.vectors("fusion", rows), view.suppliers(rows)
+    kept: list[_Twins] = []
+    of_supplier: dict[str, list[_Twins]] = {}
+    for at, supplier in enumerate(suppliers):
+        listing = view.listing(hits[at].row)
+        before = of_supplier.setdefault(supplier, []) if supplier else []
+        alike = np.einsum("ij,j->i", vectors[[twins.at for twins in before]], vectors[at]) if before else ()
+        near = (twins for twins, cosine in zip(before, alike, strict=True) if cosine >= NEAR_IDENTICAL)
+        if not any(twins.takes(listing) for twins in near):
+            kept.append(_Twins(at, listing))
+            before.append(kept[-1])
+    return [_standing_for(hits[twins.at], suppliers[twins.at], twins.size) for twins in kept]
+
+
+def _key(listing: Described) -> frozenset[tuple[str, str]]:
+    return frozenset(listing.attributes.items())
+
+
+def _standing_for(hit: Ranked, supplier: str, size: int) -> Ranked:
+    return hit if size == 1 else Ranked(hit.row, hit.score, Group(supplier, size))

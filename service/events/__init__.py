@@ -1,0 +1,1 @@
+"""What shoppers were shown and did with it: taken in, kept, and erased."""

@@ -1,0 +1,1 @@
+"""Aliases against each other: who sees which, and what came of it."""

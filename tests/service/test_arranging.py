@@ -1,0 +1,140 @@
+"""The two tabs: the same variant first, nothing twice, similar ones that differ; in the same order on every page."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue.settings import Settings
+from index import LiveIndex, LiveView
+from models import StandInEncoders
+from service import arranging
+from service.build import build
+from service.ranking import Ranked, Scope, Term, rank
+from tests.index.builders import item, reopen, unit_rows
+from tests.service.conftest import client_of
+from tests.service.test_api_products import get
+from tests.service.test_api_search import ids
+from tests.service.test_ranking import written
+
+COUNT = 150
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
+    """Some thirty places in space, with a few near-identical products at each."""
+    random = np.random.default_rng(1)
+    places = unit_rows(30, seed=3)
+    rows = places[random.integers(0, 30, COUNT)] + random.normal(0, 0.01, (COUNT, places.shape[1]))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    products = [item(f"p{number:03d}", supplier_id=f"s{number % 4}") for number in range(COUNT)]
+    return LiveIndex(reopen(written(tmp_path_factory.mktemp("arranging"), products, rows))).view
+
+
+TERMS = (Term("query", 1.0, unit_rows(1, seed=6)[0]),)
+
+
+def shown(view: LiveView, k: int, diversity: float) -> list[Ranked]:
+    scope = Scope(k=k, arrange=arranging.similar(diversity), arranged=arranging.DIVERSE)
+    return rank(view, TERMS, scope, frozenset(), None)[0]
+
+
+def likeness(view: LiveView, hits: list[Ranked]) -> float:
+    """Of each to the nearest before it, on average."""
+    vectors = view.vectors("fusion", np.array([hit.row for hit in hits]))
+    alike = vectors @ vectors.T
+    return float(np.mean([alike[at, :at].max() for at in range(1, len(hits))]))
+
+
+class TestDiversity:
+    def test_the_more_of_it_the_less_alike_and_the_less_fitting(self, view: LiveView) -> None:
+        by_degree = [shown(view, 12, diversity) for diversity in (0.0, 0.3, 0.7)]
+        alike = [likeness(view, hits) for hits in by_degree]
+        fitting = [float(np.mean([hit.score for hit in hits])) for hits in by_degree]
+        assert alike[0] > 0.85
+        assert alike[0] > alike[1] + 0.1 > alike[2]
+        assert fitting[0] >= fitting[1] >= fitting[2]
+        assert [hit.row for hit in by_degree[1]][:1] == [hit.row for hit in by_degree[0]][:1]
+
+    @settings(max_examples=25, deadline=None)
+    @given(k=st.integers(1, COUNT), diversity=st.floats(0, 1))
+    def test_what_comes_first_does_not_depend_on_how_many(self, view: LiveView, k: int, diversity: float) -> None:
+        everything = shown(view, 1_000, diversity)
+        assert sorted(hit.row for hit in everything) == list(range(COUNT))
+        assert shown(view, k, diversity) == everything[:k]
+
+    def test_as_by_hand(self, view: LiveView) -> None:
+        hits = rank(view, TERMS, Scope(k=arranging.DIVERSE), frozenset(), None)[0]
+        vectors = {hit.row: view.vectors("fusion", np.array([hit.row]))[0] for hit in hits}
+        left, order = list(hits), [hits[0]]
+        left.remove(hits[0])
+        while len(order) < 20:
+            worth = [
+                0.6 * hit.score - 0.4 * max(float(vectors[hit.row] @ vectors[before.row]) for before in order)
+                for hit in left
+            ]
+            order.append(left.pop(int(np.argmax(worth))))
+        assert [hit.row for hit in shown(view, 20, 0.4)] == [hit.row for hit in order]
+
+
+@pytest.fixture
+def bolts(tmp_path: Path, embedder: StandInEncoders) -> Iterator[TestClient]:
+    rows: list[dict[str, Any]] = [{"product_id": "own", "supplier_id": "acme", "attributes": {"size": "M6"}}]
+    rows += [{"product_id": f"kestrel-{n}", "supplier_id": "kestrel", "attributes": {}} for n in range(3)]
+    rows += [{"product_id": "kestrel-m6", "supplier_id": "kestrel", "attributes": {"Size": "m6"}}]
+    rows += [{"product_id": "kestrel-m8", "supplier_id": "kestrel", "attributes": {"size": "M8"}}]
+    rows += [{"product_id": f"orion-{n}", "supplier_id": "orion", "attributes": {}} for n in range(2)]
+    rows += [{"product_id": f"nobody-{n}", "supplier_id": "", "attributes": {}} for n in range(2)]
+    rows += [{"product_id": "aaa-none", "supplier_id": "pennyworth", "attributes": {}}]
+    rows += [{"product_id": "zzz-m6", "supplier_id": "pennyworth", "attributes": {"size": "6 mm", "colour": "red"}}]
+    text = "".join(json.dumps({**row, "title": "hex bolt zinc plated grade eight"}) + "\n" for row in rows)
+    (tmp_path / "bolts.jsonl").write_text(text)
+    embedder = StandInEncoders()
+    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]  # alike whatever they declare
+    build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", embedder, decode_threads=1)
+    with client_of(Settings(data=tmp_path / "data"), embedder) as client:
+        yield client
+
+
+class TestSameStyle:
+    def test_the_declared_variant_comes_first_and_others_stay_out(self, bolts: TestClient) -> None:
+        found = ids(get(bolts, "/v1/products/own/same-style", k=50, collapse=False))
+        assert found[0] == "kestrel-m6"
+        assert not {"own", "kestrel-m8", "zzz-m6"} & set(found)
+        assert found[1:] == sorted(found[1:])  # equal scores, so by id
+        assert len(found) == 9
+
+    def test_near_identical_listings_of_one_supplier_stand_once(self, bolts: TestClient) -> None:
+        answer = get(bolts, "/v1/products/own/same-style", k=50)
+        groups = {hit["product_id"]: hit["group"] for hit in answer["hits"]}
+        assert groups == {
+            "kestrel-m6": {"key": "kestrel", "size": 4},
+            "aaa-none": None,
+            "nobody-0": None,
+            "nobody-1": None,  # of no supplier, so not of one
+            "orion-0": {"key": "orion", "size": 2},
+        }
+        pages = [get(bolts, "/v1/products/own/same-style", k=2)]
+        while cursor := pages[-1]["next_cursor"]:
+            pages.append(get(bolts, "/v1/products/own/same-style", k=2, cursor=cursor))
+        assert [hit for page in pages for hit in page["hits"]] == answer["hits"]
+
+    def test_what_contradicts_each_other_is_not_collapsed(self, bolts: TestClient) -> None:
+        found = ids(get(bolts, "/v1/products/orion-0/same-style", k=50))
+        assert found == ["aaa-none", "kestrel-0", "kestrel-m8", "nobody-0", "nobody-1", "own"]
+
+    def test_similar_has_none_of_them(self, bolts: TestClient) -> None:
+        same = set(ids(get(bolts, "/v1/products/own/same-style", k=50, collapse=False)))
+        similar = set(ids(get(bolts, "/v1/products/own/similar", k=50)))
+        assert not same & similar
+        assert "kestrel-m8" in similar
+
+    @pytest.mark.parametrize("bad", [{"diversity": 2}, {"diversity": "nan"}, {"diversity": "x"}])
+    def test_bad_diversity(self, bolts: TestClient, bad: dict[str, Any]) -> None:
+        assert bolts.get("/v1/products/own/similar", params=bad).status_code == 400
