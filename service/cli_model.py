@@ -4,16 +4,13 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
 from catalogue.errors import ConfigurationError, InvalidInput, SamestyleError
 from service.cli_common import AsJson, Data, err, out, print_table, settings_of, told
-
-if TYPE_CHECKING:
-    from models.export.zoo import Figures
 
 model_app = typer.Typer(no_args_is_help=True, help="Model bundles: what is here, and what others trained.")
 
@@ -150,7 +147,8 @@ class _How:
     image_weight: float
 
 
-def _export(path: Path, origin: str, own_name: str, how: _How) -> "Figures":
+def _export(path: Path, origin: str, own_name: str, how: _How) -> Any:
+    """What `models.export.zoo.export_zoo` gives."""
     zoo, narrow, sources = _room("zoo"), _room("narrow"), _room("source")
     if how.dim is not None and how.catalogue is None:
         raise InvalidInput("--dim is fitted on a catalogue. Name one with --catalogue.")
@@ -171,8 +169,7 @@ def _export(path: Path, origin: str, own_name: str, how: _How) -> "Figures":
         sample=(photos[few], texts[few]),
         narrow=narrow.Narrow(how.dim, photos, texts, styles) if how.dim is not None else None,
     )
-    found: Figures = zoo.export_zoo(source, how.to, wanted, _say)
-    return found
+    return zoo.export_zoo(source, how.to, wanted, _say)
 
 
 def _sample(catalogue: Path, template: str, count: int | None) -> tuple[list[bytes | None], list[str], list[str]]:
@@ -228,7 +225,7 @@ def _say(text: str) -> None:
     err.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print(to: Path, figures: "Figures", *, as_json: bool) -> None:
+def _print(to: Path, figures: Any, *, as_json: bool) -> None:
     if as_json:
         found = {
             "bundle": str(to),
