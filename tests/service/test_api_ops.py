@@ -81,7 +81,7 @@ def test_every_error_has_a_status() -> None:
     def leaves(kind: type[SamestyleError]) -> list[type[SamestyleError]]:
         return [kind, *(leaf for below in kind.__subclasses__() for leaf in leaves(below))]
 
-    inside = {"SamestyleError", "BackupInvalid", "CatalogueInvalid", "TrainingFailed"}
+    inside = {"BackupInvalid", "CatalogueInvalid", "SamestyleError", "TrainingFailed"}
     for kind in leaves(SamestyleError):
         status, _ = describe(kind.__new__(kind))
         assert (status == 500) == (kind.__name__ in inside), kind
