@@ -110,13 +110,20 @@ def bundle(setting: Setting, report: Report) -> None:
         largest_1_minus_cos=float((1 - (found * wanted).sum(axis=1)).max()),
         batch_mates_move_it=float(np.abs(there.embed(items[:1]) - found[:1]).max()),
     )
+    widths = {
+        side: made[0].shape
+        for side, made in (
+            ("image", here.image_tokens([np.zeros((224, 224, 3), np.uint8)])),
+            ("text", here.text_tokens([np.arange(1000, 1032)])),
+        )
+    }
     for encoder in ENCODERS:
         session = open_session(path / "onnx" / f"{encoder}.onnx", device=setting.device, threads=8)
         one, two = (
-            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, _bundle_inputs(encoder, n)) for n in (1, 2)
+            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, _bundle_inputs(encoder, n, widths)) for n in (1, 2)
         )
         for size in setting.batches:
-            inputs = _bundle_inputs(encoder, size)
+            inputs = _bundle_inputs(encoder, size, widths)
             bytes_moved = one + (size - 1) * (two - one)  # the weights once, the rest for each
             served = _rate(lambda: session.run([_output(session)], inputs), size, setting)  # noqa: B023
             resident = _rate(_resident(session, inputs, setting), size, setting)
@@ -304,14 +311,15 @@ def _bytes_moved(path: Path, setting: Setting, inputs: Inputs) -> int:
     return moved
 
 
-def _bundle_inputs(encoder: str, size: int) -> Inputs:
+def _bundle_inputs(encoder: str, size: int, shapes: Mapping[str, tuple[int, ...]]) -> Inputs:
+    """Made up; `shapes` are those of a photo's and a text's tokens."""
     random = np.random.default_rng(0)
     if encoder == "image_encoder":
         return {"pixel_values": random.normal(size=(size, 3, 224, 224)).astype(np.float32)}
     if encoder == "text_encoder":
         return {"input_ids": random.integers(1000, 20_000, (size, 32)), "attention_mask": np.ones((size, 32), np.int64)}
-    tokens = {f"{side}_tokens": random.normal(size=(size, 1, 256)).astype(np.float32) for side in ("image", "text")}
-    return tokens | {f"{side}_mask": np.ones((size, 1), np.int64) for side in ("image", "text")}
+    tokens = {f"{side}_tokens": random.normal(size=(size, *shape)).astype(np.float32) for side, shape in shapes.items()}
+    return tokens | {f"{side}_mask": np.ones((size, shape[0]), np.int64) for side, shape in shapes.items()}
 
 
 def _vit_inputs(part: str, size: int, about: Mapping[str, Any]) -> Inputs:

@@ -119,10 +119,10 @@ import sys, httpx
 url, headers = f"http://127.0.0.1:{sys.argv[1]}/v1/search", {"Authorization": f"Bearer {sys.argv[2]}"}
 assert httpx.post(url, json={"text": "tote bag"}).status_code == 401
 answer = httpx.post(url, json={"text": "tote bag with waves", "k": 1}, headers=headers).raise_for_status().json()
-print(answer["hits"][0]["product_id"])
+print(len(answer["hits"]), "bag" in answer["hits"][0]["title"].lower())
 END
 )
-[ "$answer" = oakandco-8729 ] || fail "it answered $answer"
+[ "$answer" = "1 True" ] || fail "it answered $answer"
 if [ $engine = docker ]; then
     docker stop --timeout 20 "$container" >/dev/null
     code=$(docker inspect --format '{{.State.ExitCode}}' "$container")

@@ -36,15 +36,15 @@ _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Re
 class PreprocessorConfig(BaseModel):
     """preprocessor_config.json: a photo to a square of `crop` pixels, then (x/255 - mean) / std.
 
-    `fit` says how: "crop" brings the shorter side to `resize` and cuts the centre out, "stretch" keeps all of the photo
-    and forgets its proportions.
+    `fit` says how: "crop" brings the shorter side to `resize` and cuts the centre out, "crop-whole" does so in whole
+    pixels, as models of others were trained, "stretch" keeps all of the photo and forgets its proportions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     resize: int = Field(ge=16, le=2048, description="pixels of the shorter side")
     crop: int = Field(ge=16, le=1024, description="pixels of the square")
-    fit: Literal["crop", "stretch"] = "crop"
+    fit: Literal["crop", "crop-whole", "stretch"] = "crop"
     resample: Literal["bilinear", "bicubic"] = "bicubic"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -76,6 +76,8 @@ def load_pixels(image: bytes, config: PreprocessorConfig, crop: Box | None = Non
     source = _in_pixels(box, photo.size)
     if config.fit == "crop":
         source = _centre_square(source, config.crop / config.resize)
+    elif config.fit == "crop-whole":
+        source = _whole_centre(source, config.resize, config.crop)
     # one resize straight from the source: a 1 x 5000 photo never becomes 224 x 1,120,000
     resized = photo.resize((config.crop, config.crop), _RESAMPLING[config.resample], box=source, reducing_gap=3.0)
     return np.asarray(resized, dtype=np.uint8)
@@ -164,3 +166,14 @@ def _centre_square(box: Box, share: float) -> Box:
     half = share * min(right - left, bottom - top) / 2
     x, y = (left + right) / 2, (top + bottom) / 2
     return x - half, y - half, x + half, y + half
+
+
+def _whole_centre(box: Box, resize: int, crop: int) -> Box:
+    """What is left of `box` if its shorter side becomes `resize`, its longer one whole, and the centre is cut."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    shorter = min(width, height)
+    wide, high = int(resize * width / shorter), int(resize * height / shorter)
+    across, down = width / wide, height / high
+    x, y = (wide - crop) // 2, (high - crop) // 2
+    return left + x * across, top + y * down, left + (x + crop) * across, top + (y + crop) * down

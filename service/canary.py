@@ -1,11 +1,11 @@
 """A look every minute whether the live index still finds what it found when it was built."""
 
-import os
 import threading
 from typing import Final
 
 import structlog
 
+from catalogue.errors import SamestyleError
 from index.aliases import LIVE
 from service import metrics
 from service.serving import Serving
@@ -13,7 +13,6 @@ from service.serving import Serving
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 60.0
-_NICE: Final = 10
 _LOW: Final = 0.02
 """Below what was found when it was built, as for a snapshot to be opened at all."""
 
@@ -51,10 +50,11 @@ class Canary:
         return found
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # on Linux, of one thread
-        while True:
+        while True:  # at the priority of requests: it takes a place among them, which must be free again soon
             try:
                 self.look()
+            except SamestyleError as error:  # nothing is live yet, or a GPU is busy: no news
+                log.info("canary_not_asked", reason=str(error))
             except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a disk or a GPU raises
                 metrics.CANARY.set(0)
                 log.error("canary_failed", reason=str(error))  # noqa: TRY400

@@ -137,12 +137,17 @@ def _check_calibration(bundles: list[Path] | None, options: "Options") -> None:
 
 
 def _check_tuning(bundles: list[Path] | None, options: "Options", out_dir: Path) -> None:
+    from models.bundle import Bundle  # noqa: PLC0415
+
     if not bundles or len(bundles) > 1:
         raise InvalidInput("--tune-weights is for one bundle. Name it with --bundle.")
     if options.query_text is not None or options.gallery_text is not None:
         raise InvalidInput(
             "--tune-weights is for the texts that are served. Leave --query-text and --gallery-text out."
         )
+    family = Bundle.load(bundles[0]).config.family
+    if family != "dual":
+        raise InvalidInput(f"{bundles[0]} is of family {family}; only dual bundles have weights to tune.")
     if out_dir.exists():
         raise InvalidInput(f"{out_dir} is there already. Give --tune-weights another directory, or remove it.")
 

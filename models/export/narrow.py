@@ -29,13 +29,11 @@ class Narrow:
     styles: list[str]
     """Empty where they are not known."""
 
-    def fit(self, embedder: Embedder, width: int) -> tuple[NDArray[np.float32], dict[str, float]]:
+    def fit(self, embedder: Embedder) -> tuple[NDArray[np.float32], dict[str, float]]:
         """The matrix [width, dim] to multiply features with, and what it loses on the half it was not fitted on.
 
-        Raises InvalidInput for a width that cannot be had.
+        Raises InvalidInput for too few products.
         """
-        if not 1 <= self.dim < width:
-            raise InvalidInput(f"The model has {width} dimensions, so it can be narrowed to 1..{width - 1}.")
         full = embed_modes(embedder, self.photos, self.texts)
         fitted = np.arange(len(self.texts)) % 2 == 0
         rows = np.concatenate([full[mode][fitted] for mode in ("i", "t")])

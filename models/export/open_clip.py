@@ -51,6 +51,7 @@ def read_open_clip(path: Path) -> Source:
     try:
         is_siglip = "timm_model_name" in vision
         model = (_siglip if is_siglip else _clip)(where, cfg, vision, text, weights)
+        weights.check_all_read()
     except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
         raise BundleInvalid(f"{where} and the weights do not fit each other: {str(error)[:300]}") from error
     tokenizer, filling = plain_tokenizer(path)
@@ -81,7 +82,24 @@ def read_open_clip(path: Path) -> Source:
     )
 
 
-def _weights(path: Path) -> dict[str, Tensor]:
+class _Weights(dict[str, Tensor]):
+    """Weights by name that know which of them were read."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        super().__init__(weights)
+        self._read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Tensor:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def check_all_read(self) -> None:
+        """Raise ValueError where some were not: they would be part of another network."""
+        if left := self.keys() - self._read:
+            raise ValueError(f"there is no place for the weights {', '.join(sorted(left)[:3])}")
+
+
+def _weights(path: Path) -> _Weights:
     name = next((name for name in _FILES if (path / name).is_file()), _FILES[0])
     check_weights(path, name)
     try:
@@ -90,7 +108,7 @@ def _weights(path: Path) -> dict[str, Tensor]:
         raise BundleInvalid(f"{path / name} cannot be read: {error}. Fetch it again.") from error
     if all(key.startswith(_PREFIX) for key in found):
         found = {key.removeprefix(_PREFIX): value for key, value in found.items()}
-    return {key: value.float() for key, value in found.items()}
+    return _Weights({key: value.float() for key, value in found.items()})
 
 
 def _clip(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 
-from catalogue.errors import Conflict, InvalidInput
+from catalogue.errors import Conflict
 from catalogue.files import write_atomic
 from models.bundle import Bundle
 from models.encoders import Encoders
@@ -18,14 +18,12 @@ from models.tuning import Tuned
 def write_reweighted(bundle: Path, out: Path, tuned: Tuned) -> Bundle:
     """Write `bundle` with the tuned weight to `out`, which must not be there, and return it.
 
-    Thresholds that have to do with photo and text together are left out: they hold for the old vectors. Raises
-    Conflict, BundleInvalid, or InvalidInput for a bundle of another family.
+    `tuned` is what `models.tuning.tune` found for it, so it is known to add up photo and text. Thresholds that have to
+    do with both together are left out: they hold for the old vectors. Raises Conflict or BundleInvalid.
     """
     if out.exists():
         raise Conflict(f"{out} is there already. Give another directory, or remove it.")
     before = Bundle.load(bundle)
-    if before.config.family != "dual":
-        raise InvalidInput(f"{bundle} is of family {before.config.family}; only dual bundles have weights to tune.")
     fusion = export_fusion(DualFusion(tuned.after), before.config.embedding_dim)
     stem = before.config.name[:52]
     config = before.config.model_copy(

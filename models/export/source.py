@@ -92,6 +92,9 @@ def _read_transformers(path: Path) -> Source:
     missing = sorted(told["missing_keys"]) + sorted(str(item) for item in told["mismatched_keys"])
     if missing:
         raise BundleInvalid(f"{path}: the weights lack {', '.join(missing[:3])} and so do not fit config.json.")
+    left = sorted(name for name in told["unexpected_keys"] if not name.endswith("position_ids"))
+    if left:
+        raise BundleInvalid(f"{path}: config.json has no place for the weights {', '.join(left[:3])}.")
     tokenizer, filling = _tokenizer(path)
     text, is_siglip = model.config.text_config, kind == "siglip"
     return Source(

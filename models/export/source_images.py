@@ -55,7 +55,7 @@ def made(
         return PreprocessorConfig(
             resize=resize or side,
             crop=side,
-            fit="stretch" if resize is None else "crop",
+            fit="stretch" if resize is None else "crop-whole",
             resample=kind,
             mean=mean,
             std=std,

@@ -88,6 +88,8 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         raise Conflict(f"{out} is there already. Give another directory, or remove it.")
     if "float32" not in wanted.variants or set(wanted.variants) - PRECISIONS.keys():
         raise InvalidInput(f"Variants are some of {', '.join(PRECISIONS)}, and float32 is always one of them.")
+    if wanted.narrow is not None and not 1 <= wanted.narrow.dim < source.dim:
+        raise InvalidInput(f"The model has {source.dim} dimensions, so it can be narrowed to 1..{source.dim - 1}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         work = Path(folder)
@@ -99,7 +101,7 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         matrix: NDArray[np.float32] | None = None
         if wanted.narrow is not None:
             say(f"fitting {wanted.narrow.dim} dimensions")
-            matrix, figures.kept_of_width = wanted.narrow.fit(probe.load("full", exact, source.dim), source.dim)
+            matrix, figures.kept_of_width = wanted.narrow.fit(probe.load("full", exact, source.dim))
             exact = narrowed(exact, matrix)
             figures.parity = max(figures.parity, parity(source, probe.load("narrow", exact, wanted.narrow.dim), matrix))
         if not figures.parity <= MAX_DIFFERENCE:

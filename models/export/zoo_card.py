@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def zoo_card(source: Source, wanted: "Wanted", figures: "Figures", config: BundleConfig) -> str:
     """README.md of the bundle, Markdown."""
     pictures = source.preprocessor
-    fit = "cut out of the middle" if pictures.fit == "crop" else "of all of the photo, whatever its proportions"
+    fit = "cut out of the middle" if pictures.fit != "stretch" else "of all of the photo, whatever its proportions"
     files = "\n".join(f"| {name} | `{digest}` |" for name, digest in source.hashes.items())
     return f"""---
 license: other
@@ -34,7 +34,7 @@ What the model was trained on and must not be used for stands in its own card.
 Photos: a square of {pictures.crop} pixels {fit} (shorter side to {pictures.resize}, {pictures.resample}), mean
 {_numbers(pictures.mean)}, deviation {_numbers(pictures.std)}.
 Texts: up to {config.max_text_tokens} tokens{_filled(source)}.
-A photo is cut and resized in one step, so single pixels may differ a little from the source's own way in two.
+Large photos are decoded at a smaller scale first, so their pixels differ a little from the source's own way.
 
 ## Precision
 In float32, the reference, no number of a unit vector differs from the source's network by more than

@@ -1,69 +1,83 @@
 /** The service's HTTP API; every failure becomes a Problem with words for the shopper. */
 
 export class Problem extends Error {
-  constructor(detail, status = 0) {
+  /** `retryAfter` in seconds, where the service said when to come back; `offline` where it was not reached. */
+  constructor(detail, { status = 0, retryAfter = null, offline = false } = {}) {
     super(detail);
-    this.status = status;
+    Object.assign(this, { status, retryAfter, offline });
   }
 }
 
 const MAX_UPLOAD_BYTES = 19_900_000; // the service takes 20 MB, the form around the photo included
 const UNREACHABLE = "The shop cannot be reached. Check your connection and try again.";
+const TOO_LARGE = "This photo is over 20 MB. Choose a smaller one, or take a screenshot of it.";
 
 async function request(path, options) {
   let response;
   try {
     response = await fetch(path, options);
+    if (response.ok) return await response.json();
   } catch (error) {
-    throw error.name === "AbortError" ? error : new Problem(UNREACHABLE);
+    throw error.name === "AbortError" ? error : new Problem(UNREACHABLE, { offline: true });
   }
-  if (!response.ok) throw await problemOf(response);
-  return response.json();
+  throw await problemOf(response);
 }
 
 async function problemOf(response) {
-  const fallback = `The shop answered with an error (${response.status}). Try again in a moment.`;
+  const { status } = response;
   const body = await response.json().catch(() => null);
-  return new Problem(body?.detail || fallback, response.status);
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  const retryAfter = status === 429 || status === 503 ? Math.min(Math.max(seconds || 5, 1), 60) : null;
+  if (status === 429) return new Problem("Many people are asking right now.", { status, retryAfter });
+  const fallback = `The shop answered with an error (${status}). Try again in a moment.`;
+  return new Problem(body?.detail || fallback, { status, retryAfter });
 }
 
 const inPath = (productId) => `/v1/products/${encodeURIComponent(productId)}`;
 
-export function browse({ category, supplier, inStock, sort, limit, cursor }, signal) {
+/** Browse the catalogue; `filters` as of `filtersOf`, `facets` a list of names. */
+export function browse({ filters = {}, sort, limit, cursor, facets }, signal) {
   const query = new URLSearchParams({ limit });
-  if (category) query.set("category", category);
-  if (supplier) query.set("supplier", supplier);
-  if (inStock) query.set("in_stock", "true");
+  for (const [name, value] of Object.entries(filters)) {
+    if (name === "suppliers") for (const supplier of value) query.append("supplier", supplier);
+    else if (name === "currency") query.set("filter", `currency=${JSON.stringify(value)}`);
+    else query.set(name, String(value));
+  }
+  for (const facet of facets ?? []) query.append("facets", facet);
   if (sort) query.set("sort", sort);
   if (cursor) query.set("cursor", cursor);
   return request(`/v1/products?${query}`, { signal });
 }
 
-export function search({ words, photo, category, supplier, inStock, k }, signal) {
-  const filters = {};
-  if (category) filters.category = category;
-  if (supplier) filters.suppliers = [supplier];
-  if (inStock) filters.in_stock = true;
-  return photo ? searchByPhoto(photo, words, filters, k, signal) : searchByWords(words, filters, k, signal);
+/** Search; `photo` is a file, everything else as in the API. */
+export function search({ photo, ...fields }, signal) {
+  return photo ? upload(photo, fields, signal) : post("/v1/search", fields, signal);
 }
 
-function searchByWords(text, filters, k, signal) {
-  const body = JSON.stringify({ text, filters, k });
-  return request("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
+/** The next page of a search, or of a tab. */
+export const nextPage = (cursor, k, signal) => post("/v1/search", { cursor, k }, signal);
+
+function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json" };
+  return request(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
-async function searchByPhoto(photo, words, filters, k, signal) {
-  if (photo.size > MAX_UPLOAD_BYTES) throw new Problem("This photo is over 20 MB. Choose a smaller one.", 413);
+async function upload(photo, { text, ...fields }, signal) {
+  if (photo.size > MAX_UPLOAD_BYTES) throw new Problem(TOO_LARGE, { status: 413 });
   const form = new FormData();
   form.set("image", photo);
-  if (words) form.set("text", words);
-  form.set("filters", JSON.stringify(filters));
-  form.set("k", String(k));
+  if (text) form.set("text", text);
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) form.set(name, JSON.stringify(value));
+  }
   return request("/v1/search/upload", { method: "POST", body: form, signal });
 }
 
 export const product = (productId, signal) => request(inPath(productId), { signal });
 
-export const sameStyle = (productId, k, signal) => request(`${inPath(productId)}/same-style?k=${k}`, { signal });
-
-export const similar = (productId, k, signal) => request(`${inPath(productId)}/similar?k=${k}`, { signal });
+/** A tab of a product: "same-style" or "similar". */
+export function related(tab, productId, { k, cursor }, signal) {
+  const query = new URLSearchParams({ k });
+  if (cursor) query.set("cursor", cursor);
+  return request(`${inPath(productId)}/${tab}?${query}`, { signal });
+}

@@ -1,16 +1,23 @@
 /** A product as a card, and the ways its parts are written. */
 
 import { h, icon } from "./dom.js";
-import { link } from "./route.js";
+import { clicked } from "./events.js";
+import { go, link, read } from "./route.js";
+import { lessOf } from "./query.js";
+import { likeThis } from "./like.js";
 
 export const nameOf = (product) => product.title || product.product_id;
 
 export function priceOf({ price, currency }) {
   if (price === null) return "Price on request";
+  return money(price, currency);
+}
+
+export function money(amount, currency) {
   try {
-    return new Intl.NumberFormat(undefined, currency ? { style: "currency", currency } : {}).format(price);
+    return new Intl.NumberFormat(undefined, currency ? { style: "currency", currency } : {}).format(amount);
   } catch {
-    return `${price} ${currency}`; // not an ISO 4217 code
+    return `${amount} ${currency}`; // not an ISO 4217 code
   }
 }
 
@@ -33,14 +40,41 @@ export function photo(product, { width = 320, lazy = true } = {}) {
   return h("div", { class: "photo" }, image);
 }
 
-export function card(product) {
+/**
+ * A product in a list. `requestId` and `position`, from 1, say which hit of which answer it is; `refine` adds what only a search
+ * can do with it, and `extra` goes below its price.
+ */
+export function card(product, { requestId = null, position = 0, refine = false, extra = null } = {}) {
+  const name = nameOf(product);
   const soldOut = product.in_stock === false && h("span", { class: "sold-out" }, "Out of stock");
+  const onclick = () => clicked(requestId, product.product_id, position);
+  const open = (tab) => link({ product: product.product_id, tab, by: null });
   return h(
     "li",
-    { class: "card" },
+    { class: "card", "data-id": product.product_id },
     photo(product),
-    h("h3", {}, h("a", { href: link({ product: product.product_id, tab: null }) }, nameOf(product))),
+    h("h3", {}, h("a", { href: open(null), onclick }, name)),
     h("p", { class: "supplier" }, product.supplier_id),
     h("p", { class: "price" }, priceOf(product), soldOut),
+    extra,
+    h(
+      "div",
+      { class: "actions" },
+      h("a", { class: "spot", href: open("same"), onclick, title: "Spot alike", "aria-label": `Spot alike: ${name}` }, icon("alike")),
+      action("like", "Like this, but …", name, () => likeThis(product.product_id)),
+      refine && action("less", "Less like this", name, () => lessLike(product.product_id)),
+    ),
   );
+}
+
+function action(drawing, label, name, onclick) {
+  const properties = { type: "button", class: drawing, title: label, "aria-label": `${label}: ${name}`, onclick };
+  return h("button", properties, icon(drawing));
+}
+
+const MOST_NEGATIVES = 16; // what a search takes
+
+function lessLike(productId) {
+  const others = lessOf(read()).filter((other) => other !== productId);
+  go({ less: [...others, productId].slice(-MOST_NEGATIVES).join("\n") });
 }

@@ -1,48 +1,83 @@
-/** Category pills, supplier, stock and sort. Each choice counts the products under all the other choices. */
+/** Category pills, supplier, price, currency, stock and sort. Each choice counts the products under all the others. */
 
 import * as api from "./api.js";
+import { money } from "./card.js";
 import { h, latest } from "./dom.js";
-import { photoNamed } from "./photos.js";
-import { go, link } from "./route.js";
+import { filtersOf, isSearch } from "./query.js";
+import { FILTERS, go, link } from "./route.js";
 
 const LEVEL = " > ";
+const COUNTED = ["category", "supplier", "price", "currency"]; // keys of the state, and names of facets
 const nav = document.querySelector("#categories");
 const supplier = document.querySelector("#supplier");
+const price = document.querySelector("#price");
+const currency = document.querySelector("#currency");
 const sort = document.querySelector("#sort");
 const stock = document.querySelector("#stock");
 const { run } = latest();
 
 let counted = null;
 
-supplier.addEventListener("change", () => go({ supplier: supplier.value }));
-sort.addEventListener("change", () => go({ sort: sort.value }));
+for (const select of [supplier, price, sort]) {
+  select.addEventListener("change", () => go({ [select.id]: select.value }));
+}
+// a range of prices is one of a currency
+currency.addEventListener("change", () => go({ currency: currency.value, price: null }));
 stock.addEventListener("change", () => go({ stock: stock.checked ? "1" : null }));
 
 export function showFacets(state) {
-  const searching = Boolean(state.q || photoNamed(state.photo));
+  const searching = isSearch(state);
   sort.hidden = searching; // an answer is in order of likeness
   sort.value = state.sort;
   stock.checked = state.stock === "1";
-  supplier.value = state.supplier;
-  const { product, tab, sort: _, ...rest } = state;
-  const key = JSON.stringify(rest);
+  const key = JSON.stringify([searching, ...FILTERS.map((name) => state[name]), searching && state.q]);
   if (key === counted) return;
   counted = key;
-  const { category, supplier: only } = state;
-  const filters = { inStock: state.stock === "1", limit: 1 };
-  run(
-    (signal) =>
-      Promise.all([api.browse({ ...filters, supplier: only }, signal), api.browse({ ...filters, category }, signal)]),
-    {
-      done([byCategory, bySupplier]) {
-        showCategories(byCategory.facets.category, category, searching);
-        showSuppliers(bySupplier.facets.supplier, only, searching);
-      },
-      failed() {
-        counted = null; // the grid says what is wrong
-      },
+  run((signal) => countAll(state, signal), {
+    done(facets) {
+      showCategories(facets.category, state.category, searching);
+      const number = (count) => (searching ? "" : ` (${count.toLocaleString()})`);
+      showOptions(supplier, "All suppliers", facets.supplier, state.supplier, (value, count) => value + number(count));
+      showOptions(currency, "All currencies", facets.currency, state.currency, (value) => value);
+      const several = facets.currency.filter(({ value }) => value).length > 1;
+      currency.hidden = !several && !state.currency;
+      const range = (value, count) => rangeOf(value, state.currency) + number(count);
+      showOptions(price, "Any price", facets.price, state.price, range);
     },
+    failed() {
+      counted = null; // the grid says what is wrong
+    },
+  });
+}
+
+/** One request for the facets nothing is chosen of, and one for each other, without its own choice. */
+async function countAll(state, signal) {
+  const open = COUNTED.filter((name) => !state[name]);
+  const apart = COUNTED.filter((name) => state[name]).map((name) => ({ facets: [name], without: { [name]: "" } }));
+  const asked = open.length > 0 ? [{ facets: open, without: {} }, ...apart] : apart;
+  const answers = await Promise.all(
+    asked.map(({ facets, without }) =>
+      api.browse({ filters: filtersOf({ ...state, ...without }), facets, limit: 1 }, signal),
+    ),
   );
+  return Object.assign({}, ...answers.map((answer) => answer.facets));
+}
+
+function rangeOf(range, inCurrency) {
+  const [low, high] = range.split("..").map((end) => (end === "" ? null : money(Number(end), inCurrency)));
+  if (low === null) return `Up to ${high}`;
+  if (high === null) return `From ${low}`;
+  return low === high ? low : `${low} – ${high}`;
+}
+
+function showOptions(select, all, facet, chosen, label) {
+  const named = facet.filter(({ value }) => value);
+  const options = named.map(({ value, count }) => h("option", { value }, label(value, count)));
+  if (chosen && !named.some(({ value }) => value === chosen)) {
+    options.push(h("option", { value: chosen }, label(chosen, 0)));
+  }
+  select.replaceChildren(h("option", { value: "" }, all), ...options);
+  select.value = chosen;
 }
 
 /** One row of pills per level, down to the children of the chosen category. */
@@ -84,13 +119,4 @@ function row(all, options, chosen, searching) {
   };
   const pills = [...options].map(([category, count]) => pill(category, category.split(LEVEL).at(-1), count));
   return h("ul", { class: "pills" }, pill(all, "All"), pills);
-}
-
-function showSuppliers(facet, chosen, searching) {
-  const options = facet
-    .filter(({ value }) => value)
-    .map(({ value, count }) => h("option", { value }, searching ? value : `${value} (${count.toLocaleString()})`));
-  if (chosen && !facet.some(({ value }) => value === chosen)) options.push(h("option", { value: chosen }, chosen));
-  supplier.replaceChildren(h("option", { value: "" }, "All suppliers"), ...options);
-  supplier.value = chosen;
 }

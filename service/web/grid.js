@@ -1,122 +1,202 @@
 /** The grid: the catalogue page by page, or the answer to a search. */
 
 import * as api from "./api.js";
+import { choosePhoto } from "./camera.js";
 import { card } from "./card.js";
 import { latest, note, skeletons } from "./dom.js";
-import { photoNamed } from "./photos.js";
-import { go, link } from "./route.js";
-import { choosePhoto } from "./search.js";
+import * as events from "./events.js";
+import { filtersOf, isSearch, lacksPhoto, nameOfSearch, searchOf } from "./query.js";
+import { FILTERS, QUERY, go, without } from "./route.js";
+import { isBadPhoto, trouble } from "./trouble.js";
+import { reason, tellApart } from "./why.js";
 
 const PAGE = 48;
-const HITS = 60;
 
 const grid = document.querySelector("#grid");
 const heading = document.querySelector("#heading");
 const count = document.querySelector("#count");
 const place = document.querySelector("#note");
 const more = document.querySelector("#more");
-const { run } = latest();
+const why = document.querySelector("#why");
+const { run, stop } = latest();
 
 let shown = null; // the part of the state that the grid depends on
+let isAnswer = false; // the grid shows an answer to a search, rather than the catalogue
 let cursor = null;
-let total = 0;
+
+why.addEventListener("change", () => go({ why: why.checked ? "1" : null }, { replace: true }));
 
 export function showGrid(state) {
-  const { product, tab, ...mine } = state;
+  const { product, tab, by, ...mine } = state;
+  why.checked = state.why === "1";
+  why.parentElement.hidden = !isSearch(state);
+  if (!isSearch(state)) mine.why = "";
   const key = JSON.stringify(mine);
   if (key === shown) return;
   shown = key;
   load(mine);
 }
 
-function load(state) {
-  const photo = photoNamed(state.photo);
-  const query = {
-    category: state.category,
-    supplier: state.supplier,
-    inStock: state.stock === "1",
-    words: state.q,
-    photo: photo?.file,
-  };
-  const searching = Boolean(photo || state.q);
-  heading.textContent = headingOf(state, photo);
-  count.textContent = "Loading…";
-  more.hidden = true;
-  place.replaceChildren();
-  grid.replaceChildren(...skeletons(12));
-  grid.setAttribute("aria-busy", "true");
-  run(
-    (signal) => (searching ? api.search({ ...query, k: HITS }, signal) : page({ ...query, sort: state.sort }, signal)),
-    {
-      done: (answer) => (searching ? showHits(answer.hits) : showPage(answer, { ...query, sort: state.sort })),
-      failed: (error) => fail(error, () => load(state)),
-    },
-  );
+/** A photo that could not even be searched with. */
+export function showProblem(error) {
+  place.replaceChildren(trouble(error, null, { action: "Choose another photo", onaction: choosePhoto }));
+  place.scrollIntoView({ block: "nearest" });
 }
 
-const page = (query, signal) => api.browse({ ...query, limit: PAGE }, signal);
+function load(state) {
+  const searching = isSearch(state);
+  const refined = searching && isAnswer && grid.children.length > 0;
+  heading.textContent = headingOf(state);
+  more.hidden = true;
+  place.replaceChildren();
+  grid.setAttribute("aria-busy", "true");
+  if (!refined) {
+    count.textContent = "Loading…";
+    grid.replaceChildren(...skeletons(12));
+  }
+  if (lacksPhoto(state)) {
+    stop();
+    missPhoto();
+  } else if (searching) loadHits(state);
+  else loadPage(state);
+}
 
-function headingOf(state, photo) {
-  if (photo) return state.q ? `Like your photo: “${state.q}”` : "Like your photo";
-  if (state.q) return `Results for “${state.q}”`;
+function headingOf(state) {
+  if (isSearch(state)) return nameOfSearch(state);
   return state.category ? state.category.split(" > ").at(-1) : "All products";
 }
 
-function showHits(hits) {
-  settle(hits);
-  count.textContent = `${hits.length} ${hits.length === 1 ? "product" : "products"}, best match first`;
+function loadHits(state) {
+  const query = searchOf(state);
+  const explain = state.why === "1";
+  run((signal) => api.search({ ...query, k: PAGE, explain: explain || undefined }, signal), {
+    done(answer, signal) {
+      isAnswer = true;
+      grid.replaceChildren();
+      append(answer, explain);
+      continueHits(answer, query, explain);
+      if (answer.hits.length === 0) nothing(state);
+      if (explain) tellApart(query, answer.hits, grid, signal);
+    },
+    failed: (error) => fail(error, state),
+  });
 }
 
-function showPage(answer, query) {
-  settle(answer.products);
-  total = answer.total;
-  continueFrom(answer, query);
-}
-
-function settle(products) {
+function append(answer, explain) {
   grid.removeAttribute("aria-busy");
-  grid.replaceChildren(...products.map(card));
-  if (products.length === 0) {
-    const clear = { category: null, supplier: null, stock: null };
-    const filtered = link(clear) !== link({});
-    const action = filtered ? { action: "Clear the filters", onaction: () => go(clear) } : {};
-    place.replaceChildren(note("No product matches. Try other words, or fewer filters.", action));
-  }
+  const cards = answer.hits.map((hit, at) =>
+    card(hit, { requestId: answer.request_id, position: at + 1, refine: true, extra: explain && reason(hit) }),
+  );
+  grid.append(...cards);
+  events.shown(answer.request_id, answer.hits);
+  return cards;
 }
 
-function continueFrom(answer, query) {
+function continueHits(answer, query, explain) {
+  cursor = answer.next_cursor;
+  const number = grid.children.length;
+  count.textContent = `${number} ${number === 1 ? "product" : "products"}, best match first`;
+  more.hidden = cursor === null;
+  more.onclick = () =>
+    loadMore((signal) => api.nextPage(cursor, PAGE, signal), (next, signal) => {
+      const cards = append(next, explain);
+      continueHits(next, query, explain);
+      if (explain) tellApart(query, next.hits, grid, signal);
+      return cards;
+    });
+}
+
+function loadPage(state) {
+  const page = { filters: filtersOf(state), sort: state.sort, limit: PAGE };
+  run((signal) => api.browse(page, signal), {
+    done(answer) {
+      isAnswer = false;
+      grid.removeAttribute("aria-busy");
+      grid.replaceChildren(...answer.products.map((product) => card(product)));
+      if (answer.total === 0) nothing(state);
+      continuePage(answer, page);
+    },
+    failed: (error) => fail(error, state),
+  });
+}
+
+function continuePage(answer, page) {
+  const { total } = answer;
   cursor = answer.next_cursor;
   const part = grid.children.length < total ? `${grid.children.length} of ` : "";
   count.textContent = `${part}${total.toLocaleString()} ${total === 1 ? "product" : "products"}`;
   more.hidden = cursor === null;
-  more.onclick = () => loadMore(query);
+  more.onclick = () =>
+    loadMore((signal) => api.browse({ ...page, cursor }, signal), (next) => {
+      const cards = next.products.map((product) => card(product));
+      grid.append(...cards);
+      continuePage(next, page);
+      return cards;
+    });
 }
 
-function loadMore(query) {
+/** Ask for the next page and hand it to `add`, which returns the new cards. */
+function loadMore(task, add) {
   more.disabled = true;
   place.replaceChildren();
-  run((signal) => page({ ...query, cursor }, signal), {
-    done(answer) {
-      const cards = answer.products.map(card);
-      grid.append(...cards);
-      continueFrom(answer, query);
+  run(task, {
+    done(answer, signal) {
+      const cards = add(answer, signal);
       more.disabled = false;
-      cards[0]?.querySelector("a").focus({ preventScroll: true });
+      cards[0]?.querySelector("h3 a").focus({ preventScroll: true });
     },
     failed(error) {
       more.disabled = false;
       const stale = error.status === 400 || error.status === 410; // the catalogue has changed since the first page
-      const again = stale ? () => location.reload() : () => loadMore(query);
-      place.replaceChildren(note(error.message, { error: true, action: "Try again", onaction: again }));
+      const again = stale ? () => location.reload() : () => loadMore(task, add);
+      place.replaceChildren(trouble(error, again));
     },
   });
 }
 
-function fail(error, retry) {
+/** Nothing was found, or there is nothing to be found. */
+function nothing(state) {
+  if (FILTERS.some((key) => state[key])) {
+    const clear = { action: "Clear the filters", onaction: () => go(without(FILTERS)) };
+    place.replaceChildren(note("No product matches. Try other words, or fewer filters.", clear));
+  } else if (isSearch(state)) {
+    place.replaceChildren(note("No product matches. Try other words, or another photo.", all));
+  } else {
+    const again = { action: "Look again", onaction: () => load(state) };
+    place.replaceChildren(note("There is nothing in this shop yet. Come back soon: new products appear at once.", again));
+  }
+}
+
+const all = { action: "See all products", onaction: () => go(without([...QUERY, ...FILTERS])) };
+
+function missPhoto() {
+  clear();
+  const text = "This search started from a photo that is not on this device any more. Choose the photo again, or start anew.";
+  place.replaceChildren(note(text, { action: "Choose the photo", onaction: choosePhoto }));
+}
+
+function clear() {
   grid.removeAttribute("aria-busy");
   grid.replaceChildren();
+  isAnswer = false;
   count.textContent = "";
-  const badPhoto = [413, 415, 422].includes(error.status);
-  const next = badPhoto ? ["Choose another photo", choosePhoto] : ["Try again", retry];
-  place.replaceChildren(note(error.message, { error: true, action: next[0], onaction: next[1] }));
+}
+
+function fail(error, state) {
+  clear();
+  place.replaceChildren(trouble(...remedy(error, state)));
+}
+
+/** The failure in words, how to try again, and what to do instead where that cannot help. */
+function remedy(error, state) {
+  const again = () => load(state);
+  if (state.photo && isBadPhoto(error)) {
+    return [error, again, { action: "Choose another photo", onaction: choosePhoto }];
+  }
+  if (state.like && error.status === 404) {
+    const gone = new api.Problem("The product this search starts from is no longer in the catalogue.");
+    const others = { action: "Search with the words alone", onaction: () => go({ like: null, mix: null }) };
+    return [gone, again, state.q ? others : all];
+  }
+  return [error, again];
 }

@@ -1,21 +1,12 @@
 /** One product in a dialog, with the same from more suppliers and what is similar. */
 
 import * as api from "./api.js";
-import { card, nameOf, photo, priceOf } from "./card.js";
-import { h, latest, note, skeletons } from "./dom.js";
+import { nameOf, photo, priceOf } from "./card.js";
+import { h, latest } from "./dom.js";
+import { likeThis } from "./like.js";
 import { go, read } from "./route.js";
-
-const HITS = 24;
-const TABS = [
-  {
-    id: "same",
-    label: "From more suppliers",
-    load: api.sameStyle,
-    none: "No offer from another supplier was found.",
-    instead: { action: "See similar products", onaction: () => go({ tab: "similar" }, { replace: true }) },
-  },
-  { id: "similar", label: "Similar products", load: api.similar, none: "Nothing similar in the catalogue." },
-];
+import { selectTab, tabs } from "./tabs.js";
+import { trouble } from "./trouble.js";
 
 const dialog = document.querySelector("#product");
 const body = document.querySelector("#product-body");
@@ -26,7 +17,8 @@ let shown = "";
 document.querySelector("#close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // the backdrop
 dialog.addEventListener("close", () => {
-  if (!dialog.open && read().product) go({ product: null, tab: null }); // closed by the shopper, not by the address
+  // closed by the shopper, not by the address
+  if (!dialog.open && read().product) go({ product: null, tab: null, by: null });
 });
 
 export function showProduct(state) {
@@ -40,7 +32,7 @@ export function showProduct(state) {
     shown = state.product;
     load(state.product);
   }
-  selectTab(state.tab);
+  selectTab(body, state);
   if (!dialog.open) dialog.showModal();
 }
 
@@ -50,16 +42,25 @@ function load(productId) {
   run((signal) => api.product(productId, signal), {
     done(product, signal) {
       document.title = `${nameOf(product)} | samestyle`;
-      body.replaceChildren(about(product), ...tabs(productId, signal));
-      selectTab(read().tab);
+      body.replaceChildren(about(product), ...tabs(product, signal));
+      const state = read();
+      selectTab(body, state);
       body.querySelector("h2").focus({ preventScroll: true });
+      if (state.tab) body.querySelector("[role=tablist]").scrollIntoView({ block: "start" }); // what was asked for
     },
     failed(error) {
       const title = h("h2", { id: "product-title", tabindex: "-1" }, "This product cannot be shown");
-      const again = { error: true, action: "Try again", onaction: () => load(productId) };
-      body.replaceChildren(h("div", { class: "failed" }, title, note(error.message, again)));
+      body.replaceChildren(h("div", { class: "failed" }, title, trouble(...remedy(error, productId))));
+      title.focus({ preventScroll: true });
     },
   });
+}
+
+function remedy(error, productId) {
+  const again = () => load(productId);
+  if (error.status !== 404) return [error, again];
+  const gone = new api.Problem(`The product ${productId} is not in the catalogue any more.`);
+  return [gone, again, { action: "Back to the other products", onaction: () => dialog.close() }];
 }
 
 function about(product) {
@@ -79,10 +80,29 @@ function about(product) {
       h("p", { class: "offer" }, h("strong", { class: "price" }, priceOf(product)), stockOf(product)),
       product.supplier_id && h("p", { class: "supplier" }, "Sold by ", h("b", {}, product.supplier_id)),
       facts.length > 0 && h("dl", {}, facts),
-      product.description && h("p", { class: "description" }, product.description),
+      product.description && h("p", { class: "description", tabindex: "0" }, product.description),
       listing && h("p", {}, h("a", listing, "Open the supplier’s page")),
+      but(product),
     ),
   );
+}
+
+/** "Like this, but …", with words at once. */
+function but(product) {
+  const words = h("input", {
+    type: "text",
+    id: "but",
+    maxlength: 200,
+    autocomplete: "off",
+    enterkeyhint: "search",
+    placeholder: "white, with a frog, larger, …",
+  });
+  const onsubmit = (event) => {
+    event.preventDefault();
+    likeThis(product.product_id, words.value.trim());
+  };
+  const find = h("button", { type: "submit" }, "Find");
+  return h("form", { class: "but", onsubmit }, h("label", { for: "but" }, "Like this, but …"), words, find);
 }
 
 function stockOf(product) {
@@ -93,62 +113,4 @@ function stockOf(product) {
 
 function isWebAddress(address) {
   return Boolean(address) && URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
-}
-
-function tabs(productId, signal) {
-  const buttons = TABS.map(({ id, label }) =>
-    h(
-      "button",
-      {
-        type: "button",
-        role: "tab",
-        id: `tab-${id}`,
-        "aria-controls": `panel-${id}`,
-        onclick: () => go({ tab: id }, { replace: true }),
-        onkeydown: moveBetweenTabs,
-      },
-      label,
-    ),
-  );
-  const panels = TABS.map((tab, position) => {
-    const panel = h("section", { role: "tabpanel", id: `panel-${tab.id}`, "aria-labelledby": `tab-${tab.id}` });
-    fill(panel, buttons[position], tab, productId, signal);
-    return panel;
-  });
-  return [h("div", { role: "tablist", "aria-label": "Related products" }, buttons), ...panels];
-}
-
-async function fill(panel, button, tab, productId, signal) {
-  panel.replaceChildren(h("ul", { class: "grid small", "aria-busy": "true" }, skeletons(5)));
-  try {
-    const { hits } = await tab.load(productId, HITS, signal);
-    const cards = h("ul", { class: "grid small" }, hits.map(card));
-    panel.replaceChildren(hits.length > 0 ? cards : note(tab.none, tab.instead));
-    button.replaceChildren(tab.label, h("span", { class: "number" }, String(hits.length)));
-  } catch (error) {
-    if (signal.aborted) return;
-    const again = () => fill(panel, button, tab, productId, signal);
-    panel.replaceChildren(note(error.message, { error: true, action: "Try again", onaction: again }));
-  }
-}
-
-function selectTab(wanted) {
-  const chosen = TABS.some(({ id }) => id === wanted) ? wanted : TABS[0].id;
-  for (const { id } of TABS) {
-    const button = body.querySelector(`#tab-${id}`);
-    if (!button) return; // the product is still loading
-    button.setAttribute("aria-selected", String(id === chosen));
-    button.tabIndex = id === chosen ? 0 : -1;
-    body.querySelector(`#panel-${id}`).hidden = id !== chosen;
-  }
-}
-
-function moveBetweenTabs(event) {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const buttons = [...event.currentTarget.parentElement.children];
-  const next = buttons.at((buttons.indexOf(event.currentTarget) + step) % buttons.length);
-  next.click();
-  next.focus();
 }

@@ -44,7 +44,7 @@ def test_status_once(gateway: Gateway) -> None:
     httpx.post(f"{gateway.url}/v1/search", json={"text": "mug"}, timeout=30).raise_for_status()
     shown = command("status", "--url", gateway.url, "--once")
     assert shown.returncode == 0, shown.stderr
-    for words in ("ready", "785 products", "model v0", "up to date", "lookups/s"):
+    for words in ("ready", "785 products", "model v", "up to date", "lookups/s"):
         assert words in shown.stdout
     told = json.loads(command("status", "--url", gateway.url, "--once", "--json").stdout)
     assert told["status"]["aliases"][0]["snapshot"] == "demo"

@@ -170,3 +170,16 @@ def test_draft_decoding_does_not_change_what_is_seen() -> None:
 def test_bytes_are_not_kept_open() -> None:
     data = io.BytesIO(plain()).getvalue()
     assert (load_pixels(data, CONFIG) == load_pixels(data, CONFIG)).all()
+
+
+@pytest.mark.parametrize("size", [(401, 333), (333, 517), (300, 300), (224, 900)])
+def test_whole_pixels_are_those_of_two_steps(size: tuple[int, int]) -> None:
+    """First the shorter side, then the centre, as the models of others do it; here both at once."""
+    photo = Image.radial_gradient("L").resize(size).convert("RGB")
+    wide, high = (int(224 * side / min(size)) for side in size)
+    left, top = (wide - 224) // 2, (high - 224) // 2
+    wanted = photo.resize((wide, high), Image.Resampling.BICUBIC).crop((left, top, left + 224, top + 224))
+    whole = CONFIG.model_copy(update={"resize": 224, "crop": 224, "fit": "crop-whole"})
+    found = load_pixels(encode(photo, "PNG"), whole)
+    assert np.abs(found.astype(int) - np.asarray(wanted).astype(int)).max() <= 3
+    assert whole.identity()["fit"] == "crop-whole"

@@ -27,12 +27,12 @@ def told(path: Path, content: Any, name: str = "preprocessor_config.json") -> Pa
 
 def test_photos_are_prepared_as_the_source_says(tmp_path: Path) -> None:
     clip = pictures_of(told(tmp_path, CLIP), 224)
-    assert (clip.fit, clip.resize, clip.crop, clip.resample) == ("crop", 256, 224, "bicubic")
+    assert (clip.fit, clip.resize, clip.crop, clip.resample) == ("crop-whole", 256, 224, "bicubic")
     assert clip.mean == (0.48, 0.45, 0.4)
     siglip = pictures_of(told(tmp_path, SIGLIP), 224)
     assert (siglip.fit, siglip.crop, siglip.resample) == ("stretch", 224, "bilinear")
     old = pictures_of(told(tmp_path, CLIP | {"size": 224, "crop_size": 224, "do_normalize": False}), 224)
-    assert (old.fit, old.resize, old.mean, old.std) == ("crop", 224, (0, 0, 0), (1, 1, 1))
+    assert (old.fit, old.resize, old.mean, old.std) == ("crop-whole", 224, (0, 0, 0), (1, 1, 1))
 
 
 def test_a_processor_of_both_holds_the_one_of_photos(tmp_path: Path) -> None:

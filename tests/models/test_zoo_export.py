@@ -227,6 +227,20 @@ def test_wrong_tokenizers_and_weights_are_refused(clip: Path, siglip: Path, tmp_
         read(wider)
 
 
+def test_weights_without_a_place_are_refused(clip: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from tests.models.zoo_sources import save_open_clip
+
+    shutil.copytree(clip, tmp_path / "clip")
+    path, _ = save_open_clip(tmp_path / "open")
+    for file in (tmp_path / "clip" / "model.safetensors", path / "open_clip_model.safetensors"):
+        weights = load_file(file)
+        save_file(weights | {"adapter.weight": weights["logit_scale"].clone()}, file, {"format": "pt"})
+        with pytest.raises(BundleInvalid, match=r"no place for the weights adapter\.weight"):
+            read(file.parent)
+
+
 def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
     from tests.models.zoo_sources import save_open_clip
 

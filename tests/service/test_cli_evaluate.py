@@ -43,14 +43,14 @@ def catalogue(tmp_path: Path) -> Path:
 def test_the_table_the_report_and_the_sheet(tmp_path: Path, catalogue: Path) -> None:
     code, out, said = run(catalogue, "--out", tmp_path / "out", "--category-level", "2", "--worst", "2")
     assert code == 0
-    assert "v0: 12 queries among 12 products" in out
+    assert "v1: 12 queries among 12 products" in out
     for word in ("i-t", "m-m", "recall@1", "what m-m gains over", "late fusion", "Home > Bowls"):
         assert word in out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert len(report["bundles"][0]["modes"]) == 9
-    assert report["bundles"][0]["licence"] == "Apache-2.0"
+    assert report["bundles"][0]["licence"].startswith("Research use")
     sheet = (tmp_path / "out" / "worst.html").read_text()
-    assert "v0 on shop.jsonl: the worst cases" in sheet
+    assert "v1 on shop.jsonl: the worst cases" in sheet
     assert str(tmp_path / "out" / "worst.html") in said
 
 
@@ -60,7 +60,7 @@ def test_bundles_side_by_side(tmp_path: Path, catalogue: Path) -> None:
     words = (catalogue, "--bundle", SHIPPED, "--bundle", other)
     code, out, _ = run(*words, "--out", tmp_path / "out")
     assert code == 0
-    assert "what other gains over v0" in out
+    assert "what other gains over v1" in out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "worst-1.html", "worst-2.html"]
     gained = json.loads((tmp_path / "out" / "report.json").read_text())["compared_with_first"][0]
     assert gained["bundle"] == "other"
@@ -126,24 +126,30 @@ def test_calibration_keeps_to_what_is_not_held_out(tmp_path: Path) -> None:
 
 @pytest.mark.heavy
 def test_tuned_weights_make_another_bundle(tmp_path: Path) -> None:
-    """The titles here are words that every style shares, so the photo should weigh nearly all."""
+    from models.export.source import read_source
+    from models.export.zoo import Wanted, export_zoo
+    from tests.models.zoo_sources import save_clip
+
     content = rows(tmp_path, styles=25)
     for number, row in enumerate(content):
         row |= {"title": f"thing {number * 7 % 11} of {number * 3 % 5}", "category": "", "description": ""}
-    new = tmp_path / "new"
-    code, out, said = run(shop(tmp_path, content), "--bundle", SHIPPED, "--tune-weights", new)
+    products, old, new = shop(tmp_path, content), tmp_path / "old", tmp_path / "new"
+    photos: list[bytes | None] = [(tmp_path / row["images"][0]).read_bytes() for row in content[:12]]
+    sample = (photos, [row["title"] for row in content[:12]])
+    wanted = Wanted(name="tiny", licence="mit", origin="tests", variants=("float32",), sample=sample)
+    export_zoo(read_source(save_clip(tmp_path / "source")), old, wanted)
+    code, out, said = run(products, "--bundle", old, "--tune-weights", new)
     assert code == 0
     assert "instead of 0.5 of 1" in out
     assert "Written into" in said
-    before, after = Bundle.load(SHIPPED), Bundle.load(new)
+    before, after = Bundle.load(old), Bundle.load(new)
     assert after.fingerprint != before.fingerprint
-    assert after.config.name.startswith("v0-photo")
-    assert not any("m" in pair for pair in after.config.thresholds)
+    assert after.config.name.startswith("tiny-photo")
     assert "Weights tuned" in (new / "README.md").read_text()
-    code, out, _ = run(shop(tmp_path, content), "--bundle", new, "--json")
-    figures = json.loads(out)["bundles"][0]
-    assert figures["fingerprint"] == after.fingerprint
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+    assert report_of(products, "--bundle", new)["bundles"][0]["fingerprint"] == after.fingerprint
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    code, _, said = run(products, "--bundle", old, "--tune-weights", new)
+    assert (code, "is there already" in said) == (1, True)
 
 
 def test_too_little_to_calibrate_on_leaves_the_bundle(tmp_path: Path) -> None:
@@ -205,9 +211,8 @@ def test_a_catalogue_without_photos_or_without_texts(tmp_path: Path, change: Cha
         ),
         (("pairs.csv", "--bundle", SHIPPED, "--calibrate"), "Give one, or no --calibrate"),
         (("shop.jsonl", "--tune-weights", "new"), "--tune-weights is for one bundle"),
-        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "."), "is there already"),
         (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "new", "--query-text", "{title}"), "Leave --query-text"),
-        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "new"), "Give more pairs"),
+        (("shop.jsonl", "--bundle", SHIPPED, "--tune-weights", "new"), "only dual bundles have weights"),
         (("shop.jsonl", "--catalogue", "shop.jsonl"), "--catalogue is for pairs"),
         (("pairs.csv", "--held-out"), "--held-out goes by style_id"),
         (("ids.csv",), "Give the catalogue they are from as --catalogue"),

@@ -1,11 +1,14 @@
 """`samestyle model`, as a stranger types it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.models.bundles import SHIPPED, copy_bundle, edit_json, replace
+from tests.models.bundles import ROOT, SHIPPED, copy_bundle, edit_json, replace
 from tests.service.test_cli import run
 
 
@@ -20,18 +23,17 @@ def test_lists_what_is_here_and_what_is_damaged(tmp_path: Path) -> None:
     code, text = run("model", "list", "--data", str(tmp_path), "--json")
     assert code == 0
     found = json.loads(text)
-    assert [row.get("name") for row in found] == ["v0", None, "v0"]
+    assert [row.get("name") for row in found] == ["v1", None, "v1"]
     assert found[0]["fingerprint"] == found[2]["fingerprint"]
     assert "config.json is missing" in found[1]["error"]
     code, text = run("model", "list", "--data", str(tmp_path))
     assert code == 0
-    assert "Apache-2.0" in text
     assert "config.json is missing" in text
 
 
 def test_verifies_by_running(tmp_path: Path) -> None:
     code, text = run("model", "verify", str(SHIPPED), "--json")
-    assert (code, json.loads(text)["name"]) == (0, "v0")
+    assert (code, json.loads(text)["name"]) == (0, "v1")
     bundle = copy_bundle(tmp_path / "bundle")
     file = bundle / "onnx" / "text_encoder.onnx"
     replace(file, file.read_bytes()[:-5000])
@@ -73,7 +75,7 @@ def test_a_bundle_that_is_there_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_a_model_of_this_disk_becomes_a_bundle_that_verifies(tmp_path: Path) -> None:
+def test_exports_that_cannot_be_are_refused(tmp_path: Path) -> None:
     from tests.models.zoo_sources import save_clip
 
     source = save_clip(tmp_path / "tiny-clip", licence="mit")
@@ -83,16 +85,43 @@ def test_a_model_of_this_disk_becomes_a_bundle_that_verifies(tmp_path: Path) -> 
     assert code == 1
     assert "Say it with --licence" in text
     (tmp_path / "card").rename(source / "README.md")
-    code, text = run(*words, "--out", str(tmp_path / "bundle"), "--dim", "8")
-    assert (code, "--catalogue" in text) == (1, True)
-    code, text = run(*words, "--out", str(tmp_path / "bundle"), "--json")
-    assert code == 0
-    code, text = run("model", "verify", str(tmp_path / "bundle"), "--json")
-    assert json.loads(text)["name"] == "tiny-clip"
-    code, text = run("model", "card", str(tmp_path / "bundle"))
-    assert "under **mit**" in text
-    code, text = run(*words, "--out", str(tmp_path / "bundle"))
-    assert (code, "there already" in text) == (1, True)
+    for option, value, reason in (
+        ("--dim", "8", "--catalogue"),
+        ("--variants", "int8", "float32 is always"),
+        ("--product-text", "{size}", "product_text must use"),
+        ("--catalogue", "nowhere.csv", "nowhere.csv"),
+    ):
+        code, text = run(*words, "--out", str(tmp_path / "bundle"), option, value)
+        assert (code, reason in text) == (1, True), text
     code, text = run("model", "export", str(tmp_path / "nowhere"), "--out", str(tmp_path / "other"))
     assert (code, "There is no model at" in text) == (1, True)
-    assert not (tmp_path / "other").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny-clip"}
+
+
+@pytest.mark.heavy
+def test_a_model_of_the_hub_becomes_a_bundle(tmp_path: Path) -> None:
+    from tests.models.test_hub import COMMIT, serving_hub
+    from tests.models.zoo_sources import save_siglip
+
+    source = save_siglip(tmp_path / "source")
+    with serving_hub({path.name: path.read_bytes() for path in source.iterdir()}) as hub:
+        words = ["model", "pull", f"shop/clip@{COMMIT}", "--out", str(tmp_path / "bundle"), "--variants", "float32"]
+        environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+        def started() -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "service", *words]
+            return subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=200, cwd=ROOT, check=False
+            )
+
+        done = started()
+        assert done.returncode == 0, done.stderr
+        hub.sent["model.safetensors"] = b"short"
+        words[4] = str(tmp_path / "other")
+        done = started()
+    assert done.returncode == 1
+    assert "model.safetensors" in done.stderr
+    code, text = run("model", "verify", str(tmp_path / "bundle"), "--json")
+    assert (code, json.loads(text)["name"], json.loads(text)["licence"]) == (0, "clip", "apache-2.0")
+    assert COMMIT in run("model", "card", str(tmp_path / "bundle"))[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "source"]

@@ -1,0 +1,123 @@
+"""The grid in a real browser, on the running service: browsing, filters, paging, search by words."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Response, expect
+
+from tests.e2e.page.shop import Shop, expect_photo
+
+
+def test_the_grid_shows_the_catalogue_with_photos(shop: Shop) -> None:
+    shop.open()
+    expected = shop.ask("/v1/products?limit=48")
+    shop.expect_products(expected["products"])
+    expect(shop.page.get_by_role("status").filter(has_text=f"of {expected['total']:,} products")).to_be_visible()
+    for photo in shop.cards().locator("img").all()[:8]:
+        expect_photo(photo)
+    prices = shop.cards().locator(".price").all_inner_texts()
+    assert any(re.search(r"[$€£¥]\s?\d", price) for price in prices)
+
+
+@pytest.mark.heavy
+def test_photos_are_lazy_and_as_wide_as_they_are_shown(shop: Shop) -> None:
+    shop.open()
+    for photo in shop.cards().locator("img").all()[:4]:
+        assert photo.get_attribute("loading") == "lazy"
+        assert re.search(r"w=320 1x, .*w=640 2x", photo.get_attribute("srcset") or "")
+    far = shop.cards().locator("img").last
+    assert far.evaluate("image => image.currentSrc") == ""
+
+
+def test_more_products_follow_and_keep_the_keyboard_in_place(shop: Shop) -> None:
+    shop.open()
+    shop.page.get_by_role("button", name="Show more").click()
+    expect(shop.cards().nth(48)).to_be_visible()
+    expect(shop.cards().nth(48).locator("h3 a")).to_be_focused()
+    ids = shop.ids()
+    assert ids == [product["product_id"] for product in shop.products(96)]
+
+
+def test_facets_and_sort_narrow_and_order_the_grid_and_the_way_back_is_open(shop: Shop) -> None:
+    shop.open()
+    shop.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1).click()
+    shop.page.wait_for_url(re.compile("category="))
+    shop.page.get_by_label("Sort by").select_option("-price")
+    shop.page.get_by_label("Supplier").select_option(index=1)
+    chosen = shop.state()
+    assert set(chosen) == {"category", "sort", "supplier"}
+    expected = shop.ask(f"/v1/products?limit=48&{urlencode(chosen)}")
+    assert expected["products"]
+    shop.expect_products(expected["products"])
+
+    for _ in range(3):
+        shop.page.go_back()
+    shop.expect_products(shop.products())
+
+
+@pytest.mark.heavy
+def test_a_price_range_is_one_of_a_currency(shop: Shop) -> None:
+    shop.open()
+    shop.page.get_by_label("Currency").select_option("USD")
+    price = shop.page.get_by_label("Price", exact=True)
+    expect(price.locator("option").nth(2)).to_contain_text("$")
+    price.select_option(index=2)
+    low, high = (float(end) for end in shop.state()["price"].split(".."))
+    shop.settled()
+    query = urlencode({"limit": 48, "filter": f"currency=USD price={low}..{high}"})
+    expected = shop.ask(f"/v1/products?{query}")["products"]
+    assert expected
+    shop.expect_products(expected)
+    assert all(low <= product["price"] <= high for product in expected)
+
+
+@pytest.mark.heavy
+def test_filters_that_leave_nothing_can_be_cleared(shop: Shop) -> None:
+    shop.visit(supplier="bluepeak", currency="USD")
+    expect(shop.page.get_by_role("status").filter(has_text="No product matches")).to_be_visible()
+    shop.page.get_by_role("button", name="Clear the filters").click()
+    shop.expect_products(shop.products())
+
+
+def test_words_find_products(shop: Shop) -> None:
+    shop.open()
+    words = shop.cards().nth(5).locator("h3").inner_text()
+    shop.find(words)
+    expect(shop.heading).to_have_text(f"Results for “{words}”")
+    shop.expect_products(shop.search(text=words))
+    expect_photo(shop.cards().first.locator("img"))
+
+    shop.page.get_by_role("button", name="Remove the words").click()
+    expect(shop.heading).to_have_text("All products")
+    expect(shop.words).to_have_value("")
+
+
+@pytest.mark.heavy
+def test_a_search_has_more_pages_and_filters(shop: Shop) -> None:
+    shop.open()
+    shop.find("mug")
+    shop.page.get_by_label("Supplier").select_option("kestrel")
+    shop.expect_products(shop.search(text="mug", filters={"suppliers": ["kestrel"]}))
+    shop.page.get_by_role("button", name="Show more").click()
+    hits = shop.search(text="mug", filters={"suppliers": ["kestrel"]}, k=96)
+    shop.expect_products(hits)
+
+
+def test_the_first_view_is_light(shop: Shop) -> None:
+    answers: list[Response] = []
+
+    def collect(answer: Response) -> None:
+        answers.append(answer)
+
+    shop.page.on("response", collect)
+    shop.open()
+    shop.page.wait_for_load_state("networkidle")
+    assert sum(len(answer.body()) for answer in answers if answer.request.resource_type != "image") < 200_000
+
+
+def test_the_description_of_the_api_is_a_page_too_without_a_network(shop: Shop) -> None:
+    shop.page.goto(f"{shop.url}/docs")
+    expect(shop.page.locator(".opblock-summary-path").first).to_have_text("/v1/search")
+    expect(shop.page.get_by_text("/v1/search", exact=True).first).to_be_visible()
+    assert shop.page.locator(".opblock").count() >= 9

@@ -1,0 +1,151 @@
+"""A product in its dialog: opened from a card, with the same from more suppliers and what is similar."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.e2e.page.shop import Shop, expect_photo
+
+
+def test_spot_alike_opens_the_product_with_both_tabs(shop: Shop) -> None:
+    product = shop.product_with_both_tabs()
+    address = f"/v1/products/{product['product_id']}"
+    shop.open()
+    icon = shop.page.get_by_role("link", name=f"Spot alike: {product['title']}", exact=True).first
+    shop.page.locator(f'.card[data-id="{product["product_id"]}"] .spot').click()
+    expect(icon).to_be_attached()
+    dialog = shop.page.get_by_role("dialog", name=product["title"])
+    expect(dialog).to_be_visible()
+    expect_photo(dialog.locator(".product img"))
+    for text in (product["supplier_id"], *product["attributes"].values()):
+        expect(dialog.locator(".about")).to_contain_text(text)
+    expect(dialog.get_by_role("tablist")).to_be_in_viewport()
+
+    shop.expect_products(shop.ask(f"{address}/same-style?k=24")["hits"], "#panel-same")
+    expect_photo(shop.cards("#panel-same").locator("img").first)
+    same = dialog.get_by_role("tab", name="From more suppliers")
+    expect(same).to_have_attribute("aria-selected", "true")
+
+    same.focus()
+    shop.page.keyboard.press("ArrowRight")
+    similar = dialog.get_by_role("tab", name="Similar products")
+    expect(similar).to_be_focused()
+    expect(similar).to_have_attribute("aria-selected", "true")
+    expect(shop.page.locator("#panel-same")).to_be_hidden()
+    shop.expect_products(shop.ask(f"{address}/similar?k=24")["hits"], "#panel-similar")
+
+
+@pytest.mark.heavy
+def test_offers_are_sorted_by_price_within_a_currency(shop: Shop) -> None:
+    product = shop.product_with_both_tabs()
+    shop.open(product=product["product_id"], tab="similar")
+    hits = shop.ask(f"/v1/products/{product['product_id']}/similar?k=24")["hits"]
+    shop.expect_products(hits, "#panel-similar")
+    shop.page.get_by_label("Sort offers by").select_option("price")
+    shown = shop.ids("#panel-similar")
+    by_id = {hit["product_id"]: hit for hit in hits}
+    order = [
+        (by_id[one]["currency"] != product["currency"], by_id[one]["currency"], by_id[one]["price"]) for one in shown
+    ]
+    assert sorted(shown) == sorted(by_id)
+    assert order == sorted(order)
+    assert shop.state()["by"] == "price"
+
+
+@pytest.mark.heavy
+def test_a_tab_says_scores_and_reasons_when_asked(shop: Shop) -> None:
+    product = shop.product_with_both_tabs()
+    shop.open(product=product["product_id"])
+    expect(shop.cards("#panel-same").first).to_be_visible()
+    assert shop.page.locator(".why").count() == 0
+    shop.dialog.get_by_label("Why these?").check()
+    best = shop.ask(f"/v1/products/{product['product_id']}/same-style")["hits"][0]
+    first = shop.cards("#panel-same").first
+    expect(first.locator(".score")).to_have_text(f"Score {best['score']:.2f}")
+    expect(first.locator(".apart")).to_contain_text("By photo")
+    expect(first.locator(".apart")).to_contain_text("By words")
+
+
+def test_the_back_button_goes_from_product_to_product_to_grid(shop: Shop) -> None:
+    product = shop.product_with_both_tabs()
+    shop.open()
+    shop.page.evaluate("address => location.hash = address", urlencode({"product": product["product_id"]}))
+    title = shop.page.locator("#product-title")
+    expect(title).to_have_text(product["title"])
+
+    first = shop.cards("#panel-same").first.locator("h3 a")
+    other = first.inner_text()
+    first.click()
+    expect(title).to_have_text(other)
+    expect(shop.page).to_have_title(f"{other} | samestyle")
+    shop.page.reload()
+    expect(title).to_have_text(other)
+    shop.page.go_back()
+    expect(title).to_have_text(product["title"])
+    shop.page.go_back()
+    expect(shop.dialog).to_be_hidden()
+    expect(shop.page).to_have_title("samestyle")
+
+
+@pytest.mark.heavy
+def test_a_card_opens_by_keyboard_and_escape_closes(shop: Shop) -> None:
+    shop.open()
+    link = shop.cards().nth(2).locator("h3 a")
+    link.focus()
+    shop.page.keyboard.press("Enter")
+    expect(shop.page.get_by_role("dialog", name=link.inner_text())).to_be_visible()
+    shop.page.keyboard.press("Escape")
+    expect(shop.dialog).to_be_hidden()
+    expect(link).to_be_focused()
+    assert shop.page.url == f"{shop.url}/"
+
+
+def test_impressions_and_clicks_are_told(shop: Shop, events: list[dict[str, Any]]) -> None:
+    shop.open()
+    with shop.page.expect_request("**/v1/events"), shop.page.expect_response("**/v1/search") as answered:
+        shop.find("mug")
+    answer = answered.value.json()
+    shown = [event for event in events if event["type"] == "impression"]
+    assert [event["product_id"] for event in shown] == [hit["product_id"] for hit in answer["hits"]]
+    assert [event["position"] for event in shown] == [*range(1, 49)]
+    with shop.page.expect_request("**/v1/events"):
+        shop.cards().nth(1).locator("h3 a").click()
+    clicks = [event for event in events if event["type"] == "click"]
+    assert [(click["product_id"], click["position"]) for click in clicks] == [(answer["hits"][1]["product_id"], 2)]
+    assert {event["request_id"] for event in (*shown, *clicks)} == {answer["request_id"]}
+    assert len({event["user_key"] for event in events}) == 1
+    assert len({event["event_id"] for event in events}) == len(events)
+
+
+def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> None:
+    nasty = "<img src=x onerror=alert(1)><b>bold</b>"
+    plain = {
+        "product_id": nasty, "title": nasty, "description": nasty, "category": nasty, "supplier_id": nasty,
+        "price": None, "currency": None, "in_stock": None, "attributes": {nasty: nasty}, "image_url": None,
+        "url": "javascript:alert(1)",
+    }  # fmt: skip
+    odd = {**plain, "product_id": "odd", "title": "", "price": 2.5, "currency": "doubloons"}
+    values = [{"value": nasty, "count": 2}]
+    facets = {"category": values, "supplier": values, "currency": values, "price": []}
+    listing = {"total": 2, "products": [plain, odd], "facets": facets, "next_cursor": None}
+    answer = {**plain, "score": 0.5, "request_id": nasty, "hits": [{**plain, "score": 0.5}], "next_cursor": None}
+
+    def fulfil(route: Route) -> None:
+        path = route.request.url.split("?")[0]
+        route.fulfill(json=listing if path.endswith("/products") else answer)
+
+    shop.page.route("**/v1/products**", fulfil)
+    shop.page.route("**/v1/products/**", fulfil)
+    shop.open()
+    expect(shop.cards().first.locator("h3")).to_have_text(nasty)
+    expect(shop.cards().first.get_by_role("img", name="No photo")).to_be_visible()
+    expect(shop.cards().first.locator(".price")).to_have_text("Price on request")
+    expect(shop.cards().nth(1).locator("h3")).to_have_text("odd")
+    expect(shop.cards().nth(1).locator(".price")).to_have_text("2.5 doubloons")
+    shop.cards().first.locator("h3 a").click()
+    expect(shop.page.locator("#product-title")).to_have_text(nasty)
+    expect(shop.cards("#panel-same").locator("h3")).to_have_text(nasty)
+    assert shop.page.locator("main img, main b, dialog img").count() == 0
+    assert shop.page.locator("a[href^=javascript]").count() == 0
