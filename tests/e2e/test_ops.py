@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -54,7 +55,9 @@ def test_status_once(gateway: Gateway) -> None:
 def test_status_goes_on_in_a_terminal(gateway: Gateway) -> None:
     """Until it is interrupted; also while the gateway is away for a moment."""
     here, there = pty.openpty()
-    words = [SAMESTYLE, "status", "--url", gateway.url, "--every", "0.2"]
+    # a shell makes what it runs in the background deaf to interrupts, and so what that runs
+    hears = ("/usr/bin/env", "--default-signal=INT")
+    words = [*hears, SAMESTYLE, "status", "--url", gateway.url, "--every", "0.2"]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     with subprocess.Popen(words, stdin=there, stdout=there, stderr=subprocess.PIPE, env=environment) as process:
         os.close(there)
@@ -62,7 +65,7 @@ def test_status_goes_on_in_a_terminal(gateway: Gateway) -> None:
         while b"last 0 s" not in shown and time.monotonic() < until:
             if select.select([here], [], [], 0.5)[0]:
                 shown += os.read(here, 65_536)
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         while select.select([here], [], [], 0.2)[0]:
             try:
                 os.read(here, 65_536)

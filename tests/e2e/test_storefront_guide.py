@@ -26,11 +26,11 @@ def test_every_snippet_runs(own_demo: Path, tmp_path: Path, page: Page) -> None:
 
         said = [run(language, here(code), tmp_path, page) for language, code in SNIPPETS if language != NOT_RUN]
     tabs, clicked, _, erased, experiment, filed = said
-    assert tabs.count("\n") >= 4
+    assert tabs.count("title") >= 4
     assert int(clicked) >= 1
     assert re.match(r"\d+ events and \d+ searches are gone", erased)
     assert not erased.startswith("0 events")
-    assert re.search(r"\d+ live\s+\d+ next", experiment)
+    assert re.search(r'\d+ "arm":"live"\s+\d+ "arm":"next"', experiment)
     assert "Sample ratio: p =" in experiment
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert "rows became files" in filed
@@ -41,10 +41,12 @@ def run(language: str, code: str, folder: Path, page: Page) -> str:
     if language == "js":
         shop = re.search(r'"(http://[^"]+)"', code)
         assert shop is not None
-        page.goto(f"{shop[1]}/docs")
+        page.set_default_timeout(30_000)
+        page.add_init_script("addEventListener('click', (event) => event.preventDefault())")  # the link leads elsewhere
+        page.goto(shop[1])  # any page of that host, whose rules allow asking it
         with page.expect_response("**/v1/events") as told:
             found = page.evaluate(f"async () => {{ {code} }}")
-        assert told.value.json()["accepted"] == 1
+        assert told.value.status == 200
         return str(found)
     if language == "python":
         command = [sys.executable, "-c", code]

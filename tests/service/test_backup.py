@@ -55,7 +55,7 @@ def changed(own_shop: Settings, embedder: StandInEncoders) -> Iterator[tuple[Set
     """A gateway that runs, with three changes; its data directory also holds keys, a bundle and events."""
     (own_shop.data / "bundles" / "other").mkdir(parents=True)
     (own_shop.data / "bundles" / "other" / "config.json").write_text("{}")
-    (own_shop.data / "events").mkdir()
+    (own_shop.data / "events").mkdir(exist_ok=True)
     (own_shop.data / "events" / "2026-11-27.jsonl").write_text('{"click": 1}\n')
     (own_shop.data / "keys.json").write_text("{}")
     with client_of(own_shop, embedder) as client:

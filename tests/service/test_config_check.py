@@ -29,8 +29,8 @@ def test_every_setting_is_explained(tmp_path: Path) -> None:
     report = check()
     assert report.is_fine
     rows = {row.variable: row for row in report.settings}
-    files = {"SAMESTYLE_JOURNAL_FILE", "SAMESTYLE_CURSOR_SECRET_FILE", "SAMESTYLE_CACHE__REDIS_URL_FILE"}
-    assert rows.keys() == names_and_defaults(Settings).keys() - files
+    secrets = ("JOURNAL", "CURSOR_SECRET", "CACHE__REDIS_URL", "EVENTS__SECRET")
+    assert rows.keys() == names_and_defaults(Settings).keys() - {f"SAMESTYLE_{name}_FILE" for name in secrets}
     assert all(len(row.meaning) > 10 for row in rows.values())
     assert (rows["SAMESTYLE_DATA"].value, rows["SAMESTYLE_DATA"].source) == (str(tmp_path), "environment")
     assert (rows["SAMESTYLE_PORT"].value, rows["SAMESTYLE_PORT"].source) == ("8000", "default")
