@@ -56,7 +56,7 @@ def own_demo(demo_data: Path, tmp_path: Path) -> Path:
 
 def copy_of(data: Path, to: Path) -> Path:
     """A data directory with the same snapshots and photos; they never change, so their files are linked."""
-    ignored = shutil.ignore_patterns("journal*", "aliases*")
+    ignored = shutil.ignore_patterns("journal*", "aliases*", "events")
     return Path(shutil.copytree(data, to, ignore=ignored, copy_function=os.link))
 
 
