@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import hmac
 import secrets
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
 from catalogue.files import write_atomic
+from service.watching import FileWatch
 
 log = structlog.get_logger(__name__)
 
@@ -171,14 +171,11 @@ class KeyRing:
     def __init__(self, path: Path, *, watch_s: float = 1.0) -> None:
         """Read the file; raises KeysInvalid, also where it holds no key."""
         self._path = path
-        self._watch_s = watch_s
-        self._seen = _signature(path)
+        self._watch = FileWatch(path, self._reload, name="keys", every_s=watch_s)
         self._table = read_keys(path)
         if not self._table.keys:
             raise KeysInvalid(f"The keys file {path} holds no key. {HOW_TO_CREATE}")
         self._complaint: str | None = None
-        self._closing = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="keys", daemon=True)
 
     def find(self, secret: str) -> Key | None:
         """See `KeyTable.find`."""
@@ -190,22 +187,13 @@ class KeyRing:
 
     def start(self) -> None:
         """Look from now on whether the file has changed."""
-        self._watcher.start()
+        self._watch.start()
 
     def close(self) -> None:
         """Look no more."""
-        self._closing.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._watch.close()
 
-    def _watch(self) -> None:
-        while not self._closing.wait(self._watch_s):
-            signature = _signature(self._path)
-            if signature != self._seen or self._complaint is not None:
-                self._seen = signature
-                self._reload()
-
-    def _reload(self) -> None:
+    def _reload(self) -> bool:
         try:
             table = read_keys(self._path)
         except Exception as error:  # noqa: BLE001  # whatever a disk raises, the keys of before count
@@ -213,11 +201,12 @@ class KeyRing:
             if complaint != self._complaint:
                 log.error("keys_not_read", reason=complaint)  # noqa: TRY400
             self._complaint = complaint
-            return
+            return False
         self._complaint = None
         if table != self._table:
             log.info("keys_read", count=len(table.keys))
         self._table = table
+        return True
 
 
 HOW_TO_CREATE: Final = "Make one with `samestyle keys create NAME --role search --file KEYS.json`."
@@ -226,14 +215,6 @@ HOW_TO_CREATE: Final = "Make one with `samestyle keys create NAME --role search 
 def _first_reason(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
-
-
-def _signature(path: Path) -> tuple[int, ...] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import re
 import secrets
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from catalogue.errors import Conflict, ExperimentsInvalid, InvalidInput, NotFound
 from catalogue.files import write_atomic
 from index.aliases import AliasName
+from service.watching import FileWatch
 
 log = structlog.get_logger(__name__)
 
@@ -198,11 +198,9 @@ class Experiments:
 
     def __init__(self, data: Path, *, watch_s: float) -> None:
         self._data = data
-        self._watch_s = watch_s
+        self._watch = FileWatch(data / FILE, self.look, name="experiments", every_s=watch_s)
         self.table = ExperimentTable()
         self._complaint: str | None = None
-        self._closing = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="experiments", daemon=True)
         self.look()
 
     def arm_for(self, user_id: str | None) -> Arm | None:
@@ -216,16 +214,14 @@ class Experiments:
 
     def start(self) -> None:
         """Look from now on whether the file has changed."""
-        self._watcher.start()
+        self._watch.start()
 
     def close(self) -> None:
         """Look no more."""
-        self._closing.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._watch.close()
 
-    def look(self) -> None:
-        """Take the file as it is now; one that cannot be used changes nothing."""
+    def look(self) -> bool:
+        """Take the file as it is now; one that cannot be used changes nothing, and is False."""
         try:
             table = read_experiments(self._data)
         except Exception as error:  # noqa: BLE001  # whatever a disk raises, what was known before counts
@@ -233,10 +229,7 @@ class Experiments:
             if complaint != self._complaint:
                 log.error("experiments_not_read", reason=complaint)  # noqa: TRY400
             self._complaint = complaint
-            return
+            return False
         self._complaint = None
         self.table = table
-
-    def _watch(self) -> None:
-        while not self._closing.wait(self._watch_s):
-            self.look()
+        return True
