@@ -8,7 +8,7 @@ thresholds and give the figures in the model card.
 
 import argparse
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 import onnx
 import torch
 from rich.console import Console
+from tokenizers import Tokenizer
 
 from catalogue.errors import ConfigurationError
 from models.bundle import BundleConfig
@@ -26,13 +27,15 @@ from models.export.cross_card import CrossFigures, cross_card
 from models.export.onnx_export import to_onnx
 from models.export.parity import Modules, largest_difference
 from models.export.quantise import quantise_weights
+from models.export.summed import SummedFusion, hear_numbers
 from models.export.writer import single_variant, write_bundle
-from models.preprocessing import PreprocessorConfig
+from models.preprocessing import PreprocessorConfig, product_text
 from models.training.checkpoints import BEST, load_config, load_weights
 from models.training.config import TrainConfig
-from models.training.data import kept_products
+from models.training.data import Kept, kept_products
 from models.training.network import CrossEncoder
 from models.training.run import TOKENIZER
+from models.training.texts import query_and_gallery_words
 from models.training.views import MEAN, STD
 
 MAX_BYTES: Final = 32_000_000
@@ -60,9 +63,12 @@ def export_run(
     model = CrossEncoder(config.network).eval()
     model.load_state_dict(load_weights(run / BEST))
     console.print("exporting")
-    exact = export_network(model, side)
+    kept = kept_products(config.data)
+    fusion = SummedFusion(model.fusion).eval()
+    hear_numbers(fusion, model.text, Tokenizer.from_file(str(TOKENIZER)), _texts(config, kept), _longest_text(model))
+    exact = export_network(model, fusion, side)
     small = {name: quantise_weights(encoder) for name, encoder in exact.items()}
-    modules = Modules(model.photo, model.text, model.fusion)
+    modules = Modules(model.photo, model.text, fusion)
     with tempfile.TemporaryDirectory() as temporary:
         reference, probe = keep_float32 or Path(temporary) / "float32", Path(temporary) / "int8"
         bundle = _config(config, model, about, side)
@@ -74,7 +80,7 @@ def export_run(
                 f"The export differs from PyTorch by {parity:.1e}; {MAX_DIFFERENCE:.0e} is allowed."
             )
         console.print(f"largest difference from PyTorch: {parity:.1e}")
-        figures = _measure(config, Encoders.load(probe), Encoders.load(reference), about, parity)
+        figures = _measure(config, kept, Encoders.load(probe), Encoders.load(reference), about, parity)
     thresholds = {pair: figures.thresholds[pair] for pair in MODE_PAIRS if pair in figures.thresholds}
     _write(out, bundle.model_copy(update={"thresholds": thresholds}), small, cross_card(figures))
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
@@ -83,7 +89,7 @@ def export_run(
     console.print(f"wrote {out}: {size / 1e6:.1f} MB")
 
 
-def export_network(model: CrossEncoder, side: int) -> dict[str, onnx.ModelProto]:
+def export_network(model: CrossEncoder, fusion: SummedFusion, side: int) -> dict[str, onnx.ModelProto]:
     """The three encoders in float32; folds the photo tower's convolutions."""
     model.photo.tower.fold()
     model.text.tower.network.set_attn_implementation("eager")  # the other kinds do not export
@@ -103,7 +109,7 @@ def export_network(model: CrossEncoder, side: int) -> dict[str, onnx.ModelProto]
             {"input_ids": text_shape, "attention_mask": text_shape},
         ),
         "fusion_encoder": to_onnx(
-            model.fusion,
+            fusion,
             {
                 "image_tokens": torch.ones((2, parts, width)),
                 "image_mask": torch.ones((2, parts), dtype=torch.long),
@@ -128,11 +134,29 @@ def _config(config: TrainConfig, model: CrossEncoder, about: About, side: int) -
         family="cross",
         embedding_dim=config.network.width,
         image_size=side,
-        max_text_tokens=model.text.tower.network.embeddings.position_embeddings.num_embeddings,
+        max_text_tokens=_longest_text(model),
         product_text=config.views.template,
         variants=(single_variant("int8"),),
         licence=about.licence,
     )
+
+
+def _longest_text(model: CrossEncoder) -> int:
+    longest: int = model.text.tower.network.embeddings.position_embeddings.num_embeddings
+    return longest
+
+
+def _texts(config: TrainConfig, kept: Sequence[Kept]) -> list[str]:
+    """What is said of the products in all the ways they are asked for and told."""
+    return [
+        text
+        for item in kept
+        for text in (
+            item.product.title,
+            product_text(item.product, config.views.template),
+            *query_and_gallery_words(item.product),
+        )
+    ]
 
 
 def _write(out: Path, config: BundleConfig, models: Mapping[str, onnx.ModelProto], card: str) -> None:
@@ -143,9 +167,10 @@ def _write(out: Path, config: BundleConfig, models: Mapping[str, onnx.ModelProto
     write_bundle(out, config, preprocessor, TOKENIZER.read_bytes(), dict(models), card)
 
 
-def _measure(config: TrainConfig, small: Encoders, exact: Encoders, about: About, parity: float) -> CrossFigures:
+def _measure(
+    config: TrainConfig, kept: Sequence[Kept], small: Encoders, exact: Encoders, about: About, parity: float
+) -> CrossFigures:
     """What the products kept to choose by tell about the files."""
-    kept = kept_products(config.data)
     products, styles = [item.product for item in kept], [item.group for item in kept]
     photos, texts = [item.photo for item in kept], [small.product_text(product) for product in products]
     vectors, wanted = embed_modes(small, photos, texts), embed_modes(exact, photos, texts)

@@ -65,13 +65,14 @@ class Layer(nn.Module):  # type: ignore[misc]  # torch is not installed where ty
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Tokens [n, t, width] and what is added to attention [n, 1, 1, t]."""
+    def forward(self, tokens: Tensor, bias: Tensor, most: int | None = None) -> Tensor:
+        """Tokens [n, t, width] and what is added to attention [n, 1, 1, t]; with `most`, only so many come out."""
         count, length, width = tokens.shape
         qkv = self.qkv(self.norm_attention(tokens)).reshape(count, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        tokens = tokens + self.dropout(self.out(mixed.transpose(1, 2).reshape(count, length, width)))
+        mixed = functional.scaled_dot_product_attention(query[:, :, :most], key, value, attn_mask=bias)
+        tokens = tokens[:, :most]
+        tokens = tokens + self.dropout(self.out(mixed.transpose(1, 2).reshape(tokens.shape)))
         return tokens + self.dropout(self.down(functional.gelu(self.up(self.norm_mlp(tokens)))))
 
 
@@ -100,8 +101,8 @@ class FusionEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed 
         tokens = torch.cat([start[:, None], image + self.kind[0], text + self.kind[1]], dim=1)
         seen = torch.cat([torch.ones_like(image_mask[:, :1]), image_mask, text_mask], dim=1)
         bias = (1 - seen[:, None, None, :].to(tokens.dtype)) * -1e4
-        for layer in self.layers:
-            tokens = layer(tokens, bias)
+        for number, layer in enumerate(self.layers, start=1):
+            tokens = layer(tokens, bias, most=1 if number == len(self.layers) else None)
         return functional.normalize(self.out(self.norm(tokens[:, 0])), dim=1)
 
 

@@ -75,3 +75,54 @@ def test_the_bundle_says_what_it_is(bundle: Path) -> None:
     card = (bundle / "README.md").read_text()
     assert "Drawn for tests." in card
     assert "| m-m |" in card
+
+
+def test_what_fusion_makes_of_each_alone_is_added() -> None:
+    torch = pytest.importorskip("torch")
+    from models.export.summed import REACH, SummedFusion
+    from models.training.config import NetworkConfig
+    from models.training.network import FusionEncoder
+
+    torch.manual_seed(0)
+    fusion = FusionEncoder(NetworkConfig.model_validate(TINY["network"])).eval()
+    summed = SummedFusion(fusion).eval()
+    image, text = torch.randn(3, 5, 32), torch.randn(3, 4, 32)
+    on, words = torch.ones(3, 5, dtype=torch.long), torch.tensor([[1, 1, 1, 0]] * 3)
+    off, nothing = torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 32)
+    with torch.inference_mode():
+        both, photo, told = (
+            fusion(image, on, text, words), fusion(image, on, nothing, off), fusion(nothing, off, text, words)
+        )  # fmt: skip
+        torch.testing.assert_close(summed(image, on, nothing, off), photo)
+        torch.testing.assert_close(summed(nothing, off, text, words), told)
+        for bias, weight in ((0.0, 1.0), (9.0, 1 + REACH)):  # no number heard; many
+            summed.numbers.bias.fill_(bias)
+            wanted = torch.nn.functional.normalize(both + photo + weight * told, dim=1)
+            torch.testing.assert_close(summed(image, on, text, words), wanted)
+
+
+def test_numbers_are_heard_in_the_tokens() -> None:
+    torch = pytest.importorskip("torch")
+    from tokenizers import Tokenizer
+
+    from models.export.summed import SummedFusion, hear_numbers, mean_token
+    from models.training.config import NetworkConfig
+    from models.training.network import CrossEncoder
+    from models.training.run import TOKENIZER
+    from models.training.texts import tokenise
+
+    torch.manual_seed(0)
+    model = CrossEncoder(NetworkConfig.model_validate(TINY["network"])).eval()
+    summed, tokenizer = SummedFusion(model.fusion), Tokenizer.from_file(str(TOKENIZER))
+    things = ["red mug", "oak table", "steel pot", "long blue coat", "ball bearing", "lamp"]
+    texts = [f"{thing}{size}" for thing in things for size in ("", " with handle", " 12 x 28 mm", " 450 ml 9 cm")]
+    hear_numbers(summed, model.text, tokenizer, texts, 32)
+    ids = tokenise(tokenizer, texts, 32)
+    with torch.inference_mode():
+        heard = [
+            float(summed.numbers(mean_token(model.text(row[None], on[None]), on[None])))
+            for row, on in ((torch.tensor(one), torch.ones(len(one), dtype=torch.long)) for one in ids)
+        ]
+    with_numbers = [value for value, text in zip(heard, texts, strict=True) if any(c.isdigit() for c in text)]
+    without = [value for value, text in zip(heard, texts, strict=True) if not any(c.isdigit() for c in text)]
+    assert min(with_numbers) > max(without)
