@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,14 @@ class Gateway:
 
 
 @contextmanager
-def serving(data: Path, port: int, **settings: str) -> Iterator[Gateway]:
-    """A gateway on a data directory, ready, and ended afterwards; `settings` by their names behind SAMESTYLE_."""
+def serving(data: Path, port: int, *, program: Sequence[str] = (SAMESTYLE,), **settings: str) -> Iterator[Gateway]:
+    """A gateway on a data directory, ready, and ended afterwards; `settings` by their names behind SAMESTYLE_.
+
+    `program` is what `samestyle` stands for.
+    """
     environment = os.environ | {f"SAMESTYLE_{name}": value for name, value in settings.items()}
     started = time.perf_counter()
-    command = [SAMESTYLE, "serve", "--data", str(data), "--port", str(port)]
+    command = [*program, "serve", "--data", str(data), "--port", str(port)]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
     try:
         while not _is_ready(port):

@@ -11,6 +11,7 @@ image=samestyle:check
 port=${PORT:-18765}
 work=$(mktemp -d)
 container=
+compose=
 service=
 
 say() { echo "image-check: $*"; }
@@ -20,7 +21,7 @@ tidy() {
     [ -z "$service" ] || kill "$(cat "$work/data/pid")" 2>/dev/null || true
     case $engine in
         docker) [ -z "$container" ] || docker rm --force "$container" >/dev/null ;;
-        buildah) [ -z "$container" ] || buildah rm "$container" >/dev/null ;;
+        buildah) for each in $container $compose; do buildah rm "$each" >/dev/null; done ;;
     esac
     rm -rf "$work"
 }
@@ -35,7 +36,6 @@ in_docker() { # COMMAND...
 
 # buildah: one working container; what it writes outside of /data and /tmp is looked for afterwards.
 buildah_build() {
-    buildah inspect --type image $base >/dev/null 2>&1 || make_base
     buildah build --isolation chroot --format docker --pull-never --layers --build-arg REVISION="$revision" --tag $image .
     container=$(buildah from --pull-never --ulimit nofile=4096:4096 $image)
 }
@@ -46,6 +46,29 @@ print(json.dumps(json.load(sys.stdin)["Docker"]["config"], separators=(",", ":")
 }
 in_buildah() { # COMMAND...
     buildah run --isolation chroot --volume "$work/data:/data" --env SAMESTYLE_PORT="$port" "$container" -- "$@"
+}
+
+# The composition, as Compose itself reads it: both profiles, and no start without a password for Grafana.
+docker_compose() { docker compose --project-directory . "$@"; }
+buildah_compose() { # Debian's, in the base
+    if [ -z "$compose" ]; then
+        compose=$(buildah from --pull-never $base)
+        buildah run --isolation chroot "$compose" -- sh -c \
+            'apt-get -qq update && apt-get -qq install --yes --no-install-recommends docker-compose' >"$work/log" 2>&1 ||
+            { tail -5 "$work/log" >&2; fail "docker-compose cannot be installed"; }
+    fi
+    buildah run --isolation chroot --volume "$PWD:$PWD:ro" --workingdir "$PWD" \
+        --env GRAFANA_PASSWORD="${GRAFANA_PASSWORD:-}" "$compose" -- docker-compose "$@"
+}
+compose_check() {
+    local services
+    [ $engine = buildah ] || docker compose version >/dev/null 2>&1 ||
+        { say "no docker compose here: not looked at"; return; }
+    ! GRAFANA_PASSWORD='' "${engine}_compose" config --quiet 2>/dev/null || fail "Grafana would start without a password"
+    services=$(GRAFANA_PASSWORD=x "${engine}_compose" config --services | sort | xargs)
+    [ "$services" = "grafana prometheus redis samestyle" ] || fail "its services are $services"
+    services=$(GRAFANA_PASSWORD=x "${engine}_compose" --profile gpu config --services | sort | xargs)
+    [ "$services" = "grafana prometheus redis samestyle samestyle-gpu" ] || fail "its services on a GPU are $services"
 }
 
 make_base() {
@@ -75,7 +98,10 @@ if [ $engine = buildah ] && ! command -v buildah debootstrap >/dev/null; then
 fi
 trap tidy EXIT
 revision=$(git rev-parse HEAD)
+[ $engine = docker ] || buildah inspect --type image $base >/dev/null 2>&1 || make_base
 
+say "composition"
+compose_check
 say "hadolint"
 .venv/bin/hadolint Dockerfile
 say "$engine builds $image"
@@ -93,6 +119,8 @@ mkdir -m 777 "$work/data"
 for tool in cc gcc g++ make pip; do
     ! "in_$engine" sh -c "command -v $tool" >/dev/null 2>&1 || fail "$tool is in the image"
 done
+
+"in_$engine" python3 -c 'import opentelemetry.exporter.otlp.proto.http' || fail "it cannot send traces"
 
 say "its service"
 touch "$work/before"

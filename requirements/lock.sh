@@ -25,7 +25,7 @@ lock() {
 }
 
 upgrade=("$@")
-lock cpu --extra cpu
-lock gpu --extra gpu --constraint requirements/cpu.txt
+lock cpu --extra cpu --extra otel
+lock gpu --extra gpu --extra otel --constraint requirements/cpu.txt
 lock test --extra cpu --extra test --group lint --constraint requirements/cpu.txt
 lock train --extra train --extra bundle-v0 --constraint requirements/test.txt --override "$overrides"

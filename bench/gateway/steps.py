@@ -21,7 +21,7 @@ from bench.gateway import queries
 from bench.gateway.direct import BATCHES, THREADS
 from bench.gateway.queries import KINDS, K, Kind, Source
 from bench.load import HOST, Answer, Connection, Request, closed_loop, open_loop_for, percentiles_ms, rate
-from bench.process import Answering, Gateway, serving
+from bench.process import SAMESTYLE, Answering, Gateway, serving
 
 PORT: Final = 18_434
 SECOND_PORT: Final = 18_435
@@ -102,7 +102,7 @@ class Bench:
 
 
 @contextmanager
-def serving_copy(data: Path, port: int, **settings: str) -> Iterator[Gateway]:
+def serving_copy(data: Path, port: int, *, program: Sequence[str] = (SAMESTYLE,), **settings: str) -> Iterator[Gateway]:
     """A gateway on the snapshots and photos of a data directory, with a journal of its own."""
     with tempfile.TemporaryDirectory() as own:
         for name in ("snapshots", "photos"):
@@ -110,7 +110,7 @@ def serving_copy(data: Path, port: int, **settings: str) -> Iterator[Gateway]:
                 (Path(own) / name).symlink_to((data / name).resolve())
         if (data / "aliases.json").exists():
             shutil.copy(data / "aliases.json", own)
-        with serving(Path(own), port, **settings) as gateway:
+        with serving(Path(own), port, program=program, **settings) as gateway:
             yield gateway
 
 

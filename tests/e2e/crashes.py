@@ -153,10 +153,15 @@ def check_acknowledged(gateway: Gateway, clients: list[Client]) -> int:
 
 
 class SmallDisk(Gateway):
-    """A gateway whose data directory is a disk of its own, that nobody else sees."""
+    """A gateway with a disk of its own at `mount`, that nobody else sees and that begins as a copy of `source`.
 
-    def __init__(self, source: Path, mount: Path, megabytes: int) -> None:
-        super().__init__(mount, INDEX__WATCH_S="0.1")
+    It holds all data, or a part of what is in `data`.
+    """
+
+    def __init__(
+        self, source: Path, mount: Path, megabytes: int, *, data: Path | None = None, **environment: str
+    ) -> None:
+        super().__init__(data or mount, INDEX__WATCH_S="0.1", **environment)
         self.mount = mount
         self._script = f'mount -t tmpfs -o size={megabytes}m none "$1" && cp -a "$0/." "$1" && shift && exec "$@"'
         self._source = source
@@ -166,7 +171,7 @@ class SmallDisk(Gateway):
 
     @property
     def data(self) -> Path:
-        """Its data directory, as it sees it."""
+        """What is on the disk, as the gateway sees it."""
         return Path(f"/proc/{self.pid}/root") / self.mount.relative_to("/")
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,7 @@
 """The game day: one thing after the other breaks under load, and is mended; `-s` prints rows of docs/reliability.md.
 
-Searches 25 times a second, all new to the cache, and a writer, all the time.
+Searches 25 times a second, all new to the cache, a writer, and events, all the time. A Prometheus for which a minute is
+a second tells which alert fires.
 """
 
 import shutil
@@ -14,15 +15,19 @@ import pytest
 from index.aliases import activate
 from tests.e2e.conftest import Gateway
 from tests.e2e.crashes import SmallDisk, build_shop, require_small_disks
-from tests.e2e.game_day import Callers, FakedClock, Fault, check_nothing_lost, metric, slow_clients
+from tests.e2e.game_day import Alerts, Callers, FakedClock, Fault, check_nothing_lost, event_of, metric, slow_clients
 from tests.e2e.test_durability import eventually, get, point
 from tests.servers.postgres import Postgres
+from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
 
 pytestmark = pytest.mark.heavy
 
 CALM_S, BROKEN_S = 2.5, 4.0
 DAY_S = 86_400
+SLOW = {"SamestyleLatencyBudgetBurn"}
+"""What may fire on a machine that is busy with other things."""
+ALL_WELL = {200}
 
 
 @pytest.fixture(scope="module")
@@ -36,58 +41,72 @@ def game(
     break_it: Callable[[], object],
     mend_it: Callable[[], object],
     *,
-    signal: tuple[str, Callable[[], bool]],
+    events: Path,
+    tells: Callable[[], bool],
+    alert: str | None,
+    scraped: int | None = None,
 ) -> Fault:
-    """Break something under load, see that the gateway tells, mend it; nothing acknowledged may be lost."""
-    with Callers(gateway) as callers:
+    """Break something under load, see that the gateway tells and the alert fires, mend it.
+
+    Nothing acknowledged may be lost: events are looked for in their folder. Without an alert, none may fire.
+    """
+    with Alerts(gateway.folder, scraped or gateway.port) as alerts, Callers(gateway) as callers:
         time.sleep(CALM_S)  # what callers see before
         began = time.perf_counter()
         break_it()
-        what, tells = signal
         eventually(tells, within_s=20)
+        if alert is not None:
+            eventually(lambda: alert in alerts.firing(), within_s=30)
+        fired_s = time.perf_counter() - began
         time.sleep(max(0.0, BROKEN_S - (time.perf_counter() - began)))
+        fired = sorted(alerts.firing() - SLOW)
         mend_it()
         mended = time.perf_counter()
         eventually(lambda: httpx.get(f"{gateway.url}/readyz", timeout=30).json()["status"] == "ready", within_s=30)
         time.sleep(CALM_S)  # and after
-    fault = Fault(name, began, mended, callers, what)
+    told = ", ".join(f"`{each}`" for each in fired) + f" after {fired_s:.1f} s" if fired else "none"
+    fault = Fault(name, began, mended, callers, told)
+    print(f"\n{fault.row()}")
     assert fault.before.statuses.keys() == {200}
     assert fault.before.write_statuses.keys() == {200}
-    check_nothing_lost(gateway, callers)
-    print(f"\n{fault.row()}")
+    assert fault.before.event_statuses.keys() == {200}
+    assert fired == [] if alert is None else alert in fired
+    check_nothing_lost(gateway, callers, events)
     return fault
 
 
 def test_redis_is_killed_and_comes_back(shop: Path, tmp_path: Path, valkey: Valkey) -> None:
-    with Gateway(copy_of_shop(shop, tmp_path), CACHE__REDIS_URL=valkey.url) as gateway:
+    data = copy_of_shop(shop, tmp_path)
+    with Gateway(data, CACHE__REDIS_URL=valkey.url) as gateway:
         fault = game(
             gateway,
             "Redis killed",
             valkey.kill,
             valkey.start,
-            signal=("`samestyle_redis_state` 2", lambda: metric(gateway, "samestyle_redis_state") == 2),
+            events=data / "events",
+            tells=lambda: metric(gateway, "samestyle_redis_state") == 2,
+            alert="SamestyleRedisCircuitOpen",
         )
-        assert (fault.meanwhile.statuses + fault.after.statuses).keys() == {200}
-        assert (fault.meanwhile.write_statuses + fault.after.write_statuses).keys() == {200}
+        assert fault.search_statuses == fault.write_statuses == fault.event_statuses == ALL_WELL
         eventually(lambda: metric(gateway, "samestyle_redis_state") == 0, within_s=10)
 
 
 def test_postgresql_is_restarted_amid_writes(
     shop: Path, tmp_path: Path, postgres: str, postgres_server: Postgres
 ) -> None:
-    with Gateway(copy_of_shop(shop, tmp_path), JOURNAL=postgres) as gateway:
+    data = copy_of_shop(shop, tmp_path)
+    with Gateway(data, JOURNAL=postgres) as gateway:
         fault = game(
             gateway,
             "PostgreSQL killed",
             postgres_server.kill,
             postgres_server.start,
-            signal=(
-                "`samestyle_journal_failures_total`, `/readyz` degraded",
-                lambda: get(gateway, "/readyz")["status"] == "degraded",
-            ),
+            events=data / "events",
+            tells=lambda: get(gateway, "/readyz")["status"] == "degraded",
+            alert="SamestyleJournalLag",
         )
-        assert (fault.meanwhile.statuses + fault.after.statuses).keys() == {200}
-        assert fault.meanwhile.write_statuses.keys() <= {200, 503}
+        assert fault.search_statuses == fault.event_statuses == ALL_WELL
+        assert fault.write_statuses <= {200, 503}
         assert fault.recovery_s < 5
 
 
@@ -105,20 +124,53 @@ def test_the_disk_is_full(shop: Path, tmp_path: Path) -> None:
 
         fault = game(
             gateway,
-            "disk of snapshots and journal full",
+            "disk full: of all data",
             lambda: filler.append(gateway.fill()),
             lambda: filler.pop().unlink(),
-            signal=("writes answer 503, `samestyle_rejected_total`", writes_are_refused),
+            events=gateway.mount / "events",
+            tells=writes_are_refused,
+            alert="SamestyleErrorBudgetBurn",
         )
-        assert (fault.meanwhile.statuses + fault.after.statuses).keys() == {200}
-        assert fault.meanwhile.write_statuses.keys() <= {200, 503}
+        assert fault.search_statuses == ALL_WELL
+        assert fault.write_statuses | fault.event_statuses <= {200, 503}
         assert fault.recovery_s < 2
         assert point(gateway, "one").status_code == 200
 
 
+def test_the_disk_of_events_is_full(shop: Path, tmp_path: Path) -> None:
+    """A volume of its own: products are written as ever, and what was told of shoppers before it was full stays."""
+    require_small_disks()
+    data, empty = copy_of_shop(shop, tmp_path), tmp_path / "empty"
+    empty.mkdir()
+    (data / "events").mkdir()
+    settings = {"EVENTS__FILE_S": "1"}  # so that files have no room either
+    with SmallDisk(empty, data / "events", megabytes=8, data=data, **settings) as gateway:
+        filler: list[Path] = []
+        request_id = httpx.post(f"{gateway.url}/v1/search", json={"text": "mug"}, timeout=30).json()["request_id"]
+
+        def events_are_refused() -> bool:
+            many = [event_of(f"large-{number}", request_id, query="y" * 900) for number in range(1_000)]
+            return httpx.post(f"{gateway.url}/v1/events", json={"events": many}, timeout=30).status_code == 503
+
+        fault = game(
+            gateway,
+            "disk full: of events",
+            lambda: filler.append(gateway.fill()),
+            lambda: filler.pop().unlink(),
+            events=gateway.mount,
+            tells=lambda: events_are_refused() and get(gateway, "/readyz")["status"] == "degraded",
+            alert="SamestyleEventsNotKept",
+        )
+        assert fault.search_statuses == fault.write_statuses == ALL_WELL
+        assert fault.event_statuses <= {200, 503}
+        assert fault.recovery_s < 2
+        assert metric(gateway, "samestyle_search_log_dropped_total") == 0
+
+
 def test_the_clock_jumps(shop: Path, tmp_path: Path) -> None:
     """A day ahead, then two days back."""
-    with FakedClock(copy_of_shop(shop, tmp_path)) as gateway:
+    data = copy_of_shop(shop, tmp_path)
+    with FakedClock(data) as gateway:
 
         def day() -> str:
             return httpx.get(f"{gateway.url}/livez", timeout=30).headers["date"][:16]
@@ -130,26 +182,31 @@ def test_the_clock_jumps(shop: Path, tmp_path: Path) -> None:
             "clock a day ahead, then a day behind",
             lambda: gateway.jump(DAY_S),
             lambda: gateway.jump(-DAY_S),
-            signal=("nothing: only times in logs are off", lambda: day() != today),
+            events=data / "events",
+            tells=lambda: day() != today,
+            alert=None,
         )
-        seen = fault.meanwhile.statuses + fault.after.statuses
-        assert seen.keys() == {200}
-        assert (fault.meanwhile.write_statuses + fault.after.write_statuses).keys() == {200}
+        assert fault.search_statuses == fault.write_statuses == ALL_WELL
+        later_than_itself = fault.meanwhile.event_statuses[400] + fault.after.event_statuses[400]
+        assert fault.event_statuses <= {200, 400}
+        assert later_than_itself <= 1  # of an answer before the jump, told after it
         answer = httpx.post(f"{gateway.url}/v1/search", json={"cursor": page["next_cursor"]}, timeout=30)
         assert answer.status_code == 200, answer.text
 
 
 def test_the_service_is_killed_and_started_again(shop: Path, tmp_path: Path) -> None:
-    """As a supervisor would, at once."""
-    with Gateway(copy_of_shop(shop, tmp_path)) as gateway:
+    data = copy_of_shop(shop, tmp_path)
+    with Gateway(data) as gateway:
         fault = game(
             gateway,
-            "`kill -9` of the service, started again at once",
+            "`kill -9` of the service, started again",
             gateway.kill,
             gateway.start,
-            signal=("no answer; `up` 0", lambda: True),
+            events=data / "events",
+            tells=lambda: True,
+            alert="SamestyleNotReady",
         )
-        assert set(fault.meanwhile.statuses + fault.after.statuses) <= {200, 0}
+        assert fault.search_statuses <= {200, 0}
         assert fault.recovery_s < 10
 
 
@@ -167,27 +224,29 @@ def test_a_corrupt_snapshot_is_activated(shop: Path, tmp_path: Path) -> None:
             "a corrupt snapshot activated",
             lambda: activate(data, "live", "one", served="two"),
             lambda: activate(data, "live", "two"),
-            signal=(
-                "`samestyle_aliases_refused` 1, `/readyz` degraded",
-                lambda: metric(gateway, "samestyle_aliases_refused") == 1,
-            ),
+            events=data / "events",
+            tells=lambda: metric(gateway, "samestyle_aliases_refused") == 1,
+            alert="SamestyleAliasRefused",
         )
-        assert (fault.meanwhile.statuses + fault.after.statuses).keys() == {200}
-        assert (fault.meanwhile.write_statuses + fault.after.write_statuses).keys() == {200}
+        assert fault.search_statuses == fault.write_statuses == fault.event_statuses == ALL_WELL
         assert get(gateway, "/readyz")["snapshot"] == "two"
 
 
 def test_an_army_of_slow_clients(shop: Path, tmp_path: Path) -> None:
     """More than there is room for: who has a connection is served, others are told at once to come again."""
-    settings = {"MAX_CONNECTIONS": "200", "HEADERS_TIMEOUT_S": "2"}
-    with Gateway(copy_of_shop(shop, tmp_path), **settings) as gateway:
+    data, admin = copy_of_shop(shop, tmp_path), free_port()
+    settings = {"MAX_CONNECTIONS": "200", "HEADERS_TIMEOUT_S": "2", "ADMIN_PORT": str(admin)}
+    with Gateway(data, **settings) as gateway:
         army = slow_clients(gateway, 400)
         fault = game(
             gateway,
             "400 slow clients, room for 200",
             army.__enter__,
             lambda: army.__exit__(None, None, None),
-            signal=("429 `too-many-connections`", lambda: refused(gateway)),
+            events=data / "events",
+            tells=lambda: refused(gateway),
+            alert=None,
+            scraped=admin,
         )
         seen = fault.meanwhile.statuses + fault.after.statuses
         assert seen.keys() <= {200, 429, 0}  # some refusals are lost: the client was still sending when it was closed

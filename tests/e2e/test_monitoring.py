@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,11 +28,11 @@ PRODUCTS = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(
 SELECTOR = re.compile(r"\b(?:samestyle[a-zA-Z0-9_:]*|up)(?:\{[^}]*\})?")
 
 
-def configuration(folder: Path, port: int) -> Path:
-    """The one that is shipped, in a hurry, with the gateway of this test."""
+def configuration(folder: Path, port: int, rules: Iterable[Path], interval: str = "1s") -> Path:
+    """The one that is shipped, in a hurry, with the gateway of this test and these rules."""
     content = yaml.safe_load((RULES / "prometheus.yml").read_text())
-    content["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    content["rule_files"] = [str(path) for path in (RULES / "rules").glob("*.yml")]
+    content["global"] = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
+    content["rule_files"] = [str(path) for path in rules]
     (job,) = (job for job in content["scrape_configs"] if job["job_name"] == "samestyle")
     job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
     content["scrape_configs"] = [job]
@@ -90,7 +90,7 @@ def _requests(client: httpx.Client, round_: int) -> Iterator[Callable[[], httpx.
 def test_every_expression_of_every_panel_and_rule_returns_data(own_demo: Path, tmp_path: Path, valkey: Valkey) -> None:
     with (
         Gateway(own_demo, CACHE__REDIS_URL=valkey.url, LOG__SLOW_S="0.001") as gateway,
-        Prometheus(configuration(tmp_path, gateway.port)) as prometheus,
+        Prometheus(configuration(tmp_path, gateway.port, (RULES / "rules").glob("*.yml"))) as prometheus,
     ):
         with load(gateway.url) as statuses:
             _all_are_answered(prometheus)

@@ -1,13 +1,16 @@
 """Alert rules: Prometheus takes them, each fires when it must and not when it must not, each has a runbook."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
+from service.cli import app
 from tests.servers.prometheus import require_promtool
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +79,26 @@ def test_all_that_is_named_in_runbooks_is_there() -> None:
             assert re.sub("_(count|sum|bucket)$", "", metric) in known, (path.name, metric)
         for setting in re.findall(r"\bSAMESTYLE_[A-Z_]+\b", text):
             assert setting in settings, (path.name, setting)
+
+
+def commands_in(text: str) -> set[str]:
+    """What is to be typed: in backticks, and in blocks, where lines may hold several."""
+    prose, blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    quoted = [" ".join(each.split()) for each in re.findall(r"`(samestyle [^`]+)`", prose)]
+    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    return {*quoted, *(line.partition(" # ")[0] for line in lines if line.startswith("samestyle "))}
+
+
+def test_every_command_of_runbooks_and_operations_is_one_with_these_options() -> None:
+    texts = [path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md")]
+    texts += [(ROOT / f"docs/{name}.md").read_text() for name in ("operations", "backup", "reliability")]
+    typed = {command for text in texts for command in commands_in(text)}
+    assert len(typed) > 15
+    for command in typed:
+        known: Any = typer.main.get_command(app)  # of a Click that Typer brings along
+        for word in shlex.split(command)[1:]:
+            if hasattr(known, "commands") and not word.startswith("-"):
+                assert word in known.commands, command
+                known = known.commands[word]
+            elif word.startswith("--"):
+                assert word in {option for each in known.params for option in each.opts}, command
