@@ -143,13 +143,13 @@ const nameNow = (productId) => names.get(productId) ?? productId;
 
 /** A product's name, as soon as it is known. */
 function named(productId) {
-  const text = h("span", {}, nameNow(productId));
+  const text = h("span", { "data-of": productId }, nameNow(productId));
   if (!names.has(productId)) {
     names.set(productId, productId); // asked for once
     api.product(productId).then(
       (product) => {
         names.set(productId, nameOf(product));
-        text.textContent = nameOf(product);
+        for (const span of chips.querySelectorAll("[data-of]")) span.textContent = nameNow(span.dataset.of); // drawn anew since
       },
       () => {}, // it was deleted; its id is all there is
     );

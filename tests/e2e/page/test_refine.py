@@ -146,6 +146,7 @@ def test_the_steps_lead_back_and_the_address_can_be_shared(shop: Shop, mug: dict
 def test_reasons_are_given_on_demand(shop: Shop, mug: dict[str, Any]) -> None:
     shop.open(like=mug["product_id"], q="frog", less=mug["product_id"], mix="20")
     assert shop.page.locator(".why").count() == 0
+    expect(shop.chips.last).to_have_text(f"Less like {mug['title']}")
     shop.page.get_by_label("Why these?").check()
     query = {"product_id": mug["product_id"], "text": "frog", "negatives": [mug["product_id"]]}
     best = shop.search(**query, weights={"fused": 0.8, "text": 0.2}, explain=True)[0]
