@@ -13,11 +13,14 @@ from catalogue.variants import Described, agree, contradict
 from index import LiveView
 from service.ranking import Arrange, Group, Ranked
 
-DIVERSITY: Final = 0.3
-"""How much a similar product's likeness to those before it counts against its likeness to the product."""
+DIVERSITY: Final = 0.4
+"""How much a similar product's likeness to those before it counts against its likeness to the product.
+
+This and `NEAR_IDENTICAL` are chosen by `bench.tabs`: docs/benchmarks.md.
+"""
 DIVERSE: Final = 100
 """Of so many hits those that differ come first; whoever reads further reads by score."""
-NEAR_IDENTICAL: Final = 0.97
+NEAR_IDENTICAL: Final = 0.95
 """From this cosine on, two listings of one supplier show the same thing in the same words."""
 _MOST_DECLARATIONS: Final = 16
 """Different sets of attributes that one listing stands for; more would take long to compare."""

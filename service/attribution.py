@@ -122,8 +122,6 @@ class Attribution:
     def _note(self, visit: Visit, status: int) -> None:
         seconds = time.perf_counter() - visit.started
         arm = visit.arm
-        if arm is not None:
-            metrics.ARM_SECONDS.labels(arm.name, f"{status // 100}xx").observe(seconds)
         self.recorder.note(
             SearchRow(
                 request_id=visit.request_id,

@@ -90,9 +90,8 @@ EVENTS_FAILURES: Final = Counter("samestyle_events_failures_total", "Times searc
 SEARCHES_DROPPED: Final = Counter(
     "samestyle_search_log_dropped_total", "Searches that were not kept, as too many waited to be written."
 )
-ARM_SECONDS: Final = Histogram(
-    "samestyle_arm_seconds", "Time of searches, by arm of the running experiment.", ["arm", "status"], buckets=BUCKETS
-)
+EVENTS_WAITING: Final = Gauge("samestyle_events_waiting", "Events and searches kept that are not files yet.")
+EVENTS_FILED: Final = Gauge("samestyle_events_filed_seconds", "When they last became files, in Unix time.")
 ARM_FALLBACKS: Final = Counter(
     "samestyle_arm_fallbacks_total", "Searches that `live` answered, as the alias of their arm was not served."
 )

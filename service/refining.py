@@ -23,11 +23,11 @@ from service.cache import MAX_ENTRY_BYTES
 from service.embedding import Photo
 from service.schemas import RefineRequest, SearchRequest
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """To be raised with every change of what a token holds: gateways of two versions may have one secret."""
 _LENGTH: Final = struct.Struct("<I")
-CARRIED: Final = frozenset(SearchRequest.model_fields) - {"image", "image_url", "crop", "cursor", "user_key"}
-"""What a token carries of a request; of a photo it has the tokens."""
+CARRIED: Final = frozenset(SearchRequest.model_fields) - {"image", "image_url", "cursor", "user_key"}
+"""What a token carries of a request; of a photo it has the tokens, so of the crop a product's only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class RefineCursors:
 def base_of(request: SearchRequest, photo: Photo | None, fingerprint: str, arm: Sequence[int] | None) -> Base:
     """What a request and its photo leave to be gone on with."""
     said = request.model_fields_set & CARRIED
+    if request.product_id is None:
+        said -= {"crop"}
     asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
     return Base(asked, fingerprint, photo, had_photo=photo is not None, arm=arm)
 
@@ -91,6 +93,7 @@ def refined(base: Base, change: RefineRequest) -> tuple[RefinedSearch, Base]:
     asked, said = dict(base.asked), change.model_fields_set
     if change.drop_photo:
         asked.pop("product_id", None)
+        asked.pop("crop", None)
         base = replace(base, photo=None, had_photo=False)
     if "text" in said:
         asked["text"] = change.text if change.text and change.text.strip() else None

@@ -20,6 +20,7 @@ from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Listing, Sort
 from models import Embedder, ProductInput
+from models.preprocessing import Box
 from service import arranging, metrics
 from service.cache import EmbeddingCache
 from service.drift import Modality, QueryDrift
@@ -42,14 +43,14 @@ _RECENT_BYTES: Final = 500_000
 class Query:
     """What is looked for: at most one of `product_id`, `image`, `image_url` and `photo`, with or without `text`.
 
-    `photo` is one that the model has read before.
+    `photo` is one that the model has read before. `crop` is of the photo, also of the product's.
     """
 
     product_id: str | None = None
     image: bytes | None = None
     image_url: str | None = None
     text: str | None = None
-    crop: tuple[float, float, float, float] | None = None
+    crop: Box | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
     photo: Photo | None = None
@@ -57,9 +58,9 @@ class Query:
     @property
     def modality(self) -> Modality:
         """What is given."""
-        if self.product_id is not None:
+        if self.product_id is not None and self.crop is None:
             return "product+text" if self.text else "product"
-        has_photo = self.image is not None or self.image_url is not None or self.photo is not None
+        has_photo = any(given is not None for given in (self.product_id, self.image, self.image_url, self.photo))
         return ("image+text" if self.text else "image") if has_photo else "text"
 
 
@@ -302,21 +303,25 @@ class Retrieval:
         if query.product_id is None:
             return await self.embed(_only(name, ProductInput(query.image, query.text, query.crop)))
         row = view.row_of(query.product_id)
-        if name == "fused" and not query.text:
+        if name == "fused" and not query.text and query.crop is None:
             return _stored(view, row)
-        item = _only(name, await self._as_input(view.get(row), query.text))
+        item = _only(name, await self._as_input(view.get(row), query.text, query.crop))
         return await self._embeddings.vector(item, catalogue_photo=True)
 
-    async def _as_input(self, item: IndexedProduct, words: str | None) -> ProductInput:
-        """A product of the catalogue as an encoder takes it.
+    async def _as_input(self, item: IndexedProduct, words: str | None, crop: Box | None = None) -> ProductInput:
+        """A product of the catalogue as an encoder takes it; raises InvalidInput for a crop of no photo.
 
-        Words that come with it take the place of its own text: "this mug, but white" must not also say it is red.
-        Only a product without a photo keeps its text, with the words before it.
+        Words that come with it take the place of its own text: "this mug, but white" must not also say it is red. So
+        does a crop: its text is about all of it. Only a product without a photo keeps its text, the words before it.
         """
         text = self.embedder.product_text(item.product)
         photo = None
         if item.photo is not None:
             photo = await self.pools.work.run(partial(self._photos.get, item.photo))
+        if crop is not None:
+            if photo is None:
+                raise InvalidInput(f"crop needs a photo, and product {item.product.product_id!r} has none.")
+            return ProductInput(photo, words or None, crop)
         if words:
             text = words if photo is not None else f"{words}, {text}"
         return ProductInput(photo, text or None)

@@ -105,7 +105,9 @@ class QueryItem(Strict):
     image_url: PhotoUrl | None = None
     text: QueryText | None = None
     crop: tuple[Share, Share, Share, Share] | None = Field(
-        default=None, description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left"
+        default=None,
+        description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left; of a product it "
+        "is its photo's, and the rest of the product does not count then",
     )
 
     @property
@@ -123,8 +125,8 @@ class QueryItem(Strict):
             )
         if given > 1:
             raise ValueError("give one of product_id, image and image_url, not both")
-        if self.crop is not None and self.image is None and self.image_url is None:
-            raise ValueError("crop needs an image")
+        if self.crop is not None and not given:
+            raise ValueError("crop needs an image, or a product that has one")
         if self.crop is not None and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
             raise ValueError("crop must be x0 < x1 and y0 < y1")
         return self

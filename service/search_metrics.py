@@ -11,7 +11,10 @@ from service.retrieval import Hits
 
 
 async def observed(search: Awaitable[Hits], modality: Modality, arm: str, *, is_first: bool) -> Hits:
-    """What `search` finds; only of a first page are the score of its first hit and its being empty of interest."""
+    """What `search` finds; of interest are the best score and being empty of a first page only, `is_first`.
+
+    A tab has none: there may be no more suppliers.
+    """
     arm = metrics.arm_label(arm)
     started = time.monotonic()
     try:

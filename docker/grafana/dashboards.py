@@ -395,6 +395,36 @@ EXPERIMENTS: Final = Dashboard(
                 "none",
                 [(_quantile(0.5, "samestyle_first_hit_score_ratio", "arm"), "{{arm}}")],
             ),
+            Panel(
+                "Answered by live instead",
+                "reqps",
+                [(_rate("samestyle_arm_fallbacks_total", "instance"), "{{instance}}")],
+                "The alias of an arm is not served: the report's sample-ratio check will see it.",
+            ),
+        ),
+        "Events": (
+            Panel("Events", "cps", [(_rate("samestyle_events_total", "type, outcome"), "{{type}} {{outcome}}")]),
+            Panel(
+                "Lost or late",
+                "cps",
+                [
+                    (_rate("samestyle_events_failures_total", "instance"), "could not be kept {{instance}}"),
+                    (_rate("samestyle_search_log_dropped_total", "instance"), "searches not kept {{instance}}"),
+                ],
+                "Above zero: the disk is full or too slow, and reports lack these.",
+            ),
+            Panel(
+                "Not files yet",
+                "short",
+                [(_gauge("samestyle_events_waiting"), "{{instance}}")],
+                "At a million events are refused.",
+            ),
+            Panel(
+                "Since the last files",
+                "s",
+                [('time() - (samestyle_events_filed_seconds{instance=~"$instance"} > 0)', "{{instance}}")],
+                "SAMESTYLE_EVENTS__FILE_S at most while all is well.",
+            ),
         ),
     },
 )

@@ -123,6 +123,7 @@ class Recorder:
                 self._open()
             try:
                 self._drain()
+                metrics.EVENTS_WAITING.set(self._spool.pending if self._spool is not None else 0)
                 if time.monotonic() >= next_file:
                     self._file()
                     next_file = time.monotonic() + self._settings.events.file_s
@@ -150,6 +151,7 @@ class Recorder:
     def _file(self) -> None:
         if self._spool is not None:
             self._spool.file()
+            metrics.EVENTS_FILED.set_to_current_time()
 
     def _trim(self) -> None:
         kept = self._settings.events

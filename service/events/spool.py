@@ -88,11 +88,14 @@ class Spool:
             path, self._lock = _take_one(root)
             self._db = connect(path)
             sync_directory(root)
-            (self._pending,) = self._db.execute(
-                "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM searches)"
-            ).fetchone()
+            self._pending = self._count()
         self._using = threading.Lock()
         self._commits: GroupCommit[Event] = GroupCommit(self._commit, deadline_s=deadline_s)
+
+    @property
+    def pending(self) -> int:
+        """Rows that are not files yet, as far as this process knows."""
+        return self._pending
 
     def add(self, events: Sequence[Event], size: int) -> Future[list[int]]:
         """Make events durable; done when they are, each with its `is_new` set.
@@ -108,14 +111,14 @@ class Spool:
         rows = rows[: max(0, MAX_PENDING - self._pending)]
         with self._transaction():
             self._db.executemany(_ADD_SEARCH, rows)
-        self._pending += len(rows)
+            self._pending += len(rows)
         return len(rows)
 
     def file(self) -> int:
         """Let all that is here become files, and forget old event ids; returns how many rows there were."""
         with unavailable(self._root), files.locked(self._root), self._using:
             filed = file_rows(self._db, self._root)
-            self._pending -= filed
+            self._pending = self._count()  # others, such as a command, file them, too
             old = (int(time.time() * 1000) - MAX_AGE_S * 1000, _FORGET)
             self._db.execute(
                 "DELETE FROM seen WHERE event IN (SELECT event FROM seen WHERE received_at < ? LIMIT ?)", old
@@ -138,8 +141,13 @@ class Spool:
                 event.is_new = added.rowcount == 1
             new = [event.row for event in events if event.is_new]
             self._db.executemany(_ADD_EVENT, new)
-        self._pending += len(new)
+            self._pending += len(new)
         return 0
+
+    def _count(self) -> int:
+        count = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM searches)"
+        rows: int = self._db.execute(count).fetchone()[0]
+        return rows
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from service.ranking import Start
 from service.retrieval import Hits, Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
 from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, UserKey, facet_values
+from service.search_metrics import observed
 from service.searching import Searches, lease_page, next_cursor
 from service.serving import Serving
 
@@ -165,7 +166,8 @@ class _Tab:
             visit.product_id = self._product_id
             lease = lease_page(self._serving, page) if page else self._serving.lease(visit.alias(LIVE))
             with lease as retrieval:
-                hits = await find(retrieval, page.start if page else None)
+                search = find(retrieval, page.start if page else None)
+                hits = await observed(search, "product", visit.alias(LIVE), is_first=False)
                 going_on = next_cursor(self._cursors, hits, retrieval, self._listing, visit)
                 refine = None
                 if page is None:

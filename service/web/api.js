@@ -1,5 +1,7 @@
 /** The service's HTTP API; every failure becomes a Problem with words for the shopper. */
 
+import { userKey } from "./visitor.js";
+
 export class Problem extends Error {
   /** `retryAfter` in seconds, where the service said when to come back; `offline` where it was not reached. */
   constructor(detail, { status = 0, retryAfter = null, offline = false } = {}) {
@@ -51,22 +53,30 @@ export function browse({ filters = {}, sort, limit, cursor, facets }, signal) {
 
 /** Search; `photo` is a file, everything else as in the API. */
 export function search({ photo, ...fields }, signal) {
-  return photo ? upload(photo, fields, signal) : post("/v1/search", fields, signal);
+  const asked = { ...fields, user_key: userKey() };
+  return photo ? upload(photo, asked, signal) : post("/v1/search", asked, signal);
 }
 
-/** The next page of a search, or of a tab. */
-export const nextPage = (cursor, k, signal) => post("/v1/search", { cursor, k }, signal);
+/** The same search as before, but different: a turn of the shopper's. */
+export const refine = (change, signal) => post("/v1/search/refine", { ...change, user_key: userKey() }, signal);
+
+/** The same, asked by the page itself: by the arm that answered before, but counted as nobody's. */
+export const lookAgain = (change, signal) => post("/v1/search/refine", change, signal);
+
+/** The next page of a search. */
+export const nextPage = (cursor, k, signal) => post("/v1/search", { cursor, k, user_key: userKey() }, signal);
 
 function post(path, body, signal) {
   const headers = { "Content-Type": "application/json" };
   return request(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
-async function upload(photo, { text, ...fields }, signal) {
+async function upload(photo, { text, user_key, ...fields }, signal) {
   if (photo.size > MAX_UPLOAD_BYTES) throw new Problem(TOO_LARGE, { status: 413 });
   const form = new FormData();
   form.set("image", photo);
   if (text) form.set("text", text);
+  if (user_key) form.set("user_key", user_key);
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) form.set(name, JSON.stringify(value));
   }
@@ -79,5 +89,7 @@ export const product = (productId, signal) => request(inPath(productId), { signa
 export function related(tab, productId, { k, cursor }, signal) {
   const query = new URLSearchParams({ k });
   if (cursor) query.set("cursor", cursor);
+  const key = userKey();
+  if (key) query.set("user_key", key);
   return request(`${inPath(productId)}/${tab}?${query}`, { signal });
 }

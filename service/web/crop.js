@@ -6,27 +6,27 @@ const WHOLE = [0, 0, 1, 1];
 const SMALLEST = 0.08;
 const STEP = 0.02;
 const CORNERS = [
-  { name: "top left", sides: [0, 1], style: "nw" },
-  { name: "top right", sides: [2, 1], style: "ne" },
-  { name: "bottom left", sides: [0, 3], style: "sw" },
-  { name: "bottom right", sides: [2, 3], style: "se" },
+  { corner: "top left", sides: [0, 1], style: "nw" },
+  { corner: "top right", sides: [2, 1], style: "ne" },
+  { corner: "bottom left", sides: [0, 3], style: "sw" },
+  { corner: "bottom right", sides: [2, 3], style: "se" },
 ];
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 const HELP = "Arrow keys move it.";
 
 /**
- * The photo at `url`. `onchange` gets the box, [x0, y0, x1, y1] in 0..1 or null for the whole photo, while it moves;
- * `onend` says that it rests. `show` of what is returned sets the box from outside.
+ * The photo at `url`, called `name`. `onchange` gets the box, [x0, y0, x1, y1] in 0..1 or null for the whole photo,
+ * while it moves; `onend` says that it rests. `show` of what is returned sets the box from outside.
  */
-export function cropper(url, { onchange, onend, onbroken }) {
+export function cropper(url, { name, onchange, onend, onbroken }) {
   let box = WHOLE;
   let held = false;
   const image = h("img", { src: url, alt: "The photo you search with", draggable: "false", onerror: () => onbroken() });
   const frame = h("button", { type: "button", class: "crop-box", "aria-label": `The part of the photo to search with. ${HELP}` });
-  const handles = CORNERS.map(({ name, style }) =>
-    h("button", { type: "button", class: `crop-handle ${style}`, "aria-label": `Its ${name} corner. ${HELP}` }),
+  const handles = CORNERS.map(({ corner, style }) =>
+    h("button", { type: "button", class: `crop-handle ${style}`, "aria-label": `Its ${corner} corner. ${HELP}` }),
   );
-  const element = h("div", { class: "crop", role: "group", "aria-label": "Your photo" }, image, frame, handles);
+  const element = h("div", { class: "crop", role: "group", "aria-label": name }, image, frame, handles);
 
   const draw = () => {
     const names = ["--x0", "--y0", "--x1", "--y1"];

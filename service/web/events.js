@@ -1,5 +1,7 @@
 /** What shoppers see and open, told to the service: how good its answers are is measured on that. */
 
+import { newId, userKey } from "./visitor.js";
+
 const ROUTE = "/v1/events";
 const MOST = 100; // events a request
 const WAIT_MS = 2_000;
@@ -52,30 +54,6 @@ async function send(events) {
   } catch {
     // offline
   }
-}
-
-/** Tells one shopper's events from another's; random, and the service keeps only a hash of it. */
-function userKey() {
-  try {
-    const known = localStorage.getItem("user_key");
-    if (known) return known;
-    const made = newId();
-    localStorage.setItem("user_key", made);
-    return made;
-  } catch {
-    return (anonymous ??= newId()); // storage is not allowed: a new one for each visit
-  }
-}
-
-let anonymous;
-
-/** A random UUID; `crypto.randomUUID` is there only in secure contexts. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [8, 12, 16, 20].reduceRight((text, at) => `${text.slice(0, at)}-${text.slice(at)}`, hex);
 }
 
 addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());

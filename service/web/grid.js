@@ -5,9 +5,10 @@ import { choosePhoto } from "./camera.js";
 import { card } from "./card.js";
 import { latest, note, skeletons } from "./dom.js";
 import * as events from "./events.js";
-import { filtersOf, isSearch, lacksPhoto, nameOfSearch, searchOf } from "./query.js";
+import { filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, nameOfSearch } from "./query.js";
 import { FILTERS, QUERY, go, without } from "./route.js";
 import { isBadPhoto, trouble } from "./trouble.js";
+import { find } from "./turns.js";
 import { reason, tellApart } from "./why.js";
 
 const PAGE = 48;
@@ -67,16 +68,20 @@ function headingOf(state) {
 }
 
 function loadHits(state) {
-  const query = searchOf(state);
   const explain = state.why === "1";
-  run((signal) => api.search({ ...query, k: PAGE, explain: explain || undefined }, signal), {
+  run((signal) => find(state, { k: PAGE, explain }, signal), {
     done(answer, signal) {
       isAnswer = true;
+      const unlike = lessOf(state);
+      const add = (page, current) => {
+        const cards = append(page, explain);
+        if (explain && hasBoth(state)) tellApart(answer.refine_cursor, page.hits, unlike, grid, current);
+        return cards;
+      };
       grid.replaceChildren();
-      append(answer, explain);
-      continueHits(answer, query, explain);
+      add(answer, signal);
+      continueHits(answer, add);
       if (answer.hits.length === 0) nothing(state);
-      if (explain) tellApart(query, answer.hits, grid, signal);
     },
     failed: (error) => fail(error, state),
   });
@@ -92,16 +97,15 @@ function append(answer, explain) {
   return cards;
 }
 
-function continueHits(answer, query, explain) {
+function continueHits(answer, add) {
   cursor = answer.next_cursor;
   const number = grid.children.length;
   count.textContent = `${number} ${number === 1 ? "product" : "products"}, best match first`;
   more.hidden = cursor === null;
   more.onclick = () =>
     loadMore((signal) => api.nextPage(cursor, PAGE, signal), (next, signal) => {
-      const cards = append(next, explain);
-      continueHits(next, query, explain);
-      if (explain) tellApart(query, next.hits, grid, signal);
+      const cards = add(next, signal);
+      continueHits(next, add);
       return cards;
     });
 }
@@ -195,7 +199,7 @@ function remedy(error, state) {
   }
   if (state.like && error.status === 404) {
     const gone = new api.Problem("The product this search starts from is no longer in the catalogue.");
-    const others = { action: "Search with the words alone", onaction: () => go({ like: null, mix: null }) };
+    const others = { action: "Search with the words alone", onaction: () => go({ like: null, crop: null, mix: null }) };
     return [gone, again, state.q ? others : all];
   }
   return [error, again];

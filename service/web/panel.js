@@ -58,6 +58,10 @@ function showBase(state) {
     if (state.photo) showPhoto(state);
     else if (state.like) showProduct(state.like);
   }
+  showCrop(state);
+}
+
+function showCrop(state) {
   crop?.show(cropOf(state));
   const cropped = String(cropOf(state) !== null);
   for (const part of base.querySelectorAll("[data-cropped]")) part.hidden = part.dataset.cropped !== cropped;
@@ -69,8 +73,12 @@ function showPhoto(state) {
     base.replaceChildren(h("div", { class: "photo" }, h("span", { class: "no-photo" }, icon("photo"))), choose);
     return;
   }
-  const photo = photoNamed(state.photo);
-  crop = cropper(photo.url, {
+  showCropper(photoNamed(state.photo).url, "Your photo");
+}
+
+function showCropper(url, name) {
+  crop = cropper(url, {
+    name,
     onchange: (box) => cropping.change({ crop: box?.join(",") ?? null }),
     onend: () => cropping.end(),
     onbroken: () => base.replaceChildren(h("div", { class: "photo" }, h("span", { class: "no-photo" }, icon("photo")))),
@@ -89,12 +97,15 @@ function showProduct(productId) {
   loading.run((signal) => api.product(productId, signal), {
     done(product) {
       names.set(productId, nameOf(product));
-      const open = { href: link({ product: productId, tab: null }), title: "Open this product" };
-      base.replaceChildren(h("a", open, photoOf(product, { width: 320, lazy: false })));
+      const ours = product.image_url?.startsWith("/"); // the service may have no copy of a foreign one
+      if (ours) showCropper(`${product.image_url}&w=640`, "The product’s photo");
+      else base.replaceChildren(photoOf(product, { width: 320, lazy: false }));
+      showCrop(read());
       showChips(read());
     },
     failed() {
-      base.replaceChildren(); // the grid says what is wrong
+      drawn = null; // asked for again with the next change; the grid says what is wrong
+      base.replaceChildren();
     },
   });
 }
@@ -106,8 +117,9 @@ function showChips(state) {
     const thumbnail = picture ? h("img", { src: picture.url, alt: "", onerror: (event) => event.target.remove() }) : null;
     list.push(chip([thumbnail, "Your photo"], "Remove the photo", { photo: null, crop: null, mix: null }));
   } else if (state.like) {
-    const without = { like: null, mix: null, less: state.q ? state.less : null };
-    list.push(chip(["Like ", named(state.like)], "Remove the product", without));
+    const without = { like: null, crop: null, mix: null, less: state.q ? state.less : null };
+    const open = h("a", { href: link({ product: state.like, tab: null }), title: "Open this product" }, named(state.like));
+    list.push(chip(["Like ", open], "Remove the product", without));
   }
   if (state.q) list.push(chip([`“${state.q}”`], "Remove the words", { q: null, mix: null }));
   const less = lessOf(state);
@@ -131,13 +143,13 @@ const nameNow = (productId) => names.get(productId) ?? productId;
 
 /** A product's name, as soon as it is known. */
 function named(productId) {
-  const text = h("span", {}, nameNow(productId));
+  const text = h("span", { "data-of": productId }, nameNow(productId));
   if (!names.has(productId)) {
     names.set(productId, productId); // asked for once
     api.product(productId).then(
       (product) => {
         names.set(productId, nameOf(product));
-        text.textContent = nameOf(product);
+        for (const span of chips.querySelectorAll("[data-of]")) span.textContent = nameNow(span.dataset.of); // drawn anew since
       },
       () => {}, // it was deleted; its id is all there is
     );

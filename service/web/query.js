@@ -39,22 +39,30 @@ export function filtersOf({ category, supplier, price, currency, stock }) {
 }
 
 /** Half way both count together, as the model takes a photo with words; from there on, more and more one alone. */
-function weightsOf(mix) {
+export function weightsOf(state) {
+  const mix = mixOf(state);
   if (mix === 0) return undefined;
   const share = Math.abs(mix) / 100;
   return { fused: 1 - share, [mix < 0 ? "image" : "text"]: share };
 }
 
+/** Whether there are a photo and words to tell apart; a product has both, a part of its photo no words. */
+export const hasBoth = (state) => (state.q ? Boolean(state.photo || state.like) : Boolean(state.like && !cropOf(state)));
+
+const isFromPhoto = (state) => Boolean(state.photo || state.like);
+
+/** What a search starts from, as a key: as long as it stays the same, a change is a turn of that search. */
+export const startOf = ({ photo, like, crop, q }) => JSON.stringify(photo || like ? [photo, like, crop] : [q]);
+
 /** The fields of a search; `photo` is a file. */
 export function searchOf(state) {
-  const base = state.photo
-    ? { photo: photoNamed(state.photo)?.file, crop: cropOf(state) ?? undefined }
-    : { product_id: state.like || undefined };
+  const base = state.photo ? { photo: photoNamed(state.photo)?.file } : { product_id: state.like || undefined };
   const less = lessOf(state);
   return {
     ...base,
+    crop: (isFromPhoto(state) && cropOf(state)) || undefined,
     text: state.q || undefined,
-    weights: weightsOf(mixOf(state)),
+    weights: weightsOf(state),
     negatives: less.length > 0 ? less : undefined,
     filters: filtersOf(state),
   };

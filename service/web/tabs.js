@@ -79,6 +79,7 @@ export function selectTab(body, state) {
 class Tab {
   #hits = []; // with the request each is of, and its position there
   #cursor = null;
+  #refine = null; // the cursor to ask again by
   #answered = false;
   #drawn = null; // the order and reasons that the panel shows
 
@@ -96,6 +97,7 @@ class Tab {
       const first = this.#hits.length;
       this.#hits.push(...answer.hits.map((hit, at) => ({ hit, requestId: answer.request_id, position: at + 1 })));
       this.#cursor = answer.next_cursor;
+      this.#refine ??= answer.refine_cursor;
       this.#answered = true;
       events.shown(answer.request_id, answer.hits);
       this.#drawn = null;
@@ -129,7 +131,7 @@ class Tab {
     this.panel.replaceChildren(h("ul", { class: "grid small" }, cards), more || "");
     if (explain) {
       const hits = this.#hits.map(({ hit }) => hit);
-      tellApart({ product_id: this.product.product_id }, hits, this.panel, this.signal);
+      tellApart(this.#refine, hits, [], this.panel, this.signal);
     }
   }
 

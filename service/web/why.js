@@ -25,22 +25,21 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2
 
 /**
  * How near each hit is to the photo alone and to the words alone, added to what `reason` made of it inside `area`.
- * `search` holds the fields of the search; where it has only one of the two, there is nothing to tell apart.
+ * `cursor` is that of the search, which has both, and `unlike` what it avoids.
  */
-export async function tellApart(search, hits, area, signal) {
+export async function tellApart(cursor, hits, unlike, area, signal) {
   if (hits.length === 0) return;
-  const { weights: _, negatives, filters, ...query } = search;
+  const ids = hits.map(({ product_id }) => product_id);
+  const asked = { cursor, remove_negatives: unlike, filters: { ids }, k: hits.length, explain: false };
   const alone = async (name) => {
-    const ids = hits.map(({ product_id }) => product_id);
-    const weights = { fused: 0, [name]: 1 };
-    const answer = await api.search({ ...query, weights, filters: { ids }, k: hits.length }, signal);
+    const answer = await api.lookAgain({ ...asked, weights: { fused: 0, [name]: 1 } }, signal);
     return new Map(answer.hits.map(({ product_id, score }) => [product_id, score]));
   };
   let nearness;
   try {
     nearness = await Promise.all([alone("image"), alone("text")]);
   } catch {
-    return; // there is only a photo, or only words; or no answer, and then the score has to do
+    return; // no answer, or a product without a photo or words: the score has to do
   }
   if (signal.aborted) return;
   const [byPhoto, byWords] = nearness;

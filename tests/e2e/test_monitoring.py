@@ -81,6 +81,9 @@ def _requests(client: httpx.Client, round_: int) -> Iterator[Callable[[], httpx.
     for body in bodies:
         yield partial(client.post, "/v1/search", json=body)
     yield lambda: client.get(f"/v1/products/{id_}/same-style")
+    seen = client.get(f"/v1/products/{id_}/similar").json()["request_id"]
+    event = {"event_id": seen, "type": "impression", "request_id": seen, "product_id": id_}
+    yield lambda: client.post("/v1/events", json={"events": [event, {**event, "event_id": ""}]})
     yield lambda: client.put(f"/v1/products/new-{round_}", json={"title": words})
     yield lambda: client.delete(f"/v1/products/new-{round_ - 1}")
     yield lambda: client.put("/admin/v1/aliases/live", json={"snapshot": "demo"})

@@ -302,6 +302,15 @@ class TestFiles:
         )
         assert sorted(found["event_id"].to_pylist()) == ["e-0", "e-1", "e-2", "e-9"]
 
+    def test_what_a_command_has_filed_does_not_wait_any_more(self, tmp_path: Path) -> None:
+        spool = Spool(tmp_path, deadline_s=5)
+        spool.add([an_event(number) for number in range(3)], 100).result(5)
+        assert spool.pending == 3
+        assert file_all(tmp_path) == 3
+        assert spool.file() == 0
+        assert spool.pending == 0  # else the gateway would refuse events some day
+        spool.close()
+
     def test_two_gateways_on_one_directory_have_a_spool_each(self, tmp_path: Path) -> None:
         one, other = Spool(tmp_path, deadline_s=5), Spool(tmp_path, deadline_s=5)
         one.add([an_event(1)], 100).result(5)

@@ -35,7 +35,14 @@ def scores(answer: dict[str, Any]) -> dict[str, float]:
     return {hit["product_id"]: hit["score"] for hit in answer["hits"]}
 
 
-BASES = st.sampled_from([{"text": "mug"}, {"product_id": "acme-03"}, {"image": encoded(photo(style_colour(4)))}])
+BASES = st.sampled_from(
+    [
+        {"text": "mug"},
+        {"product_id": "acme-03"},
+        {"product_id": "acme-03", "crop": [0, 0, 0.5, 1]},
+        {"image": encoded(photo(style_colour(4)))},
+    ]
+)
 CHANGES = st.fixed_dictionaries(
     {},
     optional={
@@ -82,6 +89,10 @@ class TestTurns:
         image = encoded(photo(style_colour(4)))
         first = search(api, image=image, crop=[0.1, 0.1, 0.9, 0.9], k=3)
         assert refine(api, first, k=3)["hits"] == first["hits"]
+
+    def test_a_crop_goes_with_its_product(self, api: TestClient) -> None:
+        first = search(api, product_id="acme-03", text="chair design6", crop=[0, 0, 0.5, 1], k=3)
+        assert ids(refine(api, first, drop_photo=True)) == ids(search(api, text="chair design6", k=3))
 
     def test_its_pages_go_on_by_the_cursor(self, api: TestClient) -> None:
         turned = refine(api, search(api, image=encoded(photo(style_colour(4)))), text="chair", k=5)

@@ -93,6 +93,14 @@ class TestQueries:
         assert {identifier[-2:] for identifier in ids(left)} == {"01"}
         assert {identifier[-2:] for identifier in ids(right)} == {"02"}
 
+    def test_a_crop_of_a_product_is_of_its_photo_and_leaves_its_text_out(self, api: TestClient) -> None:
+        crop = {"crop": [0.1, 0, 0.6, 0.5], "k": 35}
+        for words in ({}, {"text": "chair"}):
+            cropped = search(api, product_id="acme-03", **words, **crop)
+            by_photo = search(api, image=encoded(photo(style_colour(3))), exclude=["acme-03"], **words, **crop)
+            assert cropped["hits"] == by_photo["hits"]
+        assert "needs a photo" in refused(api, 400, {"product_id": "acme-11", "text": "lamp", "crop": [0, 0, 0.5, 1]})
+
 
 class TestAlgebra:
     def test_contributions_add_up_to_the_score(self, api: TestClient) -> None:

@@ -208,8 +208,9 @@ class TestServed:
             assert search(api, text="mug", user_key="u-1", alias="next")["arm"] is None  # who chooses is in none
             event = {"event_id": "e", "type": "click", "request_id": answer["request_id"], "product_id": "acme-03"}
             assert send(api, event)["accepted"] == 1
-            labels = {"arm": "next", "status": "2xx"}
-            assert (REGISTRY.get_sample_value("samestyle_arm_seconds_count", labels) or 0) >= 5
+            for modality in ("text", "product"):  # of which one is a tab
+                labels = {"arm": "next", "modality": modality}
+                assert (REGISTRY.get_sample_value("samestyle_search_seconds_count", labels) or 0) >= 5
             run("stop", "--data", str(two.data))
             wait_until(lambda: search(api, text="mug", user_key="u-1")["arm"] is None)
             assert search(api, text="mug", user_key="u-1")["snapshot"] == "shop-1"

@@ -110,10 +110,12 @@ def test_impressions_and_clicks_are_told(shop: Shop, events: list[dict[str, Any]
     shown = [event for event in events if event["type"] == "impression"]
     assert [event["product_id"] for event in shown] == [hit["product_id"] for hit in answer["hits"]]
     assert [event["position"] for event in shown] == [*range(1, 49)]
-    with shop.page.expect_request("**/v1/events"):
+    with shop.page.expect_response("**/v1/events") as told, shop.page.expect_request("**/v1/events"):
         shop.cards().nth(1).locator("h3 a").click()
     clicks = [event for event in events if event["type"] == "click"]
     assert [(click["product_id"], click["position"]) for click in clicks] == [(answer["hits"][1]["product_id"], 2)]
+    taken = told.value.json()  # maybe that of what was shown, still under way
+    assert (taken["accepted"] > 0, taken["duplicates"], taken["refused"]) == (True, 0, [])
     assert {event["request_id"] for event in (*shown, *clicks)} == {answer["request_id"]}
     assert len({event["user_key"] for event in events}) == 1
     assert len({event["event_id"] for event in events}) == len(events)

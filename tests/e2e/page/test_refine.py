@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.e2e.page.shop import Shop
 
@@ -60,6 +60,50 @@ def test_the_slider_moves_between_photo_and_words(shop: Shop, mug: dict[str, Any
     expect(slider).to_have_value("48")
 
 
+def test_a_photo_is_sent_once_and_gone_on_with(troubled: Shop) -> None:
+    shop = troubled
+    photo = shop.photo_of(shop.products(1)[0])
+    sent: list[tuple[str, int]] = []
+
+    def note(request: Request) -> None:
+        if "/v1/search" in request.url:
+            sent.append((request.url.removeprefix(f"{shop.url}/v1/"), len(request.post_data_buffer or b"")))
+
+    shop.page.on("request", note)
+    shop.open().give(photo)
+    shop.find("white")
+    shop.expect_products(shop.upload(photo, text="white"))
+    shop.page.get_by_label("What counts more").fill("40")
+    shop.expect_products(shop.upload(photo, text="white", weights='{"fused": 0.6, "text": 0.4}'))
+    assert [path for path, _ in sent] == ["search/upload", "search/refine", "search/refine"]
+    assert all(size < 50_000 for path, size in sent if path == "search/refine")
+
+    gone = {"status": 410, "detail": "The photo cannot be gone on with: another model serves by now."}
+    shop.page.route("**/v1/search/refine", lambda route: route.fulfill(status=410, json=gone), times=1)
+    shop.find("red")
+    shop.expect_products(shop.upload(photo, text="red", weights='{"fused": 0.6, "text": 0.4}'))
+    shop.find("white")
+    assert [path for path, _ in sent[3:]] == ["search/refine", "search/upload", "search/refine"]
+
+
+def test_a_part_of_a_product_is_searched_with(shop: Shop, mug: dict[str, Any]) -> None:
+    shop.open(like=mug["product_id"])
+    corner = shop.page.get_by_role("button", name="Its top left corner")
+    corner.focus()
+    for _ in range(3):
+        shop.page.keyboard.press("Shift+ArrowDown")
+    shop.page.wait_for_url(re.compile("crop=0%2C0.3%2C1%2C1"))
+    crop = {"product_id": mug["product_id"], "crop": [0, 0.3, 1, 1]}
+    shop.expect_products(shop.search(**crop))
+    shop.find("frog")
+    shop.expect_products(shop.search(**crop, text="frog"))
+    expect(shop.steps).to_have_text(["Like this product", "part of the photo", "“frog”"])
+    shop.page.get_by_role("button", name="Whole photo").click()
+    shop.expect_products(shop.search(product_id=mug["product_id"], text="frog"))
+    shop.chips.get_by_role("link", name=mug["title"]).click()
+    expect(shop.page.get_by_role("dialog", name=mug["title"])).to_be_visible()
+
+
 @pytest.mark.heavy
 def test_less_like_this_on_a_result_and_back(shop: Shop, mug: dict[str, Any]) -> None:
     shop.open().find("mug")
@@ -93,7 +137,6 @@ def test_the_steps_lead_back_and_the_address_can_be_shared(shop: Shop, mug: dict
     expect(shop.page.get_by_text("40 % towards the words")).to_be_visible()
 
     other = shop.page.context.new_page()
-    other.route("**/v1/events", lambda route: route.fulfill(status=202, json={}))
     other.goto(shared)
     theirs = Shop(other, shop.url)
     expect(theirs.cards().first).to_be_visible()
@@ -103,6 +146,7 @@ def test_the_steps_lead_back_and_the_address_can_be_shared(shop: Shop, mug: dict
 def test_reasons_are_given_on_demand(shop: Shop, mug: dict[str, Any]) -> None:
     shop.open(like=mug["product_id"], q="frog", less=mug["product_id"], mix="20")
     assert shop.page.locator(".why").count() == 0
+    expect(shop.chips.last).to_have_text(f"Less like {mug['title']}")
     shop.page.get_by_label("Why these?").check()
     query = {"product_id": mug["product_id"], "text": "frog", "negatives": [mug["product_id"]]}
     best = shop.search(**query, weights={"fused": 0.8, "text": 0.2}, explain=True)[0]

@@ -164,7 +164,6 @@ def test_a_deleted_product_to_be_unlike_does_not_matter(troubled: Shop) -> None:
 
 @pytest.mark.heavy
 def test_a_service_that_takes_no_events_goes_unnoticed(troubled: Shop) -> None:
-    troubled.page.unroute("**/v1/events")
     troubled.page.route("**/v1/events", refuse(404, "There is no such route.", times=99))
     asked: list[str] = []
     troubled.page.on("request", lambda request: asked.append(request.url) if "events" in request.url else None)
