@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import (
@@ -21,6 +21,9 @@ from rich.progress import (
 
 from catalogue.errors import ConfigurationError
 from service.cli_common import AsJson, err, out, settings_of, told
+
+if TYPE_CHECKING:
+    from models.training.data import Corpus
 
 
 def train(
@@ -50,15 +53,12 @@ def train(
             resume=resume,
             threads=settings_of().threads.onnx,
         )
-        with _bar("reading products") as (bar, task):
+        with _bar("reading products", shown=run.is_main) as (bar, task):
             corpus = run.read(lambda rows: bar.advance(task, rows), photos)
-        err.print(
-            f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(corpus.pairs.items):,} pairs to "
-            f"train on, {len(corpus.dev):,} products to choose by.",
-            soft_wrap=True,
-        )
+        if run.is_main:
+            err.print(_material(corpus), soft_wrap=True)
         figures: dict[str, float] = {}
-        with _bar("training", run.config.steps) as (bar, task):
+        with _bar("training", run.config.steps, shown=run.is_main) as (bar, task):
 
             def report(line: Mapping[str, Any]) -> None:
                 bar.update(task, completed=line["step"], description=f"loss {line['loss']:.3f}")
@@ -74,6 +74,8 @@ def train(
                 bar.update(task, description=f"{encoded:,} photos encoded")
 
             run.train(corpus, report, encoding)
+    if not run.is_main:
+        return
     if as_json:
         out.print_json(json.dumps({"weights": str(run.weights), "figures": figures}))
         return
@@ -99,10 +101,18 @@ def _changes(catalogues: list[Path] | None, pairs: Path | None, settings: list[s
 
 
 @contextmanager
-def _bar(what: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID]]:
+def _bar(what: str, total: int | None = None, *, shown: bool) -> Iterator[tuple[Progress, TaskID]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True, disable=not shown) as bar:
         yield bar, bar.add_task(what, total=total)
+
+
+def _material(corpus: "Corpus") -> str:
+    return (
+        f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(corpus.pairs.items):,} pairs to train "
+        f"on, {len(corpus.dev):,} products to choose by."
+    )
 
 
 def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:

@@ -27,6 +27,7 @@ from models.training.measure import headline
 from models.training.negatives import LastSeen, Sampler
 from models.training.network import CrossEncoder, Inputs
 from models.training.photos import Progress
+from models.training.processes import add_up, processes
 
 Ready: TypeAlias = tuple[int, Tensor, Inputs]
 """A chunk on the device: its number in the batch, the products it holds, and the network's inputs for them."""
@@ -58,6 +59,7 @@ class Trainer:
         progress: Progress = lambda _: None,
     ) -> None:
         self.config, self.corpus, self.tokenizer, self.out = config, corpus, tokenizer, out
+        everyone = processes()
         self.accelerator = Accelerator(mixed_precision=config.precision)
         # cuDNN's attention plans anew for every length of text, which takes longer than the step
         torch.backends.cuda.enable_cudnn_sdp(False)
@@ -71,10 +73,11 @@ class Trainer:
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
         self.seen = LastSeen(len(corpus.items), config.network.width, device)
-        part = (self.accelerator.process_index, self.accelerator.num_processes)
         kept: list[Look] = []
         if config.network.frozen_photo:
-            kept = keep_tokens(self.model.photo, corpus.photos, config.views, config.seed, out / "tokens", progress)
+            with everyone.main_process_first():  # the others find the files
+                kept = keep_tokens(self.model.photo, corpus.photos, config.views, config.seed, out / "tokens", progress)
+        part = (everyone.process_index, everyone.num_processes)
         batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part, kept)
         self._coming: list[int] = []
         self._loader = _loader(batches, self._coming, device)
@@ -176,7 +179,7 @@ class Trainer:
             vectors[products] = made.detach().float()
             composed[products[inputs.other_rows]] = made_composed.detach().float()
             has[products] = inputs.has.float()
-        vectors, composed, has = (self.accelerator.reduce(part, "sum") for part in (vectors, composed, has))
+        vectors, composed, has = add_up((vectors, composed, has))
         modes = torch.cat([has, has.amax(dim=1, keepdim=True)], dim=1) > 0
         return Sides(
             vectors[:rows].requires_grad_(),
@@ -206,9 +209,9 @@ class Trainer:
         """One step of the optimiser with the gradients of all processes, and of the averaged weights."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         if self.accelerator.num_processes > 1:
-            for parameter in parameters:
-                grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = self.accelerator.reduce(grad, "sum")
+            grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+            for parameter, grad in zip(parameters, add_up(grads), strict=True):
+                parameter.grad = grad
         nn.utils.clip_grad_norm_(parameters, self.config.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

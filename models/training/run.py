@@ -16,6 +16,7 @@ from models.training.config import TrainConfig, read_config
 from models.training.data import Corpus, read_corpus
 from models.training.loop import Step, Trainer
 from models.training.photos import Progress
+from models.training.processes import is_main, processes
 
 CONFIG: Final = "config.json"
 LOG: Final = "log.jsonl"
@@ -38,13 +39,19 @@ class Run:
         torch.set_num_threads(threads)
 
     @property
+    def is_main(self) -> bool:
+        """Whether this process tells people, of several that train together."""
+        return is_main()
+
+    @property
     def weights(self) -> Path:
         """The averaged weights with the best figures; the last ones where nothing is kept to choose by."""
         return self.out / BEST
 
     def read(self, progress: Progress = lambda _: None, photos: Path | None = None) -> Corpus:
         """The catalogues; their photos are decoded once, into `photos` or the run's own directory."""
-        return read_corpus(self.config.data, photos or self.out / "photos", progress)
+        with processes().main_process_first():  # the others find the photos decoded
+            return read_corpus(self.config.data, photos or self.out / "photos", progress)
 
     def train(
         self, corpus: Corpus, report: Callable[[Mapping[str, Any]], None], progress: Progress = lambda _: None
@@ -54,13 +61,18 @@ class Run:
         `progress` is told of photos that are encoded before, where the photo encoder is frozen.
         """
         self.out.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.out / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
+        if is_main():
+            write_atomic(self.out / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
         trainer = Trainer(self.config, corpus, Tokenizer.from_file(str(TOKENIZER)), self.out, progress)
         if self._resume:
             trainer.resume()
-        if not trainer.accelerator.is_main_process:
+        if not is_main():
             trainer.run(lambda _: None)
-            return
+        else:
+            self._run_and_log(trainer, report)
+        processes().destroy_process_group()
+
+    def _run_and_log(self, trainer: Trainer, report: Callable[[Mapping[str, Any]], None]) -> None:
         with (self.out / LOG).open("a") as log, SummaryWriter(str(self.out / "tensorboard")) as curves:
 
             def told(step: Step) -> None:
