@@ -32,7 +32,9 @@ def train(
     ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="The run's directory.")] = Path("training"),
     config: Annotated[Path | None, typer.Option(help="A .toml or .json file; see docs/training.md.")] = None,
-    pairs: Annotated[Path | None, typer.Option(help="Pairs, as `samestyle pairs mine` writes them.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Pairs, as `samestyle pairs mine` writes them, or triplets.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value on top, as losses.hinge=0; any number of times.")
     ] = None,
@@ -109,10 +111,12 @@ def _bar(what: str, total: int | None = None, *, shown: bool) -> Iterator[tuple[
 
 
 def _material(corpus: "Corpus") -> str:
-    return (
-        f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(corpus.pairs.items):,} pairs to train "
-        f"on, {len(corpus.dev):,} products to choose by."
-    )
+    pairs = corpus.pairs
+    told = f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(pairs.items):,} pairs to train on"
+    if pairs.negatives:
+        told += f" ({sum(map(len, pairs.negatives.values())):,} said not to be alike)"
+    told += f", {len(corpus.dev):,} products to choose by."
+    return told + (f" {pairs.unknown:,} pairs name a product that is not there." if pairs.unknown else "")
 
 
 def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:

@@ -48,6 +48,8 @@ class Batch:
     """bool [rows]: both sides are one product."""
     with_words: Tensor
     """int64 [k]: the rows whose second product is told from the first by words."""
+    view_of: Tensor
+    """int64 [v]: the products that come once more, changed, after all pairs."""
     chunks: Sequence[Chunk]
 
 
@@ -55,7 +57,7 @@ class Batch:
 class _Told:
     """What is said of the products of a batch, as token ids."""
 
-    ids: Sequence[Sequence[int]]
+    ids: list[Sequence[int]]
     """Of each product; none where it has no text."""
     words: dict[int, Sequence[int]]
     """What tells the second product of a row from the first, by row."""
@@ -89,8 +91,11 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         is_self = np.array([row.first == row.second for row in rows])
         recoloured = is_self & (random.random(len(rows)) < config.views.recolour)
         told = self._told(rows, recoloured, random)
-        items = [*(row.first for row in rows), *(row.second for row in rows)]
-        recolour = np.concatenate([np.zeros(len(rows), dtype=bool), recoloured])
+        pairs = [*(row.first for row in rows), *(row.second for row in rows)]
+        view_of = self._views(is_self, step)
+        items = [*pairs, *(pairs[product] for product in view_of)]
+        told.ids.extend(self._retold(items[len(pairs) :], step))
+        recolour = np.concatenate([np.zeros(len(rows), bool), recoloured, np.zeros(len(view_of), bool)])
         # of similar text length, so that little of a chunk is padding
         order = np.argsort([len(ids) for ids in told.ids], kind="stable")
         chunks = [
@@ -98,7 +103,21 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for number, start in enumerate(range(0, len(order), config.chunk))
             if number % self._part[1] == self._part[0]
         ]
-        return Batch(items, torch.from_numpy(is_self), torch.tensor(sorted(told.words), dtype=torch.long), chunks)
+        with_words = torch.tensor(sorted(told.words), dtype=torch.long)
+        return Batch(pairs, torch.from_numpy(is_self), with_words, torch.from_numpy(view_of), chunks)
+
+    def _views(self, is_self: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
+        """Which products get a view of their own. Drawn by itself, so that none of what else is drawn depends on it."""
+        random = np.random.default_rng((self._config.seed, step, 0, 1))
+        chosen = random.random(2 * len(is_self)) < self._config.views.third
+        return np.flatnonzero(chosen & ~np.tile(is_self, 2))
+
+    def _retold(self, items: Sequence[int], step: int) -> Sequence[Sequence[int]]:
+        """The token ids of texts for views."""
+        random = np.random.default_rng((self._config.seed, step, 0, 2))
+        products = [self._corpus.items[item].product for item in items]
+        texts = [vary_texts(product, product, self._config.views, random)[0] for product in products]
+        return tokenise(self._tokenizer, texts, self._config.network.max_text_tokens)
 
     def _told(self, rows: Sequence[Row], recoloured: NDArray[np.bool_], random: np.random.Generator) -> _Told:
         items, config = self._corpus.items, self._config
@@ -118,7 +137,7 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         sides = [*(first for first, _ in texts), *(second for _, second in texts)]
         word_ids = tokenise(self._tokenizer, list(words.values()), _MOST_WORDS)
         return _Told(
-            tokenise(self._tokenizer, sides, config.network.max_text_tokens),
+            [*tokenise(self._tokenizer, sides, config.network.max_text_tokens)],
             {number: ids for number, ids in zip(words, word_ids, strict=True) if ids},
         )
 

@@ -172,9 +172,10 @@ class Trainer:
     def _gather(self, batch: Batch, chunks: Sequence[Ready], outputs: Sequence[tuple[Tensor, Tensor]]) -> Sides:
         """The vectors of all chunks of all processes in the order of the batch; gradients arrive at them."""
         rows, width = len(batch.is_self), self.config.network.width
-        vectors = torch.zeros((2 * rows, 3, width), device=self.accelerator.device)
+        count = 2 * rows + len(batch.view_of)
+        vectors = torch.zeros((count, 3, width), device=self.accelerator.device)
         composed = torch.zeros((rows, width), device=self.accelerator.device)
-        has = torch.zeros((2 * rows, 2), device=self.accelerator.device)
+        has = torch.zeros((count, 2), device=self.accelerator.device)
         for (_, products, inputs), (made, made_composed) in zip(chunks, outputs, strict=True):
             vectors[products] = made.detach().float()
             composed[products[inputs.other_rows]] = made_composed.detach().float()
@@ -183,21 +184,23 @@ class Trainer:
         modes = torch.cat([has, has.amax(dim=1, keepdim=True)], dim=1) > 0
         return Sides(
             vectors[:rows].requires_grad_(),
-            vectors[rows:].requires_grad_(),
+            vectors[rows : 2 * rows].requires_grad_(),
             modes[:rows],
-            modes[rows:],
+            modes[rows : 2 * rows],
             batch.is_self.to(vectors.device),
             composed.requires_grad_(),
             batch.with_words.to(vectors.device),
+            vectors[2 * rows :].requires_grad_(),
+            batch.view_of.to(vectors.device),
         )
 
     def _gradients(self, sides: Sides, products: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """What the losses want of a chunk's vectors."""
-        first, second, composed = (
+        first, second, views, composed = (
             torch.zeros_like(part) if part.grad is None else part.grad
-            for part in (sides.first, sides.second, sides.composed)
+            for part in (sides.first, sides.second, sides.views, sides.composed)
         )
-        return torch.cat([first, second])[products], composed[products[inputs.other_rows]]
+        return torch.cat([first, second, views])[products], composed[products[inputs.other_rows]]
 
     def _send_back(self, output: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor]) -> None:
         wanted = [

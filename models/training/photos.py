@@ -10,11 +10,13 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import SamestyleError
+from catalogue.errors import CatalogueInvalid, SamestyleError
 from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from catalogue.threads import available_cores
+from models.evaluation.pairs import is_pairs_file, products_of
+from models.evaluation.tables import read_rows as pairs_as_texts
 from models.preprocessing import Pixels, PreprocessorConfig, load_pixels
 
 Progress: TypeAlias = Callable[[int], None]
@@ -49,10 +51,14 @@ def read_with_photos(
 ) -> tuple[list[Product], NDArray[np.uint8], NDArray[np.int64]]:
     """A catalogue's products, their photos uint8 [n, side, side, 3], and each product's place among these.
 
-    A photo is stretched to a square; the place is -1 without one, or with one that cannot be read.
+    A photo is stretched to a square; the place is -1 without one, or with one that cannot be read. Raises
+    CatalogueInvalid for a catalogue that cannot be read.
     """
+    try:
+        stat = catalogue.stat()
+    except OSError as error:
+        raise CatalogueInvalid(f"{catalogue}: no such file ({error.strerror}). Check the path.") from error
     work.mkdir(parents=True, exist_ok=True)
-    stat = catalogue.stat()
     key = hashlib.sha256(f"{catalogue.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{side}".encode()).hexdigest()[:16]
     photos_file, places_file = work / f"photos-{key}.bin", work / f"places-{key}.npy"
     products: list[Product] = []
@@ -90,7 +96,10 @@ def _decode(
 
 
 def read_rows(catalogue: Path) -> Iterator[CatalogueRow]:
-    """The rows of a catalogue that can be read."""
+    """The rows of a catalogue that can be read; a file of pairs that bring their products is one too."""
+    if is_pairs_file(catalogue):
+        products = products_of(pairs_as_texts(catalogue), catalogue)[0]
+        return (CatalogueRow(number, product) for number, product in enumerate(products, start=1))
     return (row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow))
 
 
