@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import (
@@ -21,9 +21,6 @@ from rich.progress import (
 
 from catalogue.errors import ConfigurationError
 from service.cli_common import AsJson, err, out, settings_of, told
-
-if TYPE_CHECKING:
-    from models.training.data import Corpus
 
 
 def train(
@@ -58,7 +55,7 @@ def train(
         with _bar("reading products", shown=run.is_main) as (bar, task):
             corpus = run.read(lambda rows: bar.advance(task, rows), photos)
         if run.is_main:
-            err.print(_material(corpus), soft_wrap=True)
+            err.print(corpus.summary, soft_wrap=True)
         figures: dict[str, float] = {}
         with _bar("training", run.config.steps, shown=run.is_main) as (bar, task):
 
@@ -108,15 +105,6 @@ def _bar(what: str, total: int | None = None, *, shown: bool) -> Iterator[tuple[
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, *times, console=err, transient=True, disable=not shown) as bar:
         yield bar, bar.add_task(what, total=total)
-
-
-def _material(corpus: "Corpus") -> str:
-    pairs = corpus.pairs
-    told = f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(pairs.items):,} pairs to train on"
-    if pairs.negatives:
-        told += f" ({sum(map(len, pairs.negatives.values())):,} said not to be alike)"
-    told += f", {len(corpus.dev):,} products to choose by."
-    return told + (f" {pairs.unknown:,} pairs name a product that is not there." if pairs.unknown else "")
 
 
 def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:

@@ -51,6 +51,17 @@ class Corpus:
     dev: Sequence[tuple[int, int]]
     """Items that are kept, each with the number of the group whose members should find each other."""
 
+    @property
+    def summary(self) -> str:
+        """How much of what there is, a line for people."""
+        negatives, unknown = sum(map(len, self.pairs.negatives.values())), self.pairs.unknown
+        told = (
+            f"{len(self.items):,} products; {len(self.styles):,} styles and {len(self.pairs.items):,} pairs to train on"
+        )
+        told += f" ({negatives:,} said not to be alike)" if negatives else ""
+        told += f", {len(self.dev):,} products to choose by."
+        return told + (f" {unknown:,} pairs name a product that is not there." if unknown else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
