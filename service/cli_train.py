@@ -32,6 +32,10 @@ def train(
     pairs: Annotated[
         Path | None, typer.Option(help="Pairs, as `samestyle pairs mine` writes them, or triplets.")
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="A `dual` bundle: its encoders stay as they are, a fusion encoder over them is trained."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value on top, as losses.hinge=0; any number of times.")
     ] = None,
@@ -45,7 +49,7 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait by spinning take the cores from each other
     with told():
         running = _training()
-        changes = _changes(catalogues, pairs, settings)
+        changes = _changes(catalogues, pairs, base, settings)
         run = running.Run(
             running.configuration(config, changes, out_dir, resume=resume),
             out_dir,
@@ -60,6 +64,9 @@ def train(
         with _bar("training", run.config.steps, shown=run.is_main) as (bar, task):
 
             def report(line: Mapping[str, Any]) -> None:
+                if scores := line.get("late_fusion"):
+                    bar.console.print(f"late fusion  {_scores(scores)}", soft_wrap=True, highlight=False)
+                    return
                 bar.update(task, completed=line["step"], description=f"loss {line['loss']:.3f}")
                 if scores := line.get("scores"):
                     figures.update(scores)
@@ -90,12 +97,16 @@ def _training() -> ModuleType:
     return run
 
 
-def _changes(catalogues: list[Path] | None, pairs: Path | None, settings: list[str] | None) -> tuple[str, ...]:
+def _changes(
+    catalogues: list[Path] | None, pairs: Path | None, base: Path | None, settings: list[str] | None
+) -> tuple[str, ...]:
     changes = list(settings or ())
     if catalogues:
         changes.append("data.catalogues=" + json.dumps([{"path": str(path)} for path in catalogues]))
     if pairs:
         changes.append("data.pairs=" + json.dumps(str(pairs)))
+    if base:
+        changes.append("network.base=" + json.dumps(str(base)))
     return tuple(changes)
 
 
@@ -108,5 +119,8 @@ def _bar(what: str, total: int | None = None, *, shown: bool) -> Iterator[tuple[
 
 
 def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:
-    told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-    return f"step {line['step']:,}  loss {line['loss']:.3f}  {told}"
+    return f"step {line['step']:,}  loss {line['loss']:.3f}  {_scores(scores)}"
+
+
+def _scores(scores: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())

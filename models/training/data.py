@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid
 from catalogue.product import Product
+from models.preprocessing import PreprocessorConfig
 from models.training.config import DataConfig
 from models.training.pairs import NO_PAIRS, Pairs, read_pairs
-from models.training.photos import DecodedPhotos, Progress, photo_of, read_rows, read_with_photos
+from models.training.photos import DecodedPhotos, Progress, photo_of, read_rows, read_with_photos, stretched
 
 _BUCKETS: Final = 10_000
 _MOST_DEV_PAIRS: Final = 1_000
@@ -73,15 +74,23 @@ class Kept:
     """Whose members should find each other."""
 
 
-def read_corpus(config: DataConfig, work: Path, progress: Progress = lambda _: None) -> Corpus:
+def read_corpus(
+    config: DataConfig,
+    work: Path,
+    progress: Progress = lambda _: None,
+    pictures: PreprocessorConfig | None = None,
+) -> Corpus:
     """Read all catalogues and decode their photos once into `work`; a later run finds them there.
 
-    Raises CatalogueInvalid where nothing is left to train on.
+    `pictures` says what photos become, by default squares of `cache_side` pixels that hold all of them. Raises
+    CatalogueInvalid where nothing is left to train on.
     """
     numbering = _Numbering(config.drop_attributes)
     parts: list[NDArray[np.uint8]] = []
     for source in config.catalogues:
-        products, photos, places = read_with_photos(source.path, config.cache_side, work, progress)
+        products, photos, places = read_with_photos(
+            source.path, pictures or stretched(config.cache_side), work, progress
+        )
         start = sum(map(len, parts))
         parts.append(photos)
         for product, place in zip(products, places.tolist(), strict=True):

@@ -6,28 +6,32 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from catalogue.errors import TrainingFailed
+from models.preprocessing import product_text
 from models.training import checkpoints
+from models.training.base import Base, start_narrow
 from models.training.batches import Batch, Batches
 from models.training.config import TrainConfig
 from models.training.data import Corpus
-from models.training.kept import Look, keep_tokens
+from models.training.kept import Frozen, Look, keep_tokens
 from models.training.losses import ContrastiveUnit, Sides
-from models.training.measure import headline
+from models.training.measure import headline, late_fusion
 from models.training.negatives import LastSeen, Sampler
 from models.training.network import CrossEncoder, Inputs
 from models.training.photos import Progress
 from models.training.processes import add_up, processes
+from models.training.texts import tokenise
 
 Ready: TypeAlias = tuple[int, Tensor, Inputs]
 """A chunk on the device: its number in the batch, the products it holds, and the network's inputs for them."""
@@ -57,32 +61,45 @@ class Trainer:
         tokenizer: Tokenizer,
         out: Path,
         progress: Progress = lambda _: None,
+        base: Base | None = None,
     ) -> None:
-        self.config, self.corpus, self.tokenizer, self.out = config, corpus, tokenizer, out
+        self.config, self.corpus, self.out, self.base = config, corpus, out, base
+        self.words = partial(tokenise, tokenizer) if base is None else base.words
         everyone = processes()
         self.accelerator = Accelerator(mixed_precision=config.precision)
         # cuDNN's attention plans anew for every length of text, which takes longer than the step
         torch.backends.cuda.enable_cudnn_sdp(False)
         torch.manual_seed(config.seed)
         device = self.accelerator.device
-        self.model = CrossEncoder(config.network).to(device)
+        self.model = CrossEncoder(config.network, base).to(device)
         if config.start_from:
             self.model.load_state_dict(checkpoints.load_weights(config.start_from))
         self.model.photo.to(memory_format=torch.channels_last)
         self.unit = ContrastiveUnit(config.losses).to(device)
+        kept = self._keep(everyone, progress)
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
         self.seen = LastSeen(len(corpus.items), config.network.width, device)
-        kept: list[Look] = []
-        if config.network.frozen_photo:
-            with everyone.main_process_first():  # the others find the files
-                kept = keep_tokens(self.model.photo, corpus.photos, config.views, config.seed, out / "tokens", progress)
         part = (everyone.process_index, everyone.num_processes)
-        batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part, kept)
+        batches = Batches(corpus, config, self.words, Sampler(corpus, config, self.seen), part, kept)
         self._coming: list[int] = []
-        self._loader = _loader(batches, self._coming, device)
+        # the base's texts are encoded and remembered in this process
+        self._loader = _loader(batches, self._coming, 0 if base else _preparing(device))
         self.step = 0
         self.best = -math.inf
+
+    def _keep(self, everyone: PartialState, progress: Progress) -> list[Look]:
+        """The tokens of all photos, where they do not change; a narrower space than the base's is fitted on them."""
+        config, network = self.config, self.config.network
+        if self.base is None and not network.frozen_photo:
+            return []
+        with everyone.main_process_first():  # the others find the files
+            encoder = self.base or Frozen(self.model.photo, config.views.side)
+            kept = keep_tokens(encoder, self.corpus.photos, config.views, config.seed, self.out / "tokens", progress)
+        if self.base is not None and network.width < self.base.width and config.start_from is None:
+            told = [product_text(item.product, config.views.template) for item in self.corpus.items]
+            start_narrow(self.model.photo, self.model.text, kept[0], told)
+        return kept
 
     def run(self, report: Callable[[Step], None], until: int | None = None) -> None:
         """Train to the last step, or `until` there; raises TrainingFailed for a loss that is not a number."""
@@ -222,11 +239,15 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay)
 
+    def late_fusion(self) -> dict[str, float]:
+        """The figures of the base by itself, of what is kept to choose by; empty without a base."""
+        return {} if self.base is None else late_fusion(self.base, self.corpus, self.config)
+
     def _evaluate(self) -> dict[str, float]:
         """Figures of what is kept to choose by; the averaged weights with the best so far are in best.pt."""
         scores: dict[str, float] = {}
         if self.accelerator.is_main_process:
-            scores = headline(self.averaged, self.corpus, self.tokenizer, self.config)
+            scores = headline(self.averaged, self.corpus, self.words, self.config)
             mean = float(np.mean(list(scores.values()))) if scores else 0.0
             if not scores or mean > self.best:
                 self.best = mean
@@ -236,9 +257,8 @@ class Trainer:
         return scores
 
 
-def _loader(batches: Batches, steps: list[int], device: torch.device) -> DataLoader[Batch]:
-    """Batches of `steps` (filled in before each pass), prepared ahead by other processes where a GPU would wait."""
-    workers = _preparing(device)
+def _loader(batches: Batches, steps: list[int], workers: int) -> DataLoader[Batch]:
+    """Batches of `steps` (filled in before each pass), prepared ahead by `workers` processes (0: this one)."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
     return DataLoader(batches, batch_size=None, sampler=steps, num_workers=workers, persistent_workers=workers > 0)
 
