@@ -15,7 +15,7 @@ from catalogue.product import Product
 from models.preprocessing import PreprocessorConfig
 from models.training.config import DataConfig
 from models.training.pairs import NO_PAIRS, Pairs, read_pairs
-from models.training.photos import DecodedPhotos, Progress, photo_of, read_rows, read_with_photos, stretched
+from models.training.photos import DecodedPhotos, Progress, read_rows, read_with_photos, stretched, usable_photo_of
 
 _BUCKETS: Final = 10_000
 _MOST_DEV_PAIRS: Final = 1_000
@@ -114,7 +114,7 @@ def kept_products(config: DataConfig) -> list[Kept]:
     groups = dict(_split(config, numbering)[2])
     every_row = ((source.path, row) for source in config.catalogues for row in read_rows(source.path))
     return [
-        Kept(numbering.items[number].product, photo_of(row, path.parent), str(groups[number]))
+        Kept(numbering.items[number].product, usable_photo_of(row, path.parent), str(groups[number]))
         for number, (path, row) in enumerate(every_row)
         if number in groups
     ]

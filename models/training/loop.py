@@ -73,7 +73,7 @@ class Trainer:
         device = self.accelerator.device
         self.model = CrossEncoder(config.network, base).to(device)
         if config.start_from:
-            self.model.load_state_dict(checkpoints.load_weights(config.start_from))
+            checkpoints.start(self.model, config.start_from)
         self.model.photo.to(memory_format=torch.channels_last)
         self.unit = ContrastiveUnit(config.losses).to(device)
         kept = self._keep(everyone, progress)

@@ -122,6 +122,15 @@ def photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
         return None
 
 
+def usable_photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
+    """The same, and None for one that cannot be decoded."""
+    photo = photo_of(row, folder)
+    try:
+        return photo if photo is not None and load_pixels(photo, stretched(16)) is not None else None
+    except SamestyleError:
+        return None
+
+
 def _pixels(row: CatalogueRow, folder: Path, config: PreprocessorConfig) -> Pixels | None:
     photo = photo_of(row, folder)
     try:

@@ -253,6 +253,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(start: Start) -> None:
         start(steps=2, losses__margin=0.3).resume()
 
 
+def test_weights_of_another_network_are_no_start(start: Start, tmp_path: Path) -> None:
+    run(start(steps=1))
+    best = tmp_path / "run" / "best.pt"
+    (step,) = run(start("next", steps=1, start_from=str(best)))
+    assert np.isfinite(step.loss)
+    with pytest.raises(ConfigurationError, match="are of another network"):
+        start("wider", steps=1, start_from=str(best), network__width=64)
+    (tmp_path / "photo.pt").write_bytes(b"no weights")
+    with pytest.raises(ConfigurationError, match="not a checkpoint that samestyle train can read"):
+        start("other", steps=1, start_from=str(tmp_path / "photo.pt"))
+
+
 def test_there_must_be_something_to_train_on(start: Start, tmp_path: Path) -> None:
     with pytest.raises(CatalogueInvalid, match="at least 2 are needed"):
         start(shop={"styles": 1}, data__dev_share=0)

@@ -10,7 +10,7 @@ import pytest
 
 from catalogue.errors import CatalogueInvalid, InvalidInput
 from models.training.config import DataConfig, Source
-from models.training.data import Corpus, read_corpus
+from models.training.data import Corpus, kept_products, read_corpus
 from models.training.pairs import pair_rows, read_pairs
 from tests.models.shops import draw, write_shop
 
@@ -115,6 +115,16 @@ def test_a_file_of_pairs_with_their_products_is_a_catalogue_too(tmp_path: Path) 
     assert sum(item.photo >= 0 for item in made.items) == 4  # the others' photos are not there
     assert len(made.pairs.items) + len(made.dev) // 2 == 4
     assert all(len(others) == 3 for others in made.pairs.negatives.values())
+
+
+def test_a_photo_that_cannot_be_used_is_none(tmp_path: Path) -> None:
+    write_shop(tmp_path / "whole.parquet", styles=4)
+    rows = pq.read_table(tmp_path / "whole.parquet").to_pylist()
+    path = write(tmp_path / "shop.parquet", [row | {"image_jpeg": b"no photo"} for row in rows[:6]] + rows[6:])
+    made = corpus(tmp_path, path=path)
+    assert [item.photo >= 0 for item in made.items] == [False] * 6 + [True] * 6
+    every = DataConfig(catalogues=(Source(path=path),), dev_share=1, cache_side=16)
+    assert [item.photo is not None for item in kept_products(every)] == [False] * 6 + [True] * 6
 
 
 def test_says_which_catalogue_is_not_there(tmp_path: Path) -> None:
