@@ -29,7 +29,13 @@ def train(
     ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="The run's directory.")] = Path("training"),
     config: Annotated[Path | None, typer.Option(help="A .toml or .json file; see docs/training.md.")] = None,
-    pairs: Annotated[Path | None, typer.Option(help="Pairs, as `samestyle pairs mine` writes them.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Pairs, as `samestyle pairs mine` writes them, or triplets.")
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="A `dual` bundle: its encoders stay as they are, a fusion encoder over them is trained."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value on top, as losses.hinge=0; any number of times.")
     ] = None,
@@ -43,24 +49,24 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait by spinning take the cores from each other
     with told():
         running = _training()
-        changes = _changes(catalogues, pairs, settings)
+        changes = _changes(catalogues, pairs, base, settings)
         run = running.Run(
             running.configuration(config, changes, out_dir, resume=resume),
             out_dir,
             resume=resume,
             threads=settings_of().threads.onnx,
         )
-        with _bar("reading products") as (bar, task):
+        with _bar("reading products", shown=run.is_main) as (bar, task):
             corpus = run.read(lambda rows: bar.advance(task, rows), photos)
-        err.print(
-            f"{len(corpus.items):,} products; {len(corpus.styles):,} styles and {len(corpus.pairs.items):,} pairs to "
-            f"train on, {len(corpus.dev):,} products to choose by.",
-            soft_wrap=True,
-        )
+        if run.is_main:
+            err.print(corpus.summary, soft_wrap=True)
         figures: dict[str, float] = {}
-        with _bar("training", run.config.steps) as (bar, task):
+        with _bar("training", run.config.steps, shown=run.is_main) as (bar, task):
 
             def report(line: Mapping[str, Any]) -> None:
+                if scores := line.get("late_fusion"):
+                    bar.console.print(f"late fusion  {_scores(scores)}", soft_wrap=True, highlight=False)
+                    return
                 bar.update(task, completed=line["step"], description=f"loss {line['loss']:.3f}")
                 if scores := line.get("scores"):
                     figures.update(scores)
@@ -74,6 +80,8 @@ def train(
                 bar.update(task, description=f"{encoded:,} photos encoded")
 
             run.train(corpus, report, encoding)
+    if not run.is_main:
+        return
     if as_json:
         out.print_json(json.dumps({"weights": str(run.weights), "figures": figures}))
         return
@@ -89,22 +97,30 @@ def _training() -> ModuleType:
     return run
 
 
-def _changes(catalogues: list[Path] | None, pairs: Path | None, settings: list[str] | None) -> tuple[str, ...]:
+def _changes(
+    catalogues: list[Path] | None, pairs: Path | None, base: Path | None, settings: list[str] | None
+) -> tuple[str, ...]:
     changes = list(settings or ())
     if catalogues:
         changes.append("data.catalogues=" + json.dumps([{"path": str(path)} for path in catalogues]))
     if pairs:
         changes.append("data.pairs=" + json.dumps(str(pairs)))
+    if base:
+        changes.append("network.base=" + json.dumps(str(base)))
     return tuple(changes)
 
 
 @contextmanager
-def _bar(what: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID]]:
+def _bar(what: str, total: int | None = None, *, shown: bool) -> Iterator[tuple[Progress, TaskID]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True, disable=not shown) as bar:
         yield bar, bar.add_task(what, total=total)
 
 
 def _figures(line: Mapping[str, Any], scores: Mapping[str, float]) -> str:
-    told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-    return f"step {line['step']:,}  loss {line['loss']:.3f}  {told}"
+    return f"step {line['step']:,}  loss {line['loss']:.3f}  {_scores(scores)}"
+
+
+def _scores(scores: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())

@@ -51,7 +51,10 @@ def read_pairs(path: Path, photos: Photos, catalogue: Path | None = None) -> Eva
     rows = read_rows(path)
     labels = _labels(rows, path)
     if catalogue is None:
-        products, left_out = _products(rows, path, photos)
+        products, left_out = products_of(rows, path)
+        for at, product in enumerate(products):
+            if product.images:
+                photos.add(at, product.images[0])
     else:
         products, left_out = read_products(catalogue, photos)
     number = {product.product_id: row for row, product in enumerate(products)}
@@ -89,8 +92,11 @@ def _labels(rows: list[dict[str, str]], path: Path) -> list[int]:
     return labels
 
 
-def _products(rows: list[dict[str, str]], path: Path, photos: Photos) -> tuple[list[Product], list[str]]:
-    """The products that the pairs bring, each as it first stands there, and lines about those left out."""
+def products_of(rows: list[dict[str, str]], path: Path) -> tuple[list[Product], list[str]]:
+    """The products that the pairs bring, each as it first stands there, and lines about those left out.
+
+    Raises InvalidInput for pairs that bring none.
+    """
     if rows and not rows[0].keys() & {*_TITLES["trigger"], *_TITLES["recall"], "trigger_img", "recall_img"}:
         raise InvalidInput(
             f"{path} has ids only. Give the catalogue they are from as --catalogue, or add tirgger_title, "
@@ -108,8 +114,6 @@ def _products(rows: list[dict[str, str]], path: Path, photos: Photos) -> tuple[l
                 first = error.errors(include_url=False, include_input=False, include_context=False)[0]
                 problems[str(first["msg"]).removeprefix("Value error, ")] += 1
                 continue
-            if product.images:
-                photos.add(len(products), product.images[0])
             products.append(product)
     return products, [f"products, because {reason}: {count:,}" for reason, count in problems.items()]
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,14 +39,21 @@ def column_names(path: Path) -> list[str]:
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Every row, absent cells as ""; raises InvalidInput or CatalogueInvalid."""
+    return _texts(read_table(path), path)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All columns without a nested type, or some; those of CSV as texts. Raises InvalidInput or CatalogueInvalid."""
     suffix = _checked(path)
     try:
         if suffix == ".parquet":
-            return _parquet_rows(path)
-        table = _csv_table(path) if suffix in {".csv", ".tsv"} else _json_table(path)
-    except (OSError, ValueError, AttributeError, RecursionError, ArrowException, csv.Error) as error:
+            with pq.ParquetFile(path) as file:
+                flat = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+                return file.read(columns=flat if columns is None else list(columns))
+        table = _csv_table(path, columns) if suffix in {".csv", ".tsv"} else _json_table(path)
+        return table if columns is None else table.select(list(columns))
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError, ArrowException, csv.Error) as error:
         raise _unreadable(path, error) from None
-    return _texts(table, path)
 
 
 def require_columns(path: Path, names: Mapping[str, str], what: str) -> None:
@@ -74,9 +81,10 @@ def _csv_header(path: Path) -> list[str]:
         return next(csv.reader([file.readline(MAX_LINE)], delimiter=_delimiter(path)), [])
 
 
-def _csv_table(path: Path) -> pa.Table:
+def _csv_table(path: Path, columns: Sequence[str] | None) -> pa.Table:
     parse = pa.csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
-    text = pa.csv.ConvertOptions(column_types={name: pa.string() for name in _csv_header(path)})
+    texts = {name: pa.string() for name in _csv_header(path)}
+    text = pa.csv.ConvertOptions(column_types=texts, include_columns=list(columns or ()))
     return pa.csv.read_csv(path, parse_options=parse, convert_options=text)
 
 
@@ -87,12 +95,6 @@ def _json_table(path: Path) -> pa.Table:
     texts = [(name, pa.string()) for name, cell in first.items() if isinstance(cell, str)]
     parse = pa.json.ParseOptions(explicit_schema=pa.schema(texts), unexpected_field_behavior="infer")
     return pa.json.read_json(path, pa.json.ReadOptions(block_size=MAX_LINE), parse)
-
-
-def _parquet_rows(path: Path) -> list[dict[str, str]]:
-    with pq.ParquetFile(path) as file:
-        wanted = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
-        return _texts(file.read(columns=wanted), path)
 
 
 def _texts(table: pa.Table, path: Path) -> list[dict[str, str]]:

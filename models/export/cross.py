@@ -3,7 +3,7 @@
     python -m models.export.cross RUN --out BUNDLE --name NAME --licence LICENCE --terms TERMS
 
 The three encoders become ONNX files with int8 weights; the products the run kept to choose by calibrate the
-thresholds and give the figures in the model card.
+thresholds and give the figures in the model card. Of a run over a base, `models.export.based` makes the bundle.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from catalogue.errors import ConfigurationError
+from catalogue.threads import ThreadBudget
 from models.bundle import BundleConfig
 from models.calibration import calibrate
 from models.encoders import Encoders
@@ -201,10 +202,17 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--licence", required=True, help="of the weights; `samestyle serve` tells it")
     parser.add_argument("--terms", required=True, help="of the data they were trained on, for the model card")
-    parser.add_argument("--side", type=int, default=224, help="pixels of the square a photo becomes")
+    parser.add_argument(
+        "--side", type=int, default=224, help="pixels of the square a photo becomes; a base has its own"
+    )
     parser.add_argument("--keep-float32", type=Path, metavar="DIR", help="also write a float32 bundle here")
     given = parser.parse_args()
     about = About(given.name, given.licence, given.terms)
+    if load_config(given.run / BEST).network.base is not None:
+        from models.export.based import export_based  # noqa: PLC0415  # it builds on what is here
+
+        export_based(given.run, given.out, about, threads=ThreadBudget.of().onnx, console=Console())
+        return
     export_run(given.run, given.out, about, side=given.side, console=Console(), keep_float32=given.keep_float32)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -15,7 +14,7 @@ from models.training.data import Corpus
 from models.training.kept import Look, tokens_of
 from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
-from models.training.texts import difference_words, tokenise, vary_texts
+from models.training.texts import Words, difference_words, vary_texts
 from models.training.views import Looks, apply_looks, draw_looks
 
 _MOST_WORDS = 16
@@ -48,6 +47,8 @@ class Batch:
     """bool [rows]: both sides are one product."""
     with_words: Tensor
     """int64 [k]: the rows whose second product is told from the first by words."""
+    view_of: Tensor
+    """int64 [v]: the products that come once more, changed, after all pairs."""
     chunks: Sequence[Chunk]
 
 
@@ -55,7 +56,7 @@ class Batch:
 class _Told:
     """What is said of the products of a batch, as token ids."""
 
-    ids: Sequence[Sequence[int]]
+    ids: list[Sequence[int]]
     """Of each product; none where it has no text."""
     words: dict[int, Sequence[int]]
     """What tells the second product of a row from the first, by row."""
@@ -73,12 +74,12 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         self,
         corpus: Corpus,
         config: TrainConfig,
-        tokenizer: Tokenizer,
+        words: Words,
         sampler: Sampler,
         part: tuple[int, int],
         kept: Sequence[Look],
     ) -> None:
-        self._corpus, self._config, self._tokenizer = corpus, config, tokenizer
+        self._corpus, self._config, self._words = corpus, config, words
         self._sampler, self._part, self._kept = sampler, part, kept
 
     def __getitem__(self, step: int) -> Batch:
@@ -89,8 +90,11 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         is_self = np.array([row.first == row.second for row in rows])
         recoloured = is_self & (random.random(len(rows)) < config.views.recolour)
         told = self._told(rows, recoloured, random)
-        items = [*(row.first for row in rows), *(row.second for row in rows)]
-        recolour = np.concatenate([np.zeros(len(rows), dtype=bool), recoloured])
+        pairs = [*(row.first for row in rows), *(row.second for row in rows)]
+        view_of = self._views(is_self, step)
+        items = [*pairs, *(pairs[product] for product in view_of)]
+        told.ids.extend(self._retold(items[len(pairs) :], step))
+        recolour = np.concatenate([np.zeros(len(rows), bool), recoloured, np.zeros(len(view_of), bool)])
         # of similar text length, so that little of a chunk is padding
         order = np.argsort([len(ids) for ids in told.ids], kind="stable")
         chunks = [
@@ -98,14 +102,46 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for number, start in enumerate(range(0, len(order), config.chunk))
             if number % self._part[1] == self._part[0]
         ]
-        return Batch(items, torch.from_numpy(is_self), torch.tensor(sorted(told.words), dtype=torch.long), chunks)
+        with_words = torch.tensor(sorted(told.words), dtype=torch.long)
+        return Batch(pairs, torch.from_numpy(is_self), with_words, torch.from_numpy(view_of), chunks)
+
+    def _views(self, is_self: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
+        """Which products get a view of their own. Drawn by itself, so that none of what else is drawn depends on it."""
+        random = np.random.default_rng((self._config.seed, step, 0, 1))
+        chosen = random.random(2 * len(is_self)) < self._config.views.third
+        return np.flatnonzero(chosen & ~np.tile(is_self, 2))
+
+    def _retold(self, items: Sequence[int], step: int) -> Sequence[Sequence[int]]:
+        """The token ids of texts for views."""
+        random = np.random.default_rng((self._config.seed, step, 0, 2))
+        products = [self._corpus.items[item].product for item in items]
+        texts = [
+            vary_texts(product, product, self._config.views, random, (), self._tellings(item, item, random))[0]
+            for item, product in zip(items, products, strict=True)
+        ]
+        return self._words(texts, self._config.network.max_text_tokens)
+
+    def _tellings(
+        self, first: int, second: int, random: np.random.Generator
+    ) -> tuple[np.random.Generator, np.random.Generator] | None:
+        """With a base, one of few ways to tell each product: its encoder is slow, and knows texts it has met."""
+        config = self._config
+        if config.network.base is None:
+            return None
+        one, other = random.integers(config.views.kept, size=2).tolist()
+        return np.random.default_rng((config.seed, first, one)), np.random.default_rng((config.seed, second, other))
 
     def _told(self, rows: Sequence[Row], recoloured: NDArray[np.bool_], random: np.random.Generator) -> _Told:
         items, config = self._corpus.items, self._config
         hidden = config.losses.composed_attributes
         texts = [
             vary_texts(
-                items[row.first].product, items[row.second].product, config.views, random, hidden if other else ()
+                items[row.first].product,
+                items[row.second].product,
+                config.views,
+                random,
+                hidden if other else (),
+                self._tellings(row.first, row.second, random),
             )
             for row, other in zip(rows, recoloured, strict=True)
         ]
@@ -116,9 +152,9 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             and (difference := difference_words(items[row.first].product, items[row.second].product, hidden))
         }
         sides = [*(first for first, _ in texts), *(second for _, second in texts)]
-        word_ids = tokenise(self._tokenizer, list(words.values()), _MOST_WORDS)
+        word_ids = self._words(list(words.values()), _MOST_WORDS)
         return _Told(
-            tokenise(self._tokenizer, sides, config.network.max_text_tokens),
+            [*self._words(sides, config.network.max_text_tokens)],
             {number: ids for number, ids in zip(words, word_ids, strict=True) if ids},
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from catalogue.errors import ConfigurationError
 from catalogue.files import sync_directory
@@ -47,6 +47,17 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def start(model: nn.Module, path: Path) -> None:
+    """Take over the averaged weights of another run; raises ConfigurationError where its network is another one."""
+    try:
+        model.load_state_dict(load_weights(path))
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"start_from: the weights in {path} are of another network than [network] describes. Give its sizes, "
+            f"or start without. {' '.join(str(error).split())[:300]}"
+        ) from error
+
+
 def load_config(path: Path) -> TrainConfig:
     """The configuration of the run that wrote a file."""
     return _read(path)[1]
@@ -54,7 +65,9 @@ def load_config(path: Path) -> TrainConfig:
 
 def _read(path: Path) -> tuple[dict[str, Any], TrainConfig]:
     if not path.is_file():
-        raise ConfigurationError(f"There is no {path} to go on from. Leave --resume out to start anew.")
+        raise ConfigurationError(
+            f"There is no {path}: that run wrote none yet. Train longer, or leave --resume out to start anew."
+        )
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return state, TrainConfig.model_validate_json(state["config"])

@@ -35,7 +35,7 @@ class DataConfig(_Strict):
 
     catalogues: tuple[Source, ...] = Field(min_length=1)
     pairs: Path | None = None
-    """Parquet or CSV with trigger_id, recall_id and weight, as `samestyle pairs mine` writes them."""
+    """Pairs or triplets of products; see `models.training.pairs`."""
     pair_share: Share = 0.5
     """Of the rows of a batch come from `pairs`, the others from styles with several products."""
     drop_attributes: tuple[str, ...] = ()
@@ -50,6 +50,11 @@ class DataConfig(_Strict):
 class NetworkConfig(_Strict):
     """Sizes, and what is frozen."""
 
+    base: Path | None = None
+    """A bundle of family `dual` in place of the networks below: its encoders stay as they are, and what they make of
+    photos and texts is computed once."""
+    base_fingerprint: str | None = None
+    """Of `base`; a run fills it in, and goes on with this one alone."""
     photo: Literal["lite0", "tiny"] = "lite0"
     text: Literal["minilm", "tiny"] = "minilm"
     width: int = Field(default=256, ge=8)
@@ -89,8 +94,12 @@ class ViewConfig(_Strict):
     background: Share = 0.1
     jpeg: Share = 0.1
     word_dropout: Share = 0.1
+    third: Share = 0.0
+    """Of the products that are not paired with themselves get a changed view of their own in the batch, for
+    `self_distinct` and `locality`. Each costs what one more product does: 1 doubles a step."""
     kept: int = Field(default=2, ge=1)
-    """With a frozen photo encoder: how many looks of each photo are encoded, once, and drawn from."""
+    """With a frozen photo encoder: how many looks of each photo are encoded, once, and drawn from; with a base also how
+    many tellings of each text."""
     opposed: Share = 0.6
     """How often one side says title and the other description; otherwise both say any of their fields."""
     template: Annotated[str, Field()] = "{title}, {category}, {attributes}. {description}"

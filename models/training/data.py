@@ -2,22 +2,20 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyarrow.lib import ArrowException
 
 from catalogue.errors import CatalogueInvalid
 from catalogue.product import Product
+from models.preprocessing import PreprocessorConfig
 from models.training.config import DataConfig
-from models.training.photos import DecodedPhotos, Progress, photo_of, read_rows, read_with_photos
+from models.training.pairs import NO_PAIRS, Pairs, read_pairs
+from models.training.photos import DecodedPhotos, Progress, read_rows, read_with_photos, stretched, usable_photo_of
 
 _BUCKETS: Final = 10_000
 _MOST_DEV_PAIRS: Final = 1_000
@@ -41,14 +39,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """Products that behaviour says are alike: items [n, 2] and how much that weighs [n]."""
-
-    items: NDArray[np.int64]
-    weights: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
 class Corpus:
     """All products, what is trained on, and what is kept to choose by."""
 
@@ -62,6 +52,17 @@ class Corpus:
     dev: Sequence[tuple[int, int]]
     """Items that are kept, each with the number of the group whose members should find each other."""
 
+    @property
+    def summary(self) -> str:
+        """How much of what there is, a line for people."""
+        negatives, unknown = sum(map(len, self.pairs.negatives.values())), self.pairs.unknown
+        told = (
+            f"{len(self.items):,} products; {len(self.styles):,} styles and {len(self.pairs.items):,} pairs to train on"
+        )
+        told += f" ({negatives:,} said not to be alike)" if negatives else ""
+        told += f", {len(self.dev):,} products to choose by."
+        return told + (f" {unknown:,} pairs name a product that is not there." if unknown else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -73,15 +74,23 @@ class Kept:
     """Whose members should find each other."""
 
 
-def read_corpus(config: DataConfig, work: Path, progress: Progress = lambda _: None) -> Corpus:
+def read_corpus(
+    config: DataConfig,
+    work: Path,
+    progress: Progress = lambda _: None,
+    pictures: PreprocessorConfig | None = None,
+) -> Corpus:
     """Read all catalogues and decode their photos once into `work`; a later run finds them there.
 
-    Raises CatalogueInvalid where nothing is left to train on.
+    `pictures` says what photos become, by default squares of `cache_side` pixels that hold all of them. Raises
+    CatalogueInvalid where nothing is left to train on.
     """
     numbering = _Numbering(config.drop_attributes)
     parts: list[NDArray[np.uint8]] = []
     for source in config.catalogues:
-        products, photos, places = read_with_photos(source.path, config.cache_side, work, progress)
+        products, photos, places = read_with_photos(
+            source.path, pictures or stretched(config.cache_side), work, progress
+        )
         start = sum(map(len, parts))
         parts.append(photos)
         for product, place in zip(products, places.tolist(), strict=True):
@@ -105,7 +114,7 @@ def kept_products(config: DataConfig) -> list[Kept]:
     groups = dict(_split(config, numbering)[2])
     every_row = ((source.path, row) for source in config.catalogues for row in read_rows(source.path))
     return [
-        Kept(numbering.items[number].product, photo_of(row, path.parent), str(groups[number]))
+        Kept(numbering.items[number].product, usable_photo_of(row, path.parent), str(groups[number]))
         for number, (path, row) in enumerate(every_row)
         if number in groups
     ]
@@ -132,7 +141,8 @@ class _Numbering:
 def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[int]], Pairs, list[tuple[int, int]]]:
     """The styles and pairs to train on, and what is kept to choose by."""
     items, names, share = numbering.items, list(numbering.names), config.dev_share
-    pairs = _read_pairs(config.pairs, items) if config.pairs else Pairs(np.zeros((0, 2), np.int64), np.zeros(0))
+    numbers = {item.product.product_id: number for number, item in enumerate(items)}
+    pairs = read_pairs(config.pairs, numbers) if config.pairs else NO_PAIRS
     members: defaultdict[int, list[int]] = defaultdict(list)
     for number, item in enumerate(items):
         members[item.style].append(number)
@@ -141,42 +151,24 @@ def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[in
         styles = {style: group for style, group in members.items() if style not in kept}
         trained = np.array([items[a].style in styles and items[b].style in styles for a, b in pairs.items], dtype=bool)
         dev = [(item, style) for style in sorted(kept) for item in members[style]]
-        return styles, Pairs(pairs.items[trained], pairs.weights[trained]), dev
+        return styles, _some(pairs, trained, items, styles), dev
     kept_pairs = np.array([_is_kept(f"{a} {b}", share) for a, b in pairs.items], dtype=bool)
     groups: dict[int, int] = {}
     for number, (a, b) in enumerate(pairs.items[kept_pairs][:_MOST_DEV_PAIRS].tolist()):
         if a not in groups and b not in groups:
             groups |= {a: number, b: number}
-    return dict(members), Pairs(pairs.items[~kept_pairs], pairs.weights[~kept_pairs]), sorted(groups.items())
+    return dict(members), _some(pairs, ~kept_pairs, items, members), sorted(groups.items())
 
 
-def _read_pairs(path: Path, items: Sequence[Item]) -> Pairs:
-    """Pairs of products that are in the catalogues; the others are left out."""
-    numbers = {item.product.product_id: number for number, item in enumerate(items)}
-    found = [
-        (numbers[trigger], numbers[recall], weight)
-        for trigger, recall, weight in _pair_rows(path)
-        if trigger in numbers and recall in numbers and trigger != recall
-    ]
-    if not found:
-        raise CatalogueInvalid(f"{path}: none of its pairs has both products in the catalogues. Check the product ids.")
-    return Pairs(np.array([row[:2] for row in found], dtype=np.int64), np.array([row[2] for row in found]))
-
-
-def _pair_rows(path: Path) -> Iterator[tuple[str, str, float]]:
-    try:
-        ids_are_texts = dict.fromkeys(("trigger_id", "recall_id"), pa.string())  # or 007 would be 7
-        texts = pa_csv.ConvertOptions(column_types=ids_are_texts)
-        table = pq.read_table(path) if path.suffix == ".parquet" else pa_csv.read_csv(path, convert_options=texts)
-        ids = [table[name].cast("string").to_pylist() for name in ("trigger_id", "recall_id")]
-        weights = table["weight"].cast("float64").to_pylist() if "weight" in table.column_names else [1.0] * len(table)
-    except (OSError, KeyError, ArrowException) as error:
-        raise CatalogueInvalid(
-            f"{path}: needs columns trigger_id and recall_id, and may have weight: {error}"
-        ) from error
-    for trigger, recall, weight in zip(*ids, weights, strict=True):
-        if weight is not None and weight > 0:
-            yield trigger, recall, weight
+def _some(pairs: Pairs, chosen: NDArray[np.bool_], items: Sequence[Item], styles: Mapping[int, Sequence[int]]) -> Pairs:
+    """The chosen pairs, and what is said not to be alike among these styles and is not of one."""
+    negatives = {
+        item: [other for other in others if items[other].style in styles and items[other].style != items[item].style]
+        for item, others in pairs.negatives.items()
+        if items[item].style in styles
+    }
+    negatives = {item: others for item, others in negatives.items() if others}
+    return Pairs(pairs.items[chosen], pairs.weights[chosen], negatives, pairs.unknown)
 
 
 def _is_kept(name: str, share: float) -> bool:

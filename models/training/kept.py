@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.training.config import ViewConfig
 from models.training.network import PhotoEncoder
 from models.training.photos import DecodedPhotos, Progress
-from models.training.views import apply_looks, draw_looks
+from models.training.views import Looks, apply_looks, draw_looks
 
 Look: TypeAlias = NDArray[np.float16]
 """The tokens of every photo in one look, [photos, tokens, width]."""
@@ -20,12 +20,54 @@ Look: TypeAlias = NDArray[np.float16]
 _CHUNK: Final = 32
 
 
+class Sees(Protocol):
+    """A photo encoder that does not change."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that decides what it makes of pixels."""
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """How many tokens of a photo, and how wide."""
+
+    def looked(self, looks: Looks) -> Look:
+        """The tokens of photos that are changed."""
+
+
+class Frozen:
+    """A `PhotoEncoder` that is not trained, for photos of `side` pixels."""
+
+    def __init__(self, encoder: PhotoEncoder, side: int) -> None:
+        self._encoder, self._side = encoder, side
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its weights."""
+        digest = hashlib.sha256()
+        for name, weights in sorted(self._encoder.state_dict().items()):
+            digest.update(name.encode() + weights.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """How many tokens of a photo, and how wide."""
+        return tuple(self._encoder.position.shape)
+
+    def looked(self, looks: Looks) -> Look:
+        """The tokens of photos that are changed."""
+        with torch.inference_mode():
+            made = self._encoder(apply_looks(looks, self._side, self._encoder.position.device))
+        tokens: Look = made.half().cpu().numpy()
+        return tokens
+
+
 def keep_tokens(
-    encoder: PhotoEncoder, photos: DecodedPhotos, config: ViewConfig, seed: int, folder: Path, progress: Progress
+    encoder: Sees, photos: DecodedPhotos, config: ViewConfig, seed: int, folder: Path, progress: Progress
 ) -> list[Look]:
     """Encode `config.kept` looks of each photo, and last one in other colours.
 
-    Each look is a file in `folder`; those that are there already, from the same weights, are taken as they are.
+    Each look is a file in `folder`; those that are there already, from the same encoder, are taken as they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [_look(encoder, photos, config, (seed, number), folder, progress) for number in range(config.kept + 1)]
@@ -40,7 +82,7 @@ def tokens_of(looks: Sequence[Look], place: int, *, recolour: bool, random: np.r
 
 
 def _look(
-    encoder: PhotoEncoder,
+    encoder: Sees,
     photos: DecodedPhotos,
     config: ViewConfig,
     seed: tuple[int, int],
@@ -48,29 +90,20 @@ def _look(
     progress: Progress,
 ) -> Look:
     """One look, read from its file or made and written there."""
-    file = folder / f"{_digest(encoder, config, seed)}.npy"
+    told = f"{config.model_dump_json()} {seed} {encoder.fingerprint} {photos.side}"
+    file = folder / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.npy"
     if not file.exists():
         recoloured = seed[1] == config.kept
-        shape = (len(photos), encoder.position.shape[0], encoder.position.shape[1])
-        unfinished = file.with_suffix(".tmp")
+        unfinished, shape = file.with_suffix(".tmp"), (len(photos), *encoder.image_shape)
         tokens = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
         for start in range(0, len(photos), _CHUNK):
             some = [photos[at] for at in range(start, min(start + _CHUNK, len(photos)))]
             random = np.random.default_rng((*seed, start))
-            looks = draw_looks(some, np.full(len(some), recoloured), config, random)
-            with torch.inference_mode():
-                made = encoder(apply_looks(looks, config.side, encoder.position.device))
-            tokens[start : start + len(some)] = made.half().cpu().numpy()
+            tokens[start : start + len(some)] = encoder.looked(
+                draw_looks(some, np.full(len(some), recoloured), config, random)
+            )
             progress(len(some))
         tokens.flush()
         unfinished.rename(file)
     look: Look = np.load(file, mmap_mode="r")
     return look
-
-
-def _digest(encoder: PhotoEncoder, config: ViewConfig, seed: tuple[int, int]) -> str:
-    """Of all that decides what a look's tokens are."""
-    digest = hashlib.sha256(f"{config.model_dump_json()} {seed}".encode())
-    for name, weights in sorted(encoder.state_dict().items()):
-        digest.update(name.encode() + weights.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

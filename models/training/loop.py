@@ -6,27 +6,32 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from catalogue.errors import TrainingFailed
+from models.preprocessing import product_text
 from models.training import checkpoints
+from models.training.base import Base, start_narrow
 from models.training.batches import Batch, Batches
 from models.training.config import TrainConfig
 from models.training.data import Corpus
-from models.training.kept import Look, keep_tokens
+from models.training.kept import Frozen, Look, keep_tokens
 from models.training.losses import ContrastiveUnit, Sides
-from models.training.measure import headline
+from models.training.measure import headline, late_fusion
 from models.training.negatives import LastSeen, Sampler
 from models.training.network import CrossEncoder, Inputs
 from models.training.photos import Progress
+from models.training.processes import add_up, processes
+from models.training.texts import tokenise
 
 Ready: TypeAlias = tuple[int, Tensor, Inputs]
 """A chunk on the device: its number in the batch, the products it holds, and the network's inputs for them."""
@@ -56,30 +61,45 @@ class Trainer:
         tokenizer: Tokenizer,
         out: Path,
         progress: Progress = lambda _: None,
+        base: Base | None = None,
     ) -> None:
-        self.config, self.corpus, self.tokenizer, self.out = config, corpus, tokenizer, out
+        self.config, self.corpus, self.out, self.base = config, corpus, out, base
+        self.words = partial(tokenise, tokenizer) if base is None else base.words
+        everyone = processes()
         self.accelerator = Accelerator(mixed_precision=config.precision)
         # cuDNN's attention plans anew for every length of text, which takes longer than the step
         torch.backends.cuda.enable_cudnn_sdp(False)
         torch.manual_seed(config.seed)
         device = self.accelerator.device
-        self.model = CrossEncoder(config.network).to(device)
+        self.model = CrossEncoder(config.network, base).to(device)
         if config.start_from:
-            self.model.load_state_dict(checkpoints.load_weights(config.start_from))
+            checkpoints.start(self.model, config.start_from)
         self.model.photo.to(memory_format=torch.channels_last)
         self.unit = ContrastiveUnit(config.losses).to(device)
+        kept = self._keep(everyone, progress)
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
         self.seen = LastSeen(len(corpus.items), config.network.width, device)
-        part = (self.accelerator.process_index, self.accelerator.num_processes)
-        kept: list[Look] = []
-        if config.network.frozen_photo:
-            kept = keep_tokens(self.model.photo, corpus.photos, config.views, config.seed, out / "tokens", progress)
-        batches = Batches(corpus, config, tokenizer, Sampler(corpus, config, self.seen), part, kept)
+        part = (everyone.process_index, everyone.num_processes)
+        batches = Batches(corpus, config, self.words, Sampler(corpus, config, self.seen), part, kept)
         self._coming: list[int] = []
-        self._loader = _loader(batches, self._coming, device)
+        # the base's texts are encoded and remembered in this process
+        self._loader = _loader(batches, self._coming, 0 if base else _preparing(device))
         self.step = 0
         self.best = -math.inf
+
+    def _keep(self, everyone: PartialState, progress: Progress) -> list[Look]:
+        """The tokens of all photos, where they do not change; a narrower space than the base's is fitted on them."""
+        config, network = self.config, self.config.network
+        if self.base is None and not network.frozen_photo:
+            return []
+        with everyone.main_process_first():  # the others find the files
+            encoder = self.base or Frozen(self.model.photo, config.views.side)
+            kept = keep_tokens(encoder, self.corpus.photos, config.views, config.seed, self.out / "tokens", progress)
+        if self.base is not None and network.width < self.base.width and config.start_from is None:
+            told = [product_text(item.product, config.views.template) for item in self.corpus.items]
+            start_narrow(self.model.photo, self.model.text, kept[0], told)
+        return kept
 
     def run(self, report: Callable[[Step], None], until: int | None = None) -> None:
         """Train to the last step, or `until` there; raises TrainingFailed for a loss that is not a number."""
@@ -169,32 +189,35 @@ class Trainer:
     def _gather(self, batch: Batch, chunks: Sequence[Ready], outputs: Sequence[tuple[Tensor, Tensor]]) -> Sides:
         """The vectors of all chunks of all processes in the order of the batch; gradients arrive at them."""
         rows, width = len(batch.is_self), self.config.network.width
-        vectors = torch.zeros((2 * rows, 3, width), device=self.accelerator.device)
+        count = 2 * rows + len(batch.view_of)
+        vectors = torch.zeros((count, 3, width), device=self.accelerator.device)
         composed = torch.zeros((rows, width), device=self.accelerator.device)
-        has = torch.zeros((2 * rows, 2), device=self.accelerator.device)
+        has = torch.zeros((count, 2), device=self.accelerator.device)
         for (_, products, inputs), (made, made_composed) in zip(chunks, outputs, strict=True):
             vectors[products] = made.detach().float()
             composed[products[inputs.other_rows]] = made_composed.detach().float()
             has[products] = inputs.has.float()
-        vectors, composed, has = (self.accelerator.reduce(part, "sum") for part in (vectors, composed, has))
+        vectors, composed, has = add_up((vectors, composed, has))
         modes = torch.cat([has, has.amax(dim=1, keepdim=True)], dim=1) > 0
         return Sides(
             vectors[:rows].requires_grad_(),
-            vectors[rows:].requires_grad_(),
+            vectors[rows : 2 * rows].requires_grad_(),
             modes[:rows],
-            modes[rows:],
+            modes[rows : 2 * rows],
             batch.is_self.to(vectors.device),
             composed.requires_grad_(),
             batch.with_words.to(vectors.device),
+            vectors[2 * rows :].requires_grad_(),
+            batch.view_of.to(vectors.device),
         )
 
     def _gradients(self, sides: Sides, products: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """What the losses want of a chunk's vectors."""
-        first, second, composed = (
+        first, second, views, composed = (
             torch.zeros_like(part) if part.grad is None else part.grad
-            for part in (sides.first, sides.second, sides.composed)
+            for part in (sides.first, sides.second, sides.views, sides.composed)
         )
-        return torch.cat([first, second])[products], composed[products[inputs.other_rows]]
+        return torch.cat([first, second, views])[products], composed[products[inputs.other_rows]]
 
     def _send_back(self, output: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor]) -> None:
         wanted = [
@@ -206,9 +229,9 @@ class Trainer:
         """One step of the optimiser with the gradients of all processes, and of the averaged weights."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         if self.accelerator.num_processes > 1:
-            for parameter in parameters:
-                grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = self.accelerator.reduce(grad, "sum")
+            grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+            for parameter, grad in zip(parameters, add_up(grads), strict=True):
+                parameter.grad = grad
         nn.utils.clip_grad_norm_(parameters, self.config.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -216,11 +239,15 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay)
 
+    def late_fusion(self) -> dict[str, float]:
+        """The figures of the base by itself, of what is kept to choose by; empty without a base."""
+        return {} if self.base is None else late_fusion(self.base, self.corpus, self.config)
+
     def _evaluate(self) -> dict[str, float]:
         """Figures of what is kept to choose by; the averaged weights with the best so far are in best.pt."""
         scores: dict[str, float] = {}
         if self.accelerator.is_main_process:
-            scores = headline(self.averaged, self.corpus, self.tokenizer, self.config)
+            scores = headline(self.averaged, self.corpus, self.words, self.config)
             mean = float(np.mean(list(scores.values()))) if scores else 0.0
             if not scores or mean > self.best:
                 self.best = mean
@@ -230,9 +257,8 @@ class Trainer:
         return scores
 
 
-def _loader(batches: Batches, steps: list[int], device: torch.device) -> DataLoader[Batch]:
-    """Batches of `steps` (filled in before each pass), prepared ahead by other processes where a GPU would wait."""
-    workers = _preparing(device)
+def _loader(batches: Batches, steps: list[int], workers: int) -> DataLoader[Batch]:
+    """Batches of `steps` (filled in before each pass), prepared ahead by `workers` processes (0: this one)."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
     return DataLoader(batches, batch_size=None, sampler=steps, num_workers=workers, persistent_workers=workers > 0)
 

@@ -33,6 +33,10 @@ class Sides:
     """[rows, width]: the first product's photo with words that tell the second from it."""
     composed_rows: Tensor
     """[k]: the rows that have such words."""
+    views: Tensor
+    """[v, 3, width]: changed views of some products, which have what these have."""
+    view_of: Tensor
+    """[v]: of which; 0 is the first row's first side, `rows` its second."""
 
     @property
     def all(self) -> tuple[Tensor, Tensor]:
@@ -62,21 +66,19 @@ def matching_hinge(sides: Sides, margin: float) -> Tensor:
 
 def self_distinctiveness(sides: Sides, margin: float) -> Tensor:
     """A product and a changed view of it must match against all others."""
-    judged = sides.is_self & sides.first_has[:, 2]
-    return _hinge(sides.first[:, 2], sides.second[:, 2], judged, sides.second_has[:, 2], margin)
+    ours, views, row, judged = _viewed(sides)
+    return _short(ours, (ours * views).sum(dim=1), sides.second[:, 2], row, judged, sides.second_has[:, 2], margin)
 
 
 def locality_consistency(sides: Sides, neighbours: int, margin: float) -> Tensor:
     """A product and a changed view of it must be as near as each other to its nearest others."""
-    ours, theirs = sides.first[:, 2], sides.second[:, 2]
-    similar = (ours @ theirs.T).masked_fill(torch.eye(len(ours), dtype=torch.bool, device=ours.device), _NEVER)
-    near = similar.topk(min(neighbours, len(ours) - 1), dim=1).indices
-    others = theirs[near]
-    from_ours = (ours[:, None] * others).sum(dim=2)
-    from_view = (theirs[:, None] * others).sum(dim=2)
-    return _mean(
-        functional.relu((from_ours - from_view).abs() - margin).mean(dim=1), sides.is_self & sides.first_has[:, 2]
-    )
+    ours, views, row, judged = _viewed(sides)
+    others = sides.second[:, 2]
+    own = row[:, None] == torch.arange(len(others), device=row.device)[None, :]
+    near = (ours @ others.T).masked_fill(own, _NEVER).topk(min(neighbours, len(others) - 1), dim=1).indices
+    from_ours = (ours[:, None] * others[near]).sum(dim=2)
+    from_view = (views[:, None] * others[near]).sum(dim=2)
+    return _mean(functional.relu((from_ours - from_view).abs() - margin).mean(dim=1), judged)
 
 
 def composed_nce(sides: Sides, scale: Tensor) -> Tensor:
@@ -129,12 +131,43 @@ class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installe
         return loss, parts
 
 
+def _viewed(sides: Sides) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Products and views of them by both, [n, width], their rows [n], and which of them count, bool [n].
+
+    Rows whose sides are one product seen twice do, and products with a view of their own.
+    """
+    everything, has = sides.all
+    rows = torch.arange(len(sides.first), device=sides.view_of.device)
+    return (
+        torch.cat([sides.first[:, 2], everything[sides.view_of, 2]]),
+        torch.cat([sides.second[:, 2], sides.views[:, 2]]),
+        torch.cat([rows, sides.view_of % len(rows)]),
+        torch.cat([sides.is_self & sides.first_has[:, 2], has[sides.view_of, 2]]),
+    )
+
+
 def _hinge(queries: Tensor, gallery: Tensor, judged: Tensor, gallery_has: Tensor, margin: float) -> Tensor:
-    """The mean over the negatives that come within `margin` of the positive."""
+    """Row r of the queries against row r of the gallery."""
+    rows = torch.arange(len(queries), device=queries.device)
+    return _short(queries, (queries * gallery).sum(dim=1), gallery, rows, judged, gallery_has, margin)
+
+
+def _short(
+    queries: Tensor,
+    positive: Tensor,
+    gallery: Tensor,
+    row: Tensor,
+    judged: Tensor,
+    gallery_has: Tensor,
+    margin: float,
+) -> Tensor:
+    """How far each is from being `margin` above all of the gallery but its own `row`.
+
+    The mean over the negatives that come within `margin` of the positive.
+    """
     similar = queries @ gallery.T
-    positive = similar.diagonal()[:, None]
-    negative = gallery_has[None, :] & ~torch.eye(len(queries), dtype=torch.bool, device=queries.device)
-    short = functional.relu(margin - positive + similar) * negative
+    negative = gallery_has[None, :] & (row[:, None] != torch.arange(len(gallery), device=row.device)[None, :])
+    short = functional.relu(margin - positive[:, None] + similar) * negative
     return _mean(short.sum(dim=1) / (short.detach() > 0).sum(dim=1).clamp(min=1), judged)
 
 

@@ -1,20 +1,20 @@
 """Figures of a network in training: the nine modes by the evaluation protocol, and the composed task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from models.embedder import Vectors
 from models.evaluation import Mode, evaluate
+from models.training.base import Base
 from models.training.batches import padded
 from models.training.config import TrainConfig
 from models.training.data import Corpus
 from models.training.network import CrossEncoder
-from models.training.texts import difference_words, query_and_gallery_words, tokenise
+from models.training.texts import Words, difference_words, query_and_gallery_words
 from models.training.views import plain_photos
 
 _MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
@@ -22,26 +22,50 @@ _CHUNK: Final = 32
 _COMPOSED_TASKS: Final = 500
 
 
-def headline(model: CrossEncoder, corpus: Corpus, tokenizer: Tokenizer, config: TrainConfig) -> dict[str, float]:
+def headline(model: CrossEncoder, corpus: Corpus, words: Words, config: TrainConfig) -> dict[str, float]:
     """recall@10 of each mode among the items kept to choose by, recall@1 too of i-i, t-t, m-m, and the composed task.
 
     Empty where nothing is kept.
     """
     if not corpus.dev:
         return {}
-    items = [item for item, _ in corpus.dev]
-    words = [query_and_gallery_words(corpus.items[item].product) for item in items]
-    photos = photo_tokens(model, corpus, items, config)
-    queries = embed(model, photos, tokenise(tokenizer, [query for query, _ in words], config.network.max_text_tokens))
-    gallery = embed(model, photos, tokenise(tokenizer, [told for _, told in words], config.network.max_text_tokens))
+    asked, told = _texts(corpus, words, config)
+    photos = photo_tokens(model, corpus, [item for item, _ in corpus.dev], config)
+    gallery = embed(model, photos, told)
+    result = _recalls(embed(model, photos, asked), gallery, corpus)
+    composed = composed_recall(model, corpus, photos, gallery["m"], words, config)
+    return result if composed is None else {**result, "composed@10": composed}
+
+
+def late_fusion(base: Base, corpus: Corpus, config: TrainConfig) -> dict[str, float]:
+    """The same figures, but for the composed task, of a base's own vectors."""
+    if not corpus.dev:
+        return {}
+    places = [corpus.items[item].photo for item, _ in corpus.dev]
+    has_photo = torch.tensor([place >= 0 for place in places])[:, None, None]
+    photos = torch.from_numpy(base.plain(places, corpus.photos)).float() * has_photo
+    none: list[list[int]] = [[] for _ in places]
+    made: list[dict[Mode, Vectors]] = [
+        {"i": base.fuse(photos, none), "t": base.fuse(0 * photos, ids), "m": base.fuse(photos, ids)}
+        for ids in _texts(corpus, base.words, config)
+    ]
+    return _recalls(made[0], made[1], corpus)
+
+
+def _texts(corpus: Corpus, words: Words, config: TrainConfig) -> tuple[list[list[int]], list[list[int]]]:
+    """Token ids of what somebody would ask for each item that is kept, and of what it is told by."""
+    texts = [query_and_gallery_words(corpus.items[item].product) for item, _ in corpus.dev]
+    asked, told = ([text[side] for text in texts] for side in (0, 1))
+    return words(asked, config.network.max_text_tokens), words(told, config.network.max_text_tokens)
+
+
+def _recalls(queries: Mapping[Mode, Vectors], gallery: Mapping[Mode, Vectors], corpus: Corpus) -> dict[str, float]:
     scores = evaluate(queries, gallery, [str(group) for _, group in corpus.dev])
-    result = {
+    return {
         f"{pair}@{k}": score.recall[k]
         for pair, score in scores.items()
         for k in ((1, 10) if pair[0] == pair[2] else (10,))
     }
-    composed = composed_recall(model, corpus, photos, gallery["m"], tokenizer, config)
-    return result if composed is None else {**result, "composed@10": composed}
 
 
 def photo_tokens(model: CrossEncoder, corpus: Corpus, items: Sequence[int], config: TrainConfig) -> Tensor:
@@ -49,10 +73,13 @@ def photo_tokens(model: CrossEncoder, corpus: Corpus, items: Sequence[int], conf
     device, made = model.fusion.start.device, []
     for start in range(0, len(items), _CHUNK):
         places = [corpus.items[item].photo for item in items[start : start + _CHUNK]]
-        pixels = plain_photos([corpus.photos[place] for place in places], config.views.side, device)
+        if model.base is not None:
+            seen = torch.from_numpy(model.base.plain(places, corpus.photos)).float().to(device)
+        else:
+            seen = plain_photos([corpus.photos[place] for place in places], config.views.side, device)
         with torch.inference_mode():
             made.append(
-                model.photo(pixels) * torch.tensor([place >= 0 for place in places], device=device)[:, None, None]
+                model.photo(seen) * torch.tensor([place >= 0 for place in places], device=device)[:, None, None]
             )
     return torch.cat(made)
 
@@ -76,7 +103,7 @@ def embed(model: CrossEncoder, photos: Tensor, ids: Sequence[Sequence[int]]) -> 
 
 
 def composed_recall(
-    model: CrossEncoder, corpus: Corpus, photos: Tensor, gallery: Vectors, tokenizer: Tokenizer, config: TrainConfig
+    model: CrossEncoder, corpus: Corpus, photos: Tensor, gallery: Vectors, words: Words, config: TrainConfig
 ) -> float | None:
     """How often a photo with the words for what differs finds that other product of its group among ten."""
     tasks = _composed_tasks(corpus, config.losses.composed_attributes)
@@ -84,7 +111,7 @@ def composed_recall(
         return None
     tasks = [tasks[at] for at in np.random.default_rng(0).permutation(len(tasks))[:_COMPOSED_TASKS]]
     rows, first = np.arange(len(tasks)), np.array([task[0] for task in tasks])
-    ids = tokenise(tokenizer, [words for _, _, words in tasks], config.network.max_text_tokens)
+    ids = words([told for _, _, told in tasks], config.network.max_text_tokens)
     similar = embed(model, photos[first], ids)["m"] @ gallery.T
     wanted = similar[rows, [second for _, second, _ in tasks]]
     similar[rows, first] = -np.inf

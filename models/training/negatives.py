@@ -102,7 +102,10 @@ class Sampler:
         return rows
 
     def _candidates(self, random: np.random.Generator) -> Iterator[Row]:
-        """Rows by chance, half of them followed by one near it; in the end every style once, for small catalogues."""
+        """Rows by chance, half of them followed by one near it, and where something is said not to be like it, by that.
+
+        In the end every style once, for small catalogues.
+        """
         for _ in range(4 * self._config.rows):
             if len(self._corpus.pairs.items) and random.random() < self._config.data.pair_share:
                 first, second = self._corpus.pairs.items[_drawn(self._pair_chances, random)]
@@ -110,6 +113,8 @@ class Sampler:
             else:
                 row = self._style_row(int(self._styles[_drawn(self._style_chances, random)]), random)
             yield row
+            if said := self._corpus.pairs.negatives.get(row.first):
+                yield self._row_with(int(random.choice(said)), random)
             if random.random() < self._config.hard and (near := self._near(row.first, random)) is not None:
                 yield self._style_row(near, random)
         for style in random.permutation(self._styles):
@@ -130,6 +135,11 @@ class Sampler:
             return Row(only, only)
         first, second = random.choice(members, size=2, replace=False)
         return Row(int(first), int(second))
+
+    def _row_with(self, item: int, random: np.random.Generator) -> Row:
+        """An item and another of its style, or itself."""
+        others = [other for other in self._corpus.styles[self._corpus.items[item].style] if other != item]
+        return Row(item, int(random.choice(others)) if others else item)
 
 
 def _drawn(chances: NDArray[np.float64], random: np.random.Generator) -> int:

@@ -1,18 +1,14 @@
 """The cross-modal encoder: a photo tower, a text tower, and a small transformer over the tokens of both."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.training.base import Base, Project, ProjectTexts
 from models.training.config import NetworkConfig
 from models.training.towers import photo_tower, text_tower
-
-PHOTO_ONLY: Final = 0
-TEXT_ONLY: Final = 1
-BOTH: Final = 2
 
 
 class PhotoEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
@@ -111,7 +107,7 @@ class Inputs:
     """Products as the network takes them; an absent photo or text is zeros with `has` false."""
 
     photos: Tensor
-    """Pixels [n, 3, side, side], or tokens [n, 1 + grid * grid, width] made before."""
+    """Pixels [n, 3, side, side], or tokens [n, tokens, width] made before."""
     ids: Tensor
     mask: Tensor
     """[n, tokens]."""
@@ -124,19 +120,24 @@ class Inputs:
 
 
 class CrossEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
-    """The three encoders together."""
+    """The three encoders together; of a `base`, the tokens of its own two, and the fusion encoder over them."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, base: Base | None = None) -> None:
         super().__init__()
-        self.photo = PhotoEncoder(config)
-        if config.frozen_photo:
+        self.base = base
+        self.photo = PhotoEncoder(config) if base is None else Project(base.width, config.width)
+        if config.frozen_photo and base is None:
             self.photo.requires_grad_(requires_grad=False)
-        self.text = TextEncoder(config)
+        self.text = TextEncoder(config) if base is None else ProjectTexts(base, config.width)
         self.fusion = FusionEncoder(config)
+        if base is not None:  # begin with the base's own late fusion
+            nn.init.eye_(self.fusion.out.weight)
+            nn.init.zeros_(self.fusion.out.bias)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors by photo, by text and by both [n, 3, width], and of photos with other words [k, width]."""
-        image = self.photo(inputs.photos) if inputs.photos.ndim == 4 else inputs.photos
+        made_before = inputs.photos.ndim == 3 and self.base is None
+        image = inputs.photos if made_before else self.photo(inputs.photos)
         rows = inputs.other_rows
         vectors = self.fuse(image, self.text(inputs.ids, inputs.mask), inputs.mask, inputs.has)
         if not len(rows):

@@ -10,11 +10,13 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import SamestyleError
+from catalogue.errors import CatalogueInvalid, SamestyleError
 from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from catalogue.threads import available_cores
+from models.evaluation.pairs import is_pairs_file, products_of
+from models.evaluation.tables import read_rows as pairs_as_texts
 from models.preprocessing import Pixels, PreprocessorConfig, load_pixels
 
 Progress: TypeAlias = Callable[[int], None]
@@ -44,22 +46,33 @@ class DecodedPhotos:
         return pixels
 
 
+def stretched(side: int) -> PreprocessorConfig:
+    """Photos become squares of `side` pixels, whatever their proportions."""
+    return PreprocessorConfig(resize=side, crop=side, fit="stretch", mean=(0, 0, 0), std=(1, 1, 1))
+
+
 def read_with_photos(
-    catalogue: Path, side: int, work: Path, progress: Progress
+    catalogue: Path, pictures: PreprocessorConfig, work: Path, progress: Progress
 ) -> tuple[list[Product], NDArray[np.uint8], NDArray[np.int64]]:
     """A catalogue's products, their photos uint8 [n, side, side, 3], and each product's place among these.
 
-    A photo is stretched to a square; the place is -1 without one, or with one that cannot be read.
+    The place is -1 without a photo, or with one that cannot be read. Raises CatalogueInvalid for a catalogue that
+    cannot be read.
     """
+    try:
+        stat = catalogue.stat()
+    except OSError as error:
+        raise CatalogueInvalid(f"{catalogue}: no such file ({error.strerror}). Check the path.") from error
     work.mkdir(parents=True, exist_ok=True)
-    stat = catalogue.stat()
-    key = hashlib.sha256(f"{catalogue.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{side}".encode()).hexdigest()[:16]
+    side = pictures.crop
+    fit = side if pictures == stretched(side) else pictures.model_dump_json()
+    key = hashlib.sha256(f"{catalogue.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{fit}".encode()).hexdigest()[:16]
     photos_file, places_file = work / f"photos-{key}.bin", work / f"places-{key}.npy"
     products: list[Product] = []
     if places_file.exists():
         products = [row.product for row in read_rows(catalogue)]
     else:
-        _decode(catalogue, side, photos_file, places_file, products, progress)
+        _decode(catalogue, pictures, photos_file, places_file, products, progress)
     places: NDArray[np.int64] = np.load(places_file)
     count = int(places.max(initial=-1)) + 1
     shape = (count, side, side, 3)
@@ -68,16 +81,20 @@ def read_with_photos(
 
 
 def _decode(
-    catalogue: Path, side: int, photos_file: Path, places_file: Path, products: list[Product], progress: Progress
+    catalogue: Path,
+    pictures: PreprocessorConfig,
+    photos_file: Path,
+    places_file: Path,
+    products: list[Product],
+    progress: Progress,
 ) -> None:
-    config = PreprocessorConfig(resize=side, crop=side, fit="stretch", mean=(0, 0, 0), std=(1, 1, 1))
     places: list[int] = []
     count = 0
     rows = read_rows(catalogue)
     with photos_file.open("wb") as file, ThreadPoolExecutor(available_cores()) as pool:
         while some := list(islice(rows, _AT_ONCE)):
             products.extend(row.product for row in some)
-            for pixels in pool.map(lambda row: _pixels(row, catalogue.parent, config), some):
+            for pixels in pool.map(lambda row: _pixels(row, catalogue.parent, pictures), some):
                 if pixels is not None:
                     file.write(pixels.tobytes())
                 places.append(-1 if pixels is None else count)
@@ -90,7 +107,10 @@ def _decode(
 
 
 def read_rows(catalogue: Path) -> Iterator[CatalogueRow]:
-    """The rows of a catalogue that can be read."""
+    """The rows of a catalogue that can be read; a file of pairs that bring their products is one too."""
+    if is_pairs_file(catalogue):
+        products = products_of(pairs_as_texts(catalogue), catalogue)[0]
+        return (CatalogueRow(number, product) for number, product in enumerate(products, start=1))
     return (row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow))
 
 
@@ -98,6 +118,15 @@ def photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
     """A row's main photo; None where it has none, or one that cannot be had."""
     try:
         return row.photo or (load_photo(row.product.images[0], folder) if row.product.images else None)
+    except SamestyleError:
+        return None
+
+
+def usable_photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
+    """The same, and None for one that cannot be decoded."""
+    photo = photo_of(row, folder)
+    try:
+        return photo if photo is not None and load_pixels(photo, stretched(16)) is not None else None
     except SamestyleError:
         return None
 

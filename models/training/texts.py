@@ -1,8 +1,8 @@
 """Other words for the same product."""
 
 import re
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -21,20 +21,31 @@ _NAMED: Final = 0.3
 _SHUFFLED: Final = 0.15
 
 
+Words: TypeAlias = Callable[[Sequence[str], int], list[list[int]]]
+"""Makes token ids of texts, at most so many of each; see `tokenise`."""
+
+
 def vary_texts(
-    first: Product, second: Product, config: ViewConfig, random: np.random.Generator, hide: Sequence[str] = ()
+    first: Product,
+    second: Product,
+    config: ViewConfig,
+    random: np.random.Generator,
+    hide: Sequence[str] = (),
+    tellings: tuple[np.random.Generator, np.random.Generator] | None = None,
 ) -> tuple[str, str]:
     """What the two sides of a pair say: often one its title and the other its description.
 
-    Attributes named in `hide` stay unsaid on the second side.
+    Attributes named in `hide` stay unsaid on the second side. How each side tells it is left to its own generator in
+    `tellings`, where they are given.
     """
+    ours, theirs = tellings or (random, random)
     if random.random() < config.opposed:
         swapped = random.random() < 0.5
         return (
-            _told(first, "description" if swapped else "title", config, random),
-            _told(second, "title" if swapped else "description", config, random, hide),
+            _told(first, "description" if swapped else "title", config, ours),
+            _told(second, "title" if swapped else "description", config, theirs, hide),
         )
-    return _told(first, None, config, random), _told(second, None, config, random, hide)
+    return _told(first, None, config, ours), _told(second, None, config, theirs, hide)
 
 
 def difference_words(first: Product, second: Product, attributes: Sequence[str]) -> str:

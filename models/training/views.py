@@ -56,7 +56,12 @@ def draw_looks(
 
 
 def apply_looks(looks: Looks, side: int, device: torch.device) -> Tensor:
-    """Photos cropped, mirrored, lit otherwise, float32 [n, 3, side, side]."""
+    """Photos cropped, mirrored, lit otherwise, as the encoder takes them, float32 [n, 3, side, side]."""
+    return _normalised(look_at(looks, side, device))
+
+
+def look_at(looks: Looks, side: int, device: torch.device) -> Tensor:
+    """Photos cropped, mirrored, lit otherwise, float32 [n, 3, side, side] of 0..1."""
     pixels = _floats(looks.photos, device)
     # one sampling from the source: a part of it, perhaps mirrored
     grid = functional.affine_grid(looks.turn.to(device), [len(pixels), 3, side, side], align_corners=False)
@@ -64,7 +69,7 @@ def apply_looks(looks: Looks, side: int, device: torch.device) -> Tensor:
     pixels = _other_background(pixels, looks.backgrounds.to(device))
     matrix, shift = looks.matrix.to(device), looks.shift.to(device)
     pixels = torch.einsum("nij,njhw->nihw", matrix, pixels) + shift[:, None, None, None]
-    return _normalised(pixels.clamp(0, 1))
+    return pixels.clamp(0, 1)
 
 
 def _floats(photos: Tensor, device: torch.device) -> Tensor:

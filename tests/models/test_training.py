@@ -152,6 +152,49 @@ def test_each_loss_can_be_switched_off(start: Start, off: str) -> None:
     assert np.isfinite(step.loss)
 
 
+def test_every_product_may_have_a_view_of_its_own(start: Start) -> None:
+    without, half, all_of_them = (start(f"third-{share}", steps=4, views__third=share) for share in (0, 0.5, 1))
+    for step in range(3):
+        plain, some, full = (trainer._loader.dataset[step] for trainer in (without, half, all_of_them))
+        assert plain.items == some.items == full.items  # what else is drawn does not depend on it
+        assert not len(plain.view_of)
+        assert 0 < len(some.view_of) < len(full.view_of)
+        assert full.view_of.tolist() == [at for at in range(20) if not full.is_self[at % 10]]
+        rest = sum(len(chunk.products) for chunk in full.chunks)
+        assert rest == len(full.items) + len(full.view_of)
+    steps = run(all_of_them)
+    assert all(np.isfinite(step.loss) for step in steps)
+    cached = start("third-cached", steps=4, views__third=1, cache_gradients=True)
+    assert [step.loss for step in run(cached)] == pytest.approx([step.loss for step in steps], rel=1e-4)
+
+
+def test_self_distinctiveness_and_locality_of_pairs_and_views() -> None:
+    import torch
+
+    from models.training.losses import Sides, locality_consistency, self_distinctiveness
+
+    chance = torch.Generator().manual_seed(0)
+    first, second, views = (
+        torch.nn.functional.normalize(torch.randn(count, 3, 8, generator=chance), dim=2) for count in (6, 6, 3)
+    )
+    has = torch.ones(6, 3, dtype=torch.bool)
+    is_self = torch.tensor([False, True, False, False, False, True])
+    composed, of = torch.zeros(6, 8), torch.tensor([0, 3, 8])
+    sides = Sides(first, second, has, has, is_self, composed, torch.zeros(0).long(), views, of)
+    # (a product, its view, its row): two rows of one product each, and three products with views
+    cases = [(first[row], second[row], row) for row in (1, 5)]
+    cases += [(torch.cat([first, second])[at], views[number], at % 6) for number, at in enumerate((0, 3, 8))]
+    distinct, local = [], []
+    for ours, view, row in cases:
+        others = [second[other, 2] for other in range(6) if other != row]
+        short = [float(torch.relu(0.2 - ours[2] @ view[2] + ours[2] @ other)) for other in others]
+        distinct.append(sum(short) / max(1, sum(value > 0 for value in short)))
+        near = sorted(others, key=lambda other: -float(ours[2] @ other))[:3]
+        local.append(np.mean([max(0, abs(float(ours[2] @ other - view[2] @ other)) - 0.05) for other in near]))
+    assert float(self_distinctiveness(sides, 0.2)) == pytest.approx(np.mean(distinct), rel=1e-4)
+    assert float(locality_consistency(sides, 3, 0.05)) == pytest.approx(np.mean(local), rel=1e-4)
+
+
 @pytest.mark.parametrize("lacking", ["photos", "texts"])
 def test_a_shop_without_photos_or_texts_trains_on_what_there_is(start: Start, lacking: str) -> None:
     shop = {lacking: False}
@@ -174,6 +217,30 @@ def test_pairs_take_the_place_of_styles(start: Start, tmp_path: Path) -> None:
     assert kept > 0
 
 
+def test_what_is_said_not_to_be_alike_shares_a_batch(start: Start, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    triplets = [(f"p{style}-0", f"p{style}-1", f"p{style + 8}-2") for style in range(8)]
+    columns = dict(
+        zip(("anchor_id", "positive_id", "negative_id"), map(list, zip(*triplets, strict=True)), strict=True)
+    )
+    pq.write_table(pa.table(columns), tmp_path / "triplets.parquet")
+    chosen: dict[str, Any] = {"rows": 4, "steps": 3, "hard": 0, "data__pair_share": 1, "data__dev_share": 0}
+    trainer = start(data__pairs=str(tmp_path / "triplets.parquet"), **chosen)
+    names = [item.product.product_id for item in trainer.corpus.items]
+    wanted = {anchor: negative for anchor, _, negative in triplets}
+    for seed in range(8):
+        rows = trainer._loader.dataset._sampler.rows(np.random.default_rng(seed))
+        firsts = [names[row.first] for row in rows]
+        # every drawn anchor is followed by its negative
+        assert [firsts[1], firsts[3]] == [wanted[firsts[0]], wanted[firsts[2]]]
+        assert all(
+            names[row.second] == name.replace("-0", "-1") for row, name in zip(rows[::2], firsts[::2], strict=True)
+        )
+    assert all(np.isfinite(step.loss) for step in run(trainer))
+
+
 def test_a_loss_that_is_no_number_stops_the_run(start: Start) -> None:
     trainer = start(steps=40, lr=1e30, lr_photo=1e30, clip=1e30)
     with pytest.raises(TrainingFailed, match=r"The loss of step \d+ is nan"):
@@ -184,6 +251,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(start: Start) -> None:
     run(start(steps=2))
     with pytest.raises(ConfigurationError, match=r"losses\.margin: 0\.3 here, 0\.2 there"):
         start(steps=2, losses__margin=0.3).resume()
+
+
+def test_weights_of_another_network_are_no_start(start: Start, tmp_path: Path) -> None:
+    run(start(steps=1))
+    best = tmp_path / "run" / "best.pt"
+    (step,) = run(start("next", steps=1, start_from=str(best)))
+    assert np.isfinite(step.loss)
+    with pytest.raises(ConfigurationError, match="are of another network"):
+        start("wider", steps=1, start_from=str(best), network__width=64)
+    (tmp_path / "photo.pt").write_bytes(b"no weights")
+    with pytest.raises(ConfigurationError, match="not a checkpoint that samestyle train can read"):
+        start("other", steps=1, start_from=str(tmp_path / "photo.pt"))
 
 
 def test_there_must_be_something_to_train_on(start: Start, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_trains_keeps_its_configuration_and_goes_on(tmp_path: Path, shop: Path) 
         ({"losses": {"triplet": 1}}, (), "losses.triplet: Extra inputs are not permitted"),
         ({}, ("--set", "steps"), "write it as name=value"),
         ({}, ("--resume",), "Leave --resume out"),
-        ({}, ("--pairs", "nowhere.parquet"), "needs columns trigger_id and recall_id"),
+        ({}, ("--pairs", "nowhere.parquet"), "no such file. Check the path"),
     ],
 )
 def test_says_what_is_wrong(tmp_path: Path, shop: Path, content: Any, words: tuple[str, ...], says: str) -> None:

@@ -1,0 +1,271 @@
+"""A bundle of family `cross` from a run over a `dual` one (`samestyle train --base`).
+
+The base's encoders are taken as they are, file by file; the fusion encoder that was trained takes their tokens, with
+the projection to its own width inside.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from catalogue.errors import BundleInvalid, ConfigurationError, Conflict
+from models.bundle import Bundle, BundleConfig, Drift, ModePair, Variant
+from models.calibration import calibrate
+from models.embedder import Encoded, Vectors
+from models.encoders import Encoders
+from models.evaluation import MODE_PAIRS, Mode, Scores, cosine_drift, embed_modes, evaluate, recall_lost
+from models.export.card import score_table, threshold_table
+from models.export.cross import MAX_DIFFERENCE, About
+from models.export.onnx_export import to_onnx
+from models.export.writer import install, write_files
+from models.training.base import Base, Project
+from models.training.checkpoints import BEST, load_config, load_weights
+from models.training.config import TrainConfig
+from models.training.data import Kept, kept_products
+from models.training.network import CrossEncoder, FusionEncoder
+from models.training.run import based
+
+_FUSION: Final = "onnx/fusion_encoder.onnx"
+_COMPARED: Final = 64
+_FEWEST: Final = 12
+"""Products with photo and text that drift can be told from."""
+
+
+class BasedFusion(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
+    """Tokens of the base's encoders and their masks to the unit embedding."""
+
+    def __init__(self, photo: Project, text: Project, fusion: FusionEncoder) -> None:
+        super().__init__()
+        self.photo, self.text, self.fusion = photo, text, fusion
+
+    def forward(self, image_tokens: Tensor, image_mask: Tensor, text_tokens: Tensor, text_mask: Tensor) -> Tensor:
+        """One vector per product."""
+        return self.fusion(self.photo(image_tokens), image_mask, self.text(text_tokens), text_mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    parity: float
+    scores: Mapping[ModePair, Scores]
+    before: Mapping[ModePair, Scores]
+    """Of the base by itself."""
+    drift: Mapping[str, Drift]
+
+
+def export_based(run: Path, out: Path, about: About, *, threads: int, console: Console) -> None:
+    """Write the bundle of a run's best weights to `out`, which must not be there yet.
+
+    Raises ConfigurationError for a run that cannot be read or whose base is another one now, Conflict where `out` is
+    there, BundleInvalid for an export that computes something else.
+    """
+    if out.exists():
+        raise Conflict(f"{out} is there already. Give another directory, or remove it.")
+    config = load_config(run / BEST)
+    if config.network.base is None:
+        raise ConfigurationError(f"{run} was not trained over a base.")
+    base = Base(config.network.base, threads)
+    based(config, base)  # that it is still the same
+    model = CrossEncoder(config.network, base).eval()
+    model.load_state_dict(load_weights(run / BEST))
+    fusion = BasedFusion(model.photo, model.text.project, model.fusion).eval()
+    console.print("exporting")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        made = _Made(Path(folder), base.encoders.bundle, export_fusion(fusion, base), config, about)
+        kept = kept_products(config.data)
+        reference = made.load("reference", made.bundle.reference, threads)
+        parity = largest_difference(fusion, reference, kept)
+        if not parity <= MAX_DIFFERENCE:
+            raise BundleInvalid(f"The export differs from PyTorch by {parity:.1e}; {MAX_DIFFERENCE:.0e} is allowed.")
+        console.print(f"largest difference from PyTorch: {parity:.1e}")
+        vectors, styles = _vectors(reference, kept), [item.group for item in kept]
+        drift = {
+            variant.name: _drift(vectors, _vectors(made.load(variant.name, variant, threads), kept))
+            for variant in made.bundle.config.variants
+            if not variant.reference
+        }
+        before = _vectors(base.encoders, kept)
+        figures = _Figures(parity, evaluate(vectors, vectors, styles), evaluate(before, before, styles), drift)
+        thresholds = calibrate(vectors, styles, [item.product for item in kept])
+        variants = [_with_fusion(made.bundle.reference, None)]
+        for variant in made.bundle.config.variants:
+            if variant.name in drift and drift[variant.name].tolerable:
+                variants.append(_with_fusion(variant, drift[variant.name]))
+            elif variant.name in drift:
+                console.print(f"{variant.name} drifts too far ({drift[variant.name].cosine_p999:.1e}): left out")
+        whole = made.config(tuple(variants)).model_copy(
+            update={"thresholds": {pair: thresholds[pair] for pair in MODE_PAIRS if pair in thresholds}}
+        )
+        fresh = made.write("bundle", whole, based_card(about, config, base, whole, figures, len(kept)))
+        Encoders.load(fresh, threads=threads)  # what cannot be served is never put in place
+        install(fresh, out, Path(folder) / "old")
+    console.print(f"wrote {out}: {sum(file.stat().st_size for file in out.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+
+
+def export_fusion(fusion: BasedFusion, base: Base) -> onnx.ModelProto:
+    """The fusion encoder, for any number of texts' tokens."""
+    patches, width = base.image_shape
+    return to_onnx(
+        fusion,
+        {
+            "image_tokens": torch.ones((2, max(2, patches), width)),
+            "image_mask": torch.ones((2, max(2, patches)), dtype=torch.long),
+            "text_tokens": torch.ones((2, 3, width)),
+            "text_mask": torch.ones((2, 3), dtype=torch.long),
+        },
+        "embedding",
+        {
+            "image_tokens": ("batch", "patches", None),
+            "image_mask": ("batch", "patches"),
+            "text_tokens": ("batch", "tokens", None),
+            "text_mask": ("batch", "tokens"),
+        },
+    )
+
+
+def largest_difference(fusion: BasedFusion, encoders: Encoders, kept: list[Kept]) -> float:
+    """The largest difference of any number of a vector from PyTorch's, by photo, by text and by both."""
+    grey = np.full((encoders.bundle.config.image_size,) * 2 + (3,), 127, np.uint8)
+    pixels = [encoders.prepare_image(item.photo) if item.photo else grey for item in kept[:_COMPARED]] or [grey]
+    texts = [encoders.product_text(item.product) or "mug" for item in kept[:_COMPARED]] or ["mug"]
+    words = [ids for text in texts if (ids := encoders.prepare_text(text)) is not None][: len(pixels)]
+    photos, told = encoders.image_tokens(pixels)[: len(words)], encoders.text_tokens(words)
+    image, text = torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(told))
+    on, off = (torch.full(part.shape[:2], value) for part, value in ((image, 1), (image, 0)))
+    text_on, text_off = (torch.full(text.shape[:2], value) for value in (1, 0))
+    worst = 0.0
+    for items, image_mask, text_mask in (
+        ([Encoded(one, None) for one in photos], on, text_off),
+        ([Encoded(None, other) for other in told], off, text_on),
+        ([Encoded(one, other) for one, other in zip(photos, told, strict=True)], on, text_on),
+    ):
+        with torch.inference_mode():
+            wanted = fusion(image, image_mask, text, text_mask).numpy()
+        worst = max(worst, float(np.abs(encoders.fuse(items) - wanted).max()))
+    return worst
+
+
+class _Made:
+    """Bundles of the base's files and the new fusion encoder, beside where the real one will be."""
+
+    def __init__(self, work: Path, bundle: Bundle, fusion: onnx.ModelProto, config: TrainConfig, about: About) -> None:
+        self.bundle = bundle
+        self._work, self._fusion, self._config, self._about = work, fusion, config, about
+
+    def load(self, name: str, variant: Variant, threads: int) -> Encoders:
+        """The encoders of one variant of the base, as if it were the reference."""
+        alone = _with_fusion(variant, None).model_copy(update={"reference": True, "device": "cpu"})
+        return Encoders.load(self.write(name, self.config((alone,)), ""), threads=threads)
+
+    def config(self, variants: tuple[Variant, ...]) -> BundleConfig:
+        """config.json of a bundle with these variants."""
+        return BundleConfig(
+            schema_version=1,
+            name=self._about.name,
+            family="cross",
+            embedding_dim=self._config.network.width,
+            image_size=self.bundle.config.image_size,
+            max_text_tokens=self.bundle.config.max_text_tokens,
+            product_text=self._config.views.template,
+            variants=variants,
+            licence=self._about.licence,
+        )
+
+    def write(self, name: str, config: BundleConfig, card: str) -> Path:
+        """Write a bundle; where it is."""
+        path, tokenizer = self._work / name, self.bundle.file("tokenizer.json").read_bytes()
+        write_files(path, config, self.bundle.preprocessor, tokenizer, {_FUSION: self._fusion}, card)
+        for variant in config.variants:
+            for place in (variant.image_encoder, variant.text_encoder):
+                (path / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.bundle.file(place), path / place)
+        return path
+
+
+def _with_fusion(variant: Variant, drift: Drift | None) -> Variant:
+    return variant.model_copy(update={"fusion_encoder": _FUSION, "drift": drift})
+
+
+def _vectors(encoders: Encoders, kept: list[Kept]) -> dict[Mode, Vectors]:
+    return embed_modes(encoders, [item.photo for item in kept], [encoders.product_text(item.product) for item in kept])
+
+
+def _drift(reference: Mapping[Mode, Vectors], vectors: Mapping[Mode, Vectors]) -> Drift:
+    """The worst of all modes; as far as can be where there is too little to tell, or no number."""
+    rows = {mode: made.any(axis=1) for mode, made in reference.items()}
+    rows = {mode: there for mode, there in rows.items() if there.sum() >= _FEWEST}
+    if not rows or not all(np.isfinite(made).all() for made in vectors.values()):
+        return Drift(cosine_p999=2, recall_at_10_lost=1)
+    return Drift(
+        cosine_p999=max(0.0, *(cosine_drift(reference[mode][at], vectors[mode][at]) for mode, at in rows.items())),
+        recall_at_10_lost=max(recall_lost(reference[mode][at], vectors[mode][at]) for mode, at in rows.items()),
+    )
+
+
+def based_card(
+    about: About, config: TrainConfig, base: Base, bundle: BundleConfig, figures: _Figures, products: int
+) -> str:
+    """README.md of the bundle, Markdown."""
+    network, encoders = config.network, base.encoders
+    narrower = f", begun with the main directions of its {base.width}" if network.width < base.width else ""
+    variants = "\n".join(
+        f"| {name} | {drift.cosine_p999:.1e} | {drift.recall_at_10_lost:.4f} | "
+        f"{'' if drift.tolerable else 'too far, or too few products to tell: left out'} |"
+        for name, drift in figures.drift.items()
+    )
+    return f"""---
+license: other
+license_name: {about.licence}
+tags: [product-retrieval, image-text]
+---
+# samestyle {about.name}
+
+The photo and text encoders of **{encoders.name}** (fingerprint `{encoders.fingerprint[:16]}`, licence
+{encoders.licence}), as they are, under a fusion encoder that was trained: {network.layers} transformer layers of width
+{network.width}{narrower}. Photos, texts and products with both share one space of {network.width} dimensions.
+
+## Data and terms
+**{about.licence}.** {about.terms}
+
+What the encoders were trained on and must not be used for stands in their own card.
+
+## Training
+`samestyle train --base`, {config.steps:,} steps of {config.rows} pairs.
+
+## Figures
+On {products:,} products of styles that were not trained on (but chose among checkpoints): finding another listing of
+the same style (i photo, t text, m both; query - gallery), any of them in the top k, with 95 % intervals.
+
+{score_table(figures.scores)}
+
+The same of {encoders.name} by itself, by late fusion, in its {encoders.dim} dimensions. What a mode pair has less above
+than here, it lost by the training or the narrower space:
+
+{score_table(figures.before)}
+
+## Thresholds
+See `samestyle evaluate`; calibrated on the same products:
+
+{threshold_table(bundle.thresholds)}
+
+## Precision
+The reference differs from PyTorch by at most {figures.parity:.1e}. Other variants of the base, on the same products
+(worst of photo, text and both):
+
+| variant | 1 - cos, 99.9 % | recall@10 lost | |
+| --- | --- | --- | --- |
+{variants or "| none | | | |"}
+
+## Limits
+- Products like those it was trained on; others are found less well.
+- It must not be used to identify people.
+"""
