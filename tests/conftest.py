@@ -1,5 +1,6 @@
 """What every test may ask for: real servers, found or skipped (under CI: failed), and stopped however the run ends."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,12 @@ from playwright.sync_api import Browser, Page
 from tests.servers.browser import open_browser, require_chromium
 from tests.servers.postgres import Postgres, find_postgres
 from tests.servers.valkey import Valkey, find_valkey
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays until the end: no garbage collection (a gateway has one at each swap) need look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
