@@ -22,6 +22,7 @@ def bench(work: Path, *options: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.heavy
 def test_everything_is_measured_and_what_is_missing_is_named(tmp_path: Path) -> None:
     fill(tmp_path)
     found = json.loads(bench(tmp_path, "--json"))

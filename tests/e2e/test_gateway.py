@@ -119,20 +119,6 @@ def test_an_answer_does_not_depend_on_what_is_asked_beside_it(own_demo: Path) ->
     assert np.allclose(together, alone, atol=1e-4)
 
 
-def test_a_term_ends_it_in_good_order_and_a_second_start_says_the_port_is_taken(own_demo: Path) -> None:
-    with Gateway(own_demo) as server:
-        second = subprocess.run(
-            [SAMESTYLE, "serve", "--data", str(own_demo), "--port", str(server.port)],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert second.returncode == 1
-        assert "another server" in " ".join(second.stderr.split())
-        process = server._process
-        assert process is not None
-        process.terminate()
-        assert process.wait(15) == 0
-
-
 def test_without_a_snapshot_it_says_what_to_run(tmp_path: Path) -> None:
     command = [SAMESTYLE, "serve", "--data", str(tmp_path), "--port", str(free_port())]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -178,11 +178,12 @@ def test_a_term_amid_the_start_ends_it_in_good_order(own_demo: Path, number: sig
     assert "Exception ignored" not in said
 
 
-def test_a_second_start_on_the_same_data_says_who_has_it(own_demo: Path) -> None:
-    with Gateway(own_demo) as server:
-        refused = run_to_the_end("serve", "--data", str(own_demo), "--port", str(free_port()))
-        assert refused.returncode == 1
-        assert f"is in use by process {server.pid}" in one_line(refused.stderr)
-        refused = run_to_the_end("serve", "--data", str(own_demo), "--port", str(server.port))
-        assert refused.returncode == 1
-        assert "another server" in one_line(refused.stderr)
+def test_a_second_start_on_the_same_data_or_port_says_who_has_it(gateway: Gateway, demo_data: Path) -> None:
+    refused = run_to_the_end("serve", "--data", str(demo_data), "--port", str(free_port()))
+    assert refused.returncode == 1
+    assert f"journal.sqlite3 is in use by process {gateway.pid}" in one_line(refused.stderr)
+    refused = run_to_the_end("serve", "--data", str(demo_data), "--port", str(gateway.port))
+    assert refused.returncode == 1
+    assert "another server" in one_line(refused.stderr)
+    found = httpx.post(f"{gateway.url}/v1/search", json={"text": "mug"}, timeout=PATIENCE_S)
+    assert found.json()["hits"]

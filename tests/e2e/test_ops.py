@@ -80,6 +80,7 @@ def test_status_goes_on_in_a_terminal(gateway: Gateway) -> None:
     assert said == b""
 
 
+@pytest.mark.heavy
 def test_status_behind_keys_and_an_admin_port(demo_data: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     (tmp_path / "engineer").write_text(create_key(keys, "engineer", ["admin"]))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import SAMESTYLE, Gateway
@@ -18,6 +19,7 @@ def test_there_are_snippets_in_each_language() -> None:
     assert {language for language, _ in SNIPPETS} == {"sh", "js", "python", NOT_RUN}
 
 
+@pytest.mark.heavy
 def test_every_snippet_runs(own_demo: Path, tmp_path: Path, page: Page) -> None:
     with Gateway(own_demo) as gateway:
 
