@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -93,36 +93,40 @@ def test_a_writer_waits_for_another_no_longer_than_its_deadline(postgres: str) -
         assert ids(everything(theirs))[:3] == ["p", "older", "older-too"]
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
+def test_a_server_that_hangs_holds_nobody_beyond_the_deadline(postgres: str, postgres_server: Postgres) -> None:
+    """Its processes are stopped, not its machine: the connection stays whole, and nothing ever comes."""
+    calls: list[Callable[[Journal], Any]] = [
         lambda journal: journal.append([upsert("q")]),
         lambda journal: journal.read_after(0),
         lambda journal: journal.trim(1),
         Journal.head,
-    ],
-)
-def test_a_server_that_hangs_holds_nobody_beyond_the_deadline(
-    postgres: str, postgres_server: Postgres, call: Callable[[Journal], Any]
-) -> None:
-    """Its processes are stopped, not its machine: the connection stays whole, and nothing ever comes."""
-    with Journal.open(postgres, deadline_s=1) as journal:
-        journal.append([upsert("p")])
+    ]
+
+    def hangs(journal: Journal, call: Callable[[Journal], Any]) -> None:
+        for _ in range(2):  # on the connection it has, and on one it has to make
+            started = time.monotonic()
+            with pytest.raises((JournalUnavailable, DeadlineExceeded)):
+                call(journal)
+            assert time.monotonic() - started < 6  # 1 s; connecting takes at least 2
+
+    with ExitStack() as stack:
+        journals = [stack.enter_context(Journal.open(postgres, deadline_s=1)) for _ in calls]
+        for journal in journals:
+            journal.append([upsert("p")])
         postgres_server.pause()
         awake = threading.Timer(15, postgres_server.resume)  # so that a test that fails, ends
         awake.start()
         try:
-            for _ in range(2):  # on the connection it has, and on one it has to make
-                started = time.monotonic()
-                with pytest.raises((JournalUnavailable, DeadlineExceeded)):
-                    call(journal)
-                assert time.monotonic() - started < 6  # 1 s; connecting takes at least 2
+            with ThreadPoolExecutor(len(calls)) as pool:
+                for done in [pool.submit(hangs, journal, call) for journal, call in zip(journals, calls, strict=True)]:
+                    done.result()
         finally:
             awake.cancel()
             postgres_server.resume()
-        position = journal.append([upsert("r")])[0]
-        assert ids(everything(journal, 1))[-1] == "r"
-        assert position in {2, 3, 4}  # what was not acknowledged may have been written
+        for number, journal in enumerate(journals):
+            (position,) = journal.append([upsert(f"r{number}")])
+            assert f"r{number}" in ids(everything(journal, 4))
+            assert position - number in {5, 6, 7}  # what was not acknowledged may have been written
 
 
 def test_closing_does_not_wait_for_a_server_that_hangs(postgres: str, postgres_server: Postgres) -> None:
