@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.dependencies import models as fastapi_dependencies
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -99,8 +100,18 @@ def client_of(settings: Settings, *embedders: Embedder, fetcher: Fetcher | None 
     """A client of a running application; a fault would be an answer 500, not an exception."""
     serving, swaps = open_serving(settings, StandIns(*embedders), fetcher)
     app = create_app(serving, swaps, cursor_secret=b"test")
-    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        yield client
+    try:
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+            yield client
+    finally:
+        _forget_routes()
+
+
+def _forget_routes() -> None:
+    """FastAPI remembers what kinds of functions it met, and with them every application whose routes they are of."""
+    for kept in vars(fastapi_dependencies).values():
+        if hasattr(kept, "cache_clear"):
+            kept.cache_clear()
 
 
 @pytest.fixture(scope="session")
