@@ -181,18 +181,19 @@ class Batcher(Generic[Item, Result]):
             self._queued_s.observe(started - queued_at)
         self._batch.observe(count)
         try:
-            results = self._work([job.item for job in jobs])
+            try:
+                results = self._work([job.item for job in jobs])
+            finally:  # before anybody has an answer, also one that failed
+                ended = time.monotonic()
+                self._took(ended - started, count)
+                for trail, queued_at in trails:
+                    if trail is not None:
+                        trail.add(self._queue_name, queued_at, started)
+                        trail.add(self.name, started, ended)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the callers, not to this thread
             while jobs:  # the error knows this frame, which is to know nothing that knows the error
                 jobs.pop().done.set_exception(error)
             return
-        finally:
-            ended = time.monotonic()
-            self._took(ended - started, count)
-            for trail, queued_at in trails:
-                if trail is not None:
-                    trail.add(self._queue_name, queued_at, started)
-                    trail.add(self.name, started, ended)
         for job, result in zip(jobs, results, strict=True):
             job.done.set_result(result)
 

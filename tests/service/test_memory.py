@@ -62,7 +62,14 @@ def many(tmp_path: Path, make: Callable[[int], IndexedProduct], choice: Choice, 
     return build(tmp_path, "large", products=[make(number) for number in range(rows)], vectors=vectors, choice=choice)
 
 
-@pytest.mark.parametrize("choice", [Choice(index_type="flat"), GRAPH, LISTS], ids=lambda choice: choice.index_type)
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param(Choice(index_type="flat"), id="flat"),
+        pytest.param(GRAPH, marks=pytest.mark.heavy, id="hnsw"),
+        pytest.param(LISTS, marks=pytest.mark.heavy, id="ivf-flat"),
+    ],
+)
 def test_a_snapshot_is_mapped_and_takes_next_to_nothing(tmp_path: Path, choice: Choice) -> None:
     large = many(tmp_path, worded, choice)
     taken = taken_by(tmp_path, large)
@@ -70,7 +77,7 @@ def test_a_snapshot_is_mapped_and_takes_next_to_nothing(tmp_path: Path, choice: 
     assert taken <= snapshot_bytes(large, read_manifest(large)) < 40 * MB
 
 
-@pytest.mark.parametrize("make", [worded, alike])
+@pytest.mark.parametrize("make", [worded, pytest.param(alike, marks=pytest.mark.heavy)])
 def test_the_estimate_of_an_older_snapshot_is_what_opening_it_takes(
     tmp_path: Path, make: Callable[[int], IndexedProduct]
 ) -> None:
