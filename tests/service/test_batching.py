@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from catalogue.errors import DeadlineExceeded, NotReady, Overloaded
 from service.batching import Batcher
@@ -124,6 +125,21 @@ def test_who_leaves_makes_room_and_is_never_worked_for() -> None:
         work.gate.set()
         assert (stays.result(30), late.result(30)) == (0, 6)
     assert work.done == [0, 3]
+
+
+@pytest.mark.parametrize("number", [12, 13])
+def test_what_it_took_is_known_before_the_outcome_is(number: int) -> None:
+    """Who has the answer finds it in the metrics: also an answer that is an error."""
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("samestyle_stage_seconds_count", {"stage": "test"}) or 0.0
+
+    work, told = Slow(), list[float]()
+    with batcher_of(work) as batcher:
+        before = counted()
+        first(batcher, number).add_done_callback(lambda _: told.append(counted()))
+        work.gate.set()
+    assert told == [before + 1]
 
 
 def test_what_would_come_too_late_is_refused_and_what_is_late_is_not_done() -> None:
