@@ -17,6 +17,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Libraries that count what is left of them when Python ends find all of it gone."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[Valkey]:
     with Valkey(find_valkey()) as server:
