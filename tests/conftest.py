@@ -4,11 +4,15 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
 from tests.servers.browser import open_browser, require_chromium
 from tests.servers.postgres import Postgres, find_postgres
 from tests.servers.valkey import Valkey, find_valkey
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes long over an example now and then
+settings.load_profile("any machine")
 
 
 def pytest_collection_finish() -> None:
