@@ -17,7 +17,7 @@ from models.training.batches import padded
 from models.training.network import FusionEncoder, TextEncoder
 from models.training.texts import tokenise
 
-REACH: Final = 0.7
+REACH: Final = 0.3
 """By how much the words of a text with many numbers weigh more than those of one without."""
 _MANY: Final = 0.1
 """From this share of pieces with a digit on, numbers are many."""

@@ -79,10 +79,10 @@ def test_by_words(client: httpx.Client) -> None:
     answers = [hits(client.post("/v1/search", json={"text": product.title, "k": 5})) for product in HELD_OUT]
     asked = list(zip(HELD_OUT, answers, strict=True))
     # Others sell the same under the same words, so a title is not always the first to be found by it. Bundle v1 finds
-    # 0.61 of them among five: it weighs words less than v0, which found 0.92 (docs/model.md).
+    # 0.75 of them among five: it weighs words less than v0, which found 0.92 (docs/model.md).
     own = [product.product_id in {hit["product_id"] for hit in answer} for product, answer in asked]
     same_kind = [answer[0]["category"] == product.category for product, answer in asked]
-    assert sum(own) >= 0.58 * len(HELD_OUT)
+    assert sum(own) >= 0.72 * len(HELD_OUT)
     assert sum(same_kind) >= 0.95 * len(HELD_OUT)
 
 
