@@ -26,7 +26,7 @@ class Panel:
     title: str
     unit: str
     queries: Sequence[Query]
-    about: str = ""
+    about: str
     kind: str = "timeseries"
 
 
@@ -59,7 +59,10 @@ def _gauge(metric: str, by: str = "instance", how: str = "sum") -> str:
 
 _V1: Final = 'route=~"/v1/.*"'
 
-_GPU_MEMORY: Final = 'samestyle_gpu_memory_used_bytes{instance=~"$instance"} / samestyle_gpu_memory_bytes or vector(0)'
+_GPU_MEMORY: Final = (
+    'samestyle_gpu_memory_used_bytes{instance=~"$instance"} / samestyle_gpu_memory_bytes{instance=~"$instance"}'
+    " or vector(0)"
+)
 _FAILED: Final = "samestyle_searches_failed_total"
 _FAULTS: Final = 'status="5xx"'
 _SEARCHED: Final = "samestyle_search_seconds_count"
@@ -69,7 +72,12 @@ SERVICE: Final = Dashboard(
     "samestyle / Service",
     {
         "Objectives": (
-            Panel("Ready gateways", "short", [("sum(samestyle_ready)", "ready"), ('sum(up{job="samestyle"})', "up")]),
+            Panel(
+                "Ready gateways",
+                "short",
+                [("sum(samestyle_ready)", "ready"), ('sum(up{job="samestyle"})', "up")],
+                about="Those that answer searches, and those reached. A gap: one starts, or cannot serve.",
+            ),
             Panel(
                 "Share of requests answered 5xx",
                 "percentunit",
@@ -93,16 +101,40 @@ SERVICE: Final = Dashboard(
                 "Alerts",
                 "short",
                 [('sum by (alertname) (ALERTS{alertname=~"Samestyle.*"}) or vector(0)', "{{alertname}}")],
+                about="Alerts that wait or fire; each has a runbook.",
             ),
         ),
         "Rate, errors, duration": (
-            Panel("Requests", "reqps", [(_rate("samestyle_request_seconds_count", "route", _V1), "{{route}}")]),
             Panel(
-                "Answers by status", "reqps", [(_rate("samestyle_request_seconds_count", "status", _V1), "{{status}}")]
+                "Requests",
+                "reqps",
+                [(_rate("samestyle_request_seconds_count", "route", _V1), "{{route}}")],
+                about="Requests to the API a second, by route.",
             ),
-            Panel("Errors by reason", "reqps", [(_rate("samestyle_rejected_total", "reason"), "{{reason}}")]),
-            Panel("p50 by route", "s", [(_quantile(0.5, "samestyle_request_seconds", "route", _V1), "{{route}}")]),
-            Panel("p99 by route", "s", [(_quantile(0.99, "samestyle_request_seconds", "route", _V1), "{{route}}")]),
+            Panel(
+                "Answers by status",
+                "reqps",
+                [(_rate("samestyle_request_seconds_count", "status", _V1), "{{status}}")],
+                about="4xx are the caller's doing, 5xx ours.",
+            ),
+            Panel(
+                "Errors by reason",
+                "reqps",
+                [(_rate("samestyle_rejected_total", "reason"), "{{reason}}")],
+                about="Why requests were refused; overloaded and rate-limited say that there is more load than room.",
+            ),
+            Panel(
+                "p50 by route",
+                "s",
+                [(_quantile(0.5, "samestyle_request_seconds", "route", _V1), "{{route}}")],
+                about="Half of the answers took no longer.",
+            ),
+            Panel(
+                "p99 by route",
+                "s",
+                [(_quantile(0.99, "samestyle_request_seconds", "route", _V1), "{{route}}")],
+                about="One answer in a hundred took longer.",
+            ),
             Panel(
                 "Slow and abandoned requests",
                 "reqps",
@@ -110,10 +142,16 @@ SERVICE: Final = Dashboard(
                     (_rate("samestyle_slow_requests_total", "instance"), "slow {{instance}}"),
                     (_rate("samestyle_abandoned_total", "instance"), "given up by the client {{instance}}"),
                 ],
+                about="Slow ones are in the log with their stages; the given up ended before their answer.",
             ),
         ),
         "Saturation": (
-            Panel("Requests in flight", "short", [(_gauge("samestyle_requests_in_flight"), "{{instance}}")]),
+            Panel(
+                "Requests in flight",
+                "short",
+                [(_gauge("samestyle_requests_in_flight"), "{{instance}}")],
+                about="Requests being worked on or waiting now.",
+            ),
             Panel(
                 "Fullness of queues",
                 "percentunit",
@@ -138,19 +176,25 @@ SERVICE: Final = Dashboard(
                         "{{reason}}",
                     )
                 ],
+                about="Requests refused to keep the others fast.",
             ),
             Panel(
                 "CPU",
                 "none",
                 [(_rate("process_cpu_seconds_total", "instance", 'job="samestyle"'), "cores {{instance}}")],
+                about="Cores in use; near the limit of the container everything gets slow.",
             ),
             Panel(
                 "Memory",
                 "bytes",
                 [('process_resident_memory_bytes{job="samestyle", instance=~"$instance"}', "{{instance}}")],
+                about="With what is mapped of snapshots; two of them while it swaps.",
             ),
             Panel(
-                "Open files", "short", [('process_open_fds{job="samestyle", instance=~"$instance"}', "{{instance}}")]
+                "Open files",
+                "short",
+                [('process_open_fds{job="samestyle", instance=~"$instance"}', "{{instance}}")],
+                about="Connections, snapshots and the log of searches.",
             ),
             Panel(
                 "GPU",
@@ -176,16 +220,36 @@ RETRIEVAL: Final = Dashboard(
     "samestyle / Retrieval",
     {
         "Stages": (
-            Panel("p50 by stage", "s", [(_quantile(0.5, "samestyle_stage_seconds", "stage"), "{{stage}}")]),
-            Panel("p99 by stage", "s", [(_quantile(0.99, "samestyle_stage_seconds", "stage"), "{{stage}}")]),
+            Panel(
+                "p50 by stage",
+                "s",
+                [(_quantile(0.5, "samestyle_stage_seconds", "stage"), "{{stage}}")],
+                about="Where the time of half of the searches goes.",
+            ),
+            Panel(
+                "p99 by stage",
+                "s",
+                [(_quantile(0.99, "samestyle_stage_seconds", "stage"), "{{stage}}")],
+                about="Where the time of the slowest hundredth goes.",
+            ),
             Panel(
                 "Seconds spent a second",
                 "none",
                 [(_rate("samestyle_stage_seconds_sum", "stage"), "{{stage}}")],
                 "A stage of one thread is full at 1.",
             ),
-            Panel("p99 in the queue", "s", [(_quantile(0.99, "samestyle_queue_seconds", "stage"), "{{stage}}")]),
-            Panel("p99 by shard", "s", [(_quantile(0.99, "samestyle_shard_seconds", "shard"), "{{shard}}")]),
+            Panel(
+                "p99 in the queue",
+                "s",
+                [(_quantile(0.99, "samestyle_queue_seconds", "stage"), "{{stage}}")],
+                about="Waiting before an encoder or the index; it grows before requests are turned away.",
+            ),
+            Panel(
+                "p99 by shard",
+                "s",
+                [(_quantile(0.99, "samestyle_shard_seconds", "shard"), "{{shard}}")],
+                about="One shard slower than the others is a disk or a core in trouble.",
+            ),
             Panel(
                 "Searches",
                 "s",
@@ -193,6 +257,7 @@ RETRIEVAL: Final = Dashboard(
                     (_quantile(0.5, "samestyle_search_seconds", "modality"), "p50 {{modality}}"),
                     (_quantile(0.99, "samestyle_search_seconds", "modality"), "p99 {{modality}}"),
                 ],
+                about="Time of a search without HTTP, by what was asked with.",
             ),
         ),
         "Batches and cache": (
@@ -205,14 +270,26 @@ RETRIEVAL: Final = Dashboard(
                         "{{stage}}",
                     )
                 ],
+                about="Inputs encoded together; it grows with load.",
             ),
-            Panel("Waiting", "short", [(_gauge("samestyle_queue_waiting", "stage"), "{{stage}}")]),
+            Panel(
+                "Waiting",
+                "short",
+                [(_gauge("samestyle_queue_waiting", "stage"), "{{stage}}")],
+                about="Inputs in the queues now.",
+            ),
             Panel(
                 "Embeddings came from",
                 "ops",
                 [(_rate("samestyle_cache_lookups_total", "kind, outcome"), "{{kind}} {{outcome}}")],
+                about="Where embeddings were found, or that they had to be made.",
             ),
-            Panel("Share of hits", "percentunit", [("samestyle:cache_hits:ratio_rate5m", "{{kind}}")]),
+            Panel(
+                "Share of hits",
+                "percentunit",
+                [("samestyle:cache_hits:ratio_rate5m", "{{kind}}")],
+                about="Embeddings that did not have to be made.",
+            ),
             Panel(
                 "Redis",
                 "short",
@@ -229,6 +306,7 @@ RETRIEVAL: Final = Dashboard(
                         "done without {{operation}}",
                     ),
                 ],
+                about="Calls that failed, and those not made while Redis is left alone.",
             ),
         ),
         "Drift": (
@@ -241,7 +319,12 @@ RETRIEVAL: Final = Dashboard(
                 ],
                 "A slow fall: the catalogue or the shoppers have moved away from the model.",
             ),
-            Panel("Share of empty answers", "percentunit", [("samestyle:empty_searches:ratio_rate1h", "{{modality}}")]),
+            Panel(
+                "Share of empty answers",
+                "percentunit",
+                [("samestyle:empty_searches:ratio_rate1h", "{{modality}}")],
+                about="Searches that found nothing: filters too narrow, or a query the catalogue has nothing for.",
+            ),
             Panel(
                 "Queries against the catalogue",
                 "none",
@@ -261,11 +344,32 @@ INDEX: Final = Dashboard(
                 "Live snapshot",
                 "short",
                 [('samestyle_snapshot_info{instance=~"$instance"}', "{{instance}}: {{name}}, {{index}}, {{model}}")],
+                about="Which snapshot, index and model each gateway serves; they differ only during a swap.",
             ),
-            Panel("Age", "s", [('samestyle:snapshot_age_seconds{instance=~"$instance"}', "{{instance}}")]),
-            Panel("Products", "short", [(_gauge("samestyle_index_products"), "{{instance}}")]),
-            Panel("Size", "bytes", [(_gauge("samestyle_index_bytes"), "{{instance}}")]),
-            Panel("Shards", "short", [(_gauge("samestyle_index_shards"), "{{instance}}")]),
+            Panel(
+                "Age",
+                "s",
+                [('samestyle:snapshot_age_seconds{instance=~"$instance"}', "{{instance}}")],
+                about="Since the live snapshot was built.",
+            ),
+            Panel(
+                "Products",
+                "short",
+                [(_gauge("samestyle_index_products"), "{{instance}}")],
+                about="Products that can be found.",
+            ),
+            Panel(
+                "Size",
+                "bytes",
+                [(_gauge("samestyle_index_bytes"), "{{instance}}")],
+                about="Files of the live snapshot.",
+            ),
+            Panel(
+                "Shards",
+                "short",
+                [(_gauge("samestyle_index_shards"), "{{instance}}")],
+                about="Parts the index is searched in.",
+            ),
             Panel(
                 "Recall",
                 "percentunit",
@@ -277,11 +381,13 @@ INDEX: Final = Dashboard(
                         "canary when built {{instance}}",
                     ),
                 ],
+                about="Against exact search: when built, and by the canary queries now.",
             ),
             Panel(
                 "Products that cannot be read",
                 "short",
                 [('increase(samestyle_snapshot_damaged_total{instance=~"$instance"}[1h])', "{{instance}}")],
+                about="Damaged rows met in the last hour; `samestyle verify` says which files.",
             ),
         ),
         "Swaps": (
@@ -289,6 +395,7 @@ INDEX: Final = Dashboard(
                 "Swaps in an hour",
                 "short",
                 [('sum by (outcome) (increase(samestyle_swaps_total{instance=~"$instance"}[1h]))', "{{outcome}}")],
+                about="Changes of the live snapshot by how they ended.",
             ),
             Panel(
                 "Duration, p90 of a day",
@@ -299,6 +406,7 @@ INDEX: Final = Dashboard(
                         "p90",
                     )
                 ],
+                about="Loading, checking and warming up a snapshot; searches go on meanwhile.",
             ),
             Panel(
                 "Refused aliases",
@@ -307,6 +415,7 @@ INDEX: Final = Dashboard(
                     (_gauge("samestyle_aliases_refused"), "{{instance}}"),
                     (_gauge("samestyle_degraded"), "degraded {{instance}}"),
                 ],
+                about="Aliases whose wanted snapshot could not be served, so the former one still is.",
             ),
         ),
         "Journal": (
@@ -325,8 +434,14 @@ INDEX: Final = Dashboard(
                         "{{operation}} {{outcome}}",
                     )
                 ],
+                about="Products written or deleted a second.",
             ),
-            Panel("Failures", "ops", [(_rate("samestyle_journal_failures_total", "instance"), "{{instance}}")]),
+            Panel(
+                "Failures",
+                "ops",
+                [(_rate("samestyle_journal_failures_total", "instance"), "{{instance}}")],
+                about="Reads and writes of the journal that failed; they are tried again.",
+            ),
             Panel(
                 "Delta",
                 "percentunit",
@@ -338,8 +453,18 @@ INDEX: Final = Dashboard(
                 ],
                 "At 1 writes are refused until a snapshot is cut.",
             ),
-            Panel("Snapshot due", "short", [(_gauge("samestyle_snapshot_due"), "{{instance}}")]),
-            Panel("Position", "short", [(_gauge("samestyle_journal_position", "instance", "max"), "{{instance}}")]),
+            Panel(
+                "Snapshot due",
+                "short",
+                [(_gauge("samestyle_snapshot_due"), "{{instance}}")],
+                about="1 when the changes beside the snapshot are so many that a new one should be cut.",
+            ),
+            Panel(
+                "Position",
+                "short",
+                [(_gauge("samestyle_journal_position", "instance", "max"), "{{instance}}")],
+                about="The last change a gateway has taken up; the highest is the journal's end.",
+            ),
         ),
     },
 )
@@ -349,7 +474,12 @@ EXPERIMENTS: Final = Dashboard(
     "samestyle / Experiments",
     {
         "Arms": (
-            Panel("Searches", "reqps", [(_rate("samestyle_search_seconds_count", "arm"), "{{arm}}")]),
+            Panel(
+                "Searches",
+                "reqps",
+                [(_rate("samestyle_search_seconds_count", "arm"), "{{arm}}")],
+                about="Time of a search without HTTP, by what was asked with.",
+            ),
             Panel(
                 "Share",
                 "percentunit",
@@ -365,11 +495,22 @@ EXPERIMENTS: Final = Dashboard(
                 "Model",
                 "short",
                 [('samestyle_model_info{instance=~"$instance"}', "{{instance}}: {{name}} {{variant}}")],
+                about="Which model each gateway runs.",
             ),
         ),
         "Guard rails": (
-            Panel("p50", "s", [(_quantile(0.5, "samestyle_search_seconds", "arm"), "{{arm}}")]),
-            Panel("p99", "s", [(_quantile(0.99, "samestyle_search_seconds", "arm"), "{{arm}}")]),
+            Panel(
+                "p50",
+                "s",
+                [(_quantile(0.5, "samestyle_search_seconds", "arm"), "{{arm}}")],
+                about="Half of the arm's searches took no longer.",
+            ),
+            Panel(
+                "p99",
+                "s",
+                [(_quantile(0.99, "samestyle_search_seconds", "arm"), "{{arm}}")],
+                about="One search of the arm in a hundred took longer.",
+            ),
             Panel(
                 "Failed",
                 "percentunit",
@@ -379,6 +520,7 @@ EXPERIMENTS: Final = Dashboard(
                         "{{arm}}",
                     )
                 ],
+                about="Searches of the arm that ended in a fault of ours.",
             ),
             Panel(
                 "Empty",
@@ -389,11 +531,13 @@ EXPERIMENTS: Final = Dashboard(
                         "{{arm}}",
                     )
                 ],
+                about="Searches of the arm that found nothing.",
             ),
             Panel(
                 "Median score of the first hit",
                 "none",
                 [(_quantile(0.5, "samestyle_first_hit_score_ratio", "arm"), "{{arm}}")],
+                about="Arms with different models are not comparable by it.",
             ),
             Panel(
                 "Answered by live instead",
@@ -403,7 +547,12 @@ EXPERIMENTS: Final = Dashboard(
             ),
         ),
         "Events": (
-            Panel("Events", "cps", [(_rate("samestyle_events_total", "type, outcome"), "{{type}} {{outcome}}")]),
+            Panel(
+                "Events",
+                "cps",
+                [(_rate("samestyle_events_total", "type, outcome"), "{{type}} {{outcome}}")],
+                about="What shoppers did, as the storefront tells it: taken, told before, or refused.",
+            ),
             Panel(
                 "Lost or late",
                 "cps",

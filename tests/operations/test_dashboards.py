@@ -70,6 +70,16 @@ def test_panels_have_places_of_their_own_and_ids() -> None:
         assert all(x < 24 for x, _ in cells)
 
 
+def test_every_panel_says_what_it_shows() -> None:
+    for dashboard in dashboards().values():
+        panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+        assert panels
+        for panel in panels:
+            assert panel["description"].endswith(".")
+            assert panel["fieldConfig"]["defaults"]["unit"]
+            assert all(target["legendFormat"] for target in panel["targets"])
+
+
 def test_every_metric_that_is_asked_for_is_there() -> None:
     there = {sample for metric in REGISTRY.collect() for sample in _samples(metric.name, metric.type)}
     there |= {"samestyle_gpu_utilization_ratio", "samestyle_gpu_memory_used_bytes", "samestyle_gpu_memory_bytes"}
