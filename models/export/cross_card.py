@@ -52,7 +52,7 @@ products. Photo and text tokens go through one transformer, so photos find texts
 | --- | --- |
 | photo | EfficientNet-lite0, {figures.side} x {figures.side} pixels, {1 + network.grid**2} tokens |
 | text | all-MiniLM-L6-v2, one token per word piece |
-| both | {network.layers} transformer layers of width {network.width} over all tokens |
+| both | {network.layers} transformer layers of width {network.width}; added to what they make of each alone |
 
 ## Data and terms
 **{figures.licence}.** {figures.terms}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training.batches import padded
-from models.training.network import FusionEncoder, TextEncoder
+from models.training.network import FusionEncoder, TextEncoder, mean_token
 from models.training.texts import tokenise
 
 REACH: Final = 0.3
@@ -46,12 +46,6 @@ class SummedFusion(nn.Module):  # type: ignore[misc]  # torch is not installed w
         has_photo, has_words = (mask.amax(dim=1, keepdim=True).to(both.dtype) for mask in (image_mask, text_mask))
         weight = 1 + REACH * self.numbers(mean_token(text_tokens, text_mask)).clamp(0, 1)
         return functional.normalize(both + has_photo * photo + has_words * weight * words, dim=1)
-
-
-def mean_token(tokens: Tensor, mask: Tensor) -> Tensor:
-    """[n, width] of tokens [n, t, width]; zeros where nothing is seen."""
-    seen = mask[..., None].to(tokens.dtype)
-    return (tokens * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
 
 
 def hear_numbers(

@@ -92,14 +92,19 @@ class FusionEncoder(nn.Module):  # type: ignore[misc]  # torch is not installed 
         """One vector per product."""
         image_on, text_on = image_mask[..., None].to(image_tokens.dtype), text_mask[..., None].to(text_tokens.dtype)
         image, text = image_tokens * image_on, text_tokens * text_on
-        mean = text.sum(dim=1) / text_on.sum(dim=1).clamp(min=1)
-        start = self.start + image[:, 0] + mean
+        start = self.start + image[:, 0] + mean_token(text_tokens, text_mask)
         tokens = torch.cat([start[:, None], image + self.kind[0], text + self.kind[1]], dim=1)
         seen = torch.cat([torch.ones_like(image_mask[:, :1]), image_mask, text_mask], dim=1)
         bias = (1 - seen[:, None, None, :].to(tokens.dtype)) * -1e4
         for number, layer in enumerate(self.layers, start=1):
             tokens = layer(tokens, bias, most=1 if number == len(self.layers) else None)
         return functional.normalize(self.out(self.norm(tokens[:, 0])), dim=1)
+
+
+def mean_token(tokens: Tensor, mask: Tensor) -> Tensor:
+    """[n, width] of tokens [n, t, width]; zeros where nothing is seen."""
+    seen = mask[..., None].to(tokens.dtype)
+    return (tokens * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
 
 
 @dataclass(frozen=True, slots=True)

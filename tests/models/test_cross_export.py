@@ -105,9 +105,9 @@ def test_numbers_are_heard_in_the_tokens() -> None:
     torch = pytest.importorskip("torch")
     from tokenizers import Tokenizer
 
-    from models.export.summed import SummedFusion, hear_numbers, mean_token
+    from models.export.summed import SummedFusion, hear_numbers
     from models.training.config import NetworkConfig
-    from models.training.network import CrossEncoder
+    from models.training.network import CrossEncoder, mean_token
     from models.training.run import TOKENIZER
     from models.training.texts import tokenise
 
