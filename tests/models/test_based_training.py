@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.models.zoo_sources import save_clip
 
     folder = tmp_path_factory.mktemp("based")
-    write_shop(folder / "shop.parquet", styles=40)
+    write_shop(folder / "shop.parquet", styles=80)
     export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted(variants=("float32", "int8")))
     return folder
 
@@ -74,9 +74,9 @@ def export(folder: Path, name: str) -> Encoders:
 
 
 def test_a_fusion_over_a_base_beats_its_late_fusion_and_serves(folder: Path) -> None:
-    lines = train(folder, "whole", steps=240, evaluate_every=120)
+    lines = train(folder, "whole", steps=300, rows=32, evaluate_every=150)
     late, best = lines[0]["late_fusion"], lines[-1]["scores"]
-    assert best["m-m@1"] > late["m-m@1"]
+    assert all(best[name] > late[name] for name in ("m-m@1", "m-m@10"))
     assert np.mean([best[name] for name in late]) > np.mean(list(late.values()))
     losses = [line["loss"] for line in lines[1:]]
     assert np.mean(losses[-40:]) < np.mean(losses[:40])
