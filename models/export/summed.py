@@ -38,14 +38,13 @@ class SummedFusion(nn.Module):  # type: ignore[misc]  # torch is not installed w
 
     def forward(self, image_tokens: Tensor, image_mask: Tensor, text_tokens: Tensor, text_mask: Tensor) -> Tensor:
         """One vector per product."""
-        no_image, no_text = torch.zeros_like(image_tokens[:, :1]), torch.zeros_like(text_tokens[:, :1])
-        off = torch.zeros_like(image_mask[:, :1])
         both = self.fusion(image_tokens, image_mask, text_tokens, text_mask)
-        photo = self.fusion(image_tokens, image_mask, no_text, off)
-        words = self.fusion(no_image, off, text_tokens, text_mask)
-        has_photo, has_words = (mask.amax(dim=1, keepdim=True).to(both.dtype) for mask in (image_mask, text_mask))
-        weight = 1 + REACH * self.numbers(mean_token(text_tokens, text_mask)).clamp(0, 1)
-        return functional.normalize(both + has_photo * photo + has_words * weight * words, dim=1)
+        rows = (image_mask.amax(dim=1) * text_mask.amax(dim=1)).nonzero()[:, 0]  # that have both
+        image, image_on, words, words_on = (part[rows] for part in (image_tokens, image_mask, text_tokens, text_mask))
+        no_image, no_text, off = (torch.zeros_like(part[:, :1]) for part in (image, words, image_on))
+        weight = 1 + REACH * self.numbers(mean_token(words, words_on)).clamp(0, 1)
+        alone = self.fusion(image, image_on, no_text, off) + weight * self.fusion(no_image, off, words, words_on)
+        return functional.normalize(both.index_add(0, rows, alone), dim=1)
 
 
 def hear_numbers(
