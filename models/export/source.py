@@ -122,7 +122,7 @@ def checked(source: Source) -> Source:
     ids = source.token_ids("a red mug")
     if not ids or max(ids) >= text.vocab_size:
         raise BundleInvalid(f"{where} gives tokens that the model does not have: it is not this model's tokenizer.")
-    if source.family == "clip":
+    if source.fill_to is None:
         end = max(ids) if text.eos_token_id == 2 else text.eos_token_id  # 2: the model looks at the highest number
         if ids[-1] != end or ids.count(end) != 1:
             raise BundleInvalid(

@@ -127,41 +127,50 @@ def test_siglip_is_filled_up_as_in_training_and_narrowed(siglip: Path, tmp_path:
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_open_clip_gives_what_its_own_network_gives(tmp_path: Path) -> None:
-    import torch
-
-    from tests.models.zoo_sources import save_open_clip
-
-    path, network = save_open_clip(tmp_path / "source")
-    source = read(path)
-    encoders = exported(source, tmp_path / "bundle")
-    with torch.inference_mode():
-        texts = np.concatenate([network.text(torch.tensor([source.token_ids(text)])).numpy() for text in TEXTS])
-        pixels = torch.randn(2, 3, 32, 32)
-        photos = network.image(pixels).numpy()
-    close(encoders.embed([ProductInput(text=text) for text in TEXTS]), texts)
-    (found,) = encoders._sessions["image_encoder"].run(None, {"pixel_values": pixels.numpy()})
-    np.testing.assert_allclose(found[:, 0], photos, atol=1e-4)
-
-
-def test_the_marqo_way_gives_what_its_own_network_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from tests.models.zoo_sources import TINY_TIMM, save_marqo
+@pytest.fixture
+def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.models.zoo_sources import TINY_EVA, TINY_TIMM
 
     monkeypatch.setattr("models.export.open_clip._TIMM", TINY_TIMM)
-    path, network = save_marqo(tmp_path / "source")
-    source = read(path)
-    assert source.token_ids("Hot_Oak, mug!") == source.token_ids("hot oak mug")
-    encoders = exported(source, tmp_path / "bundle")
-    with torch.inference_mode():
-        filled = [(ids := source.token_ids(text)) + [1] * (24 - len(ids)) for text in TEXTS]
-        texts = network.text(torch.tensor(filled)).numpy()
-        pixels = torch.randn(2, 3, 32, 32)
-        photos = network.image(pixels).numpy()
-    close(encoders.embed([ProductInput(text=text) for text in TEXTS]), texts)
-    (found,) = encoders._sessions["image_encoder"].run(None, {"pixel_values": pixels.numpy()})
-    np.testing.assert_allclose(found[:, 0], photos, atol=1e-4)
+    monkeypatch.setattr("models.export.open_clip_eva.SIZES", TINY_EVA)
+
+
+@pytest.mark.usefixtures("small_towers")
+@pytest.mark.parametrize(
+    ("kind", "variants"),
+    [
+        ("vit", ("float32",)),
+        ("siglip", ("float32",)),
+        ("siglip2", ("float32",)),
+        ("eva", ("float32", "float16", "int8")),
+    ],
+)
+def test_open_clip_gives_what_open_clip_itself_gave(kind: str, variants: tuple[str, ...], tmp_path: Path) -> None:
+    """`siglip` in the way of the Marqo e-commerce models: wrapped, and with code that nobody needs."""
+    from tests.models import open_clip_reference as there
+    from tests.models.zoo_sources import save_open_clip
+
+    source = read(save_open_clip(tmp_path / "source", kind, wrapped=kind == "siglip"))
+    assert source.family == {"vit": "clip", "eva": "eva-clip"}.get(kind, "siglip")
+    if kind == "siglip":
+        assert source.token_ids("Hot_Oak, mug!") == source.token_ids("hot oak mug")
+    encoders = exported(source, tmp_path / "bundle", variants=variants)
+    said, config = there.reference(kind), there.MODELS[kind]
+    image, text = (encoders._sessions[f"{side}_encoder"] for side in ("image", "text"))
+    (found,) = image.run(None, {"pixel_values": there.photos(config["vision_cfg"]["image_size"])})
+    np.testing.assert_allclose(unit(found[:, 0]), unit(said["photos"]), atol=1e-4)
+    for ids, expected in zip(there.texts(config), said["texts"], strict=True):
+        padded = np.array([ids + [0] * 8])  # as a bucket does
+        mask = np.array([[1] * len(ids) + [0] * 8])
+        (found,) = text.run(None, {"input_ids": padded[:, :24], "attention_mask": mask[:, :24]})
+        np.testing.assert_allclose(unit(found[:, 0]), unit([expected]), atol=1e-4)
+    made = Bundle.load(tmp_path / "bundle").config
+    assert tuple(variant.name for variant in made.variants) == variants
+    assert all(variant.drift and variant.drift.tolerable for variant in made.variants[1:])
+
+
+def unit(rows: Any) -> np.ndarray:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 def test_old_clips_end_where_the_highest_number_is(tmp_path: Path) -> None:
@@ -233,7 +242,7 @@ def test_weights_without_a_place_are_refused(clip: Path, tmp_path: Path) -> None
     from tests.models.zoo_sources import save_open_clip
 
     shutil.copytree(clip, tmp_path / "clip")
-    path, _ = save_open_clip(tmp_path / "open")
+    path = save_open_clip(tmp_path / "open")
     for file in (tmp_path / "clip" / "model.safetensors", path / "open_clip_model.safetensors"):
         weights = load_file(file)
         save_file(weights | {"adapter.weight": weights["logit_scale"].clone()}, file, {"format": "pt"})
@@ -244,11 +253,13 @@ def test_weights_without_a_place_are_refused(clip: Path, tmp_path: Path) -> None
 def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
     from tests.models.zoo_sources import save_open_clip
 
-    path, _ = save_open_clip(tmp_path / "source")
+    path = save_open_clip(tmp_path / "source")
     changes: dict[str, Any] = {
         "not a plain ViT": lambda c: c["model_cfg"]["vision_cfg"].update(layers=[3, 4, 6, 3]),
-        "not a SigLIP": lambda c: c["model_cfg"]["vision_cfg"].update(timm_model_name="eva02_base_patch16_clip_224"),
+        "not a tower": lambda c: c["model_cfg"]["vision_cfg"].update(timm_model_name="eva_giant_patch14_224"),
         "hf_model_name": lambda c: c["model_cfg"]["text_cfg"].update(hf_model_name="roberta-base"),
+        "no_causal_mask is not an option": lambda c: c["model_cfg"]["text_cfg"].update(no_causal_mask=True),
+        "ls_init_value is not an option": lambda c: c["model_cfg"]["vision_cfg"].update(ls_init_value=1e-5),
         "do not fit each other": lambda c: c["model_cfg"]["text_cfg"].update(layers=3),
         "resize_mode": lambda c: c["preprocess_cfg"].update(resize_mode="longest"),
         "lacks model_cfg": lambda c: c.pop("model_cfg"),
@@ -256,6 +267,26 @@ def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
     for number, (reason, change) in enumerate(changes.items()):
         with pytest.raises(BundleInvalid, match=reason):
             read(edited(path, tmp_path / str(number), "open_clip_config.json", change))
+
+
+@pytest.mark.usefixtures("small_towers")
+@pytest.mark.parametrize(
+    ("kind", "part", "change", "reason"),
+    [
+        ("siglip", "vision_cfg", {"timm_pool": "avg"}, "is not a SigLIP"),
+        ("siglip", "text_cfg", {"norm_kwargs": {"elementwise_affine": False}}, "is not a SigLIP"),
+        ("siglip", "text_cfg", {"layers": 1}, "no place for the weights"),
+        ("eva", "vision_cfg", {"timm_pool": "avg"}, "does not end in its first token"),
+        ("eva", "vision_cfg", {"image_size": 32}, "do not fit each other"),
+        ("eva", "text_cfg", {"layers": 1}, "no place for the weights"),
+    ],
+)
+def test_odd_towers_are_refused(kind: str, part: str, change: Any, reason: str, tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_open_clip
+
+    path = save_open_clip(tmp_path / "source", kind)
+    with pytest.raises(BundleInvalid, match=reason):
+        read(edited(path, tmp_path / "odd", "open_clip_config.json", lambda c: c["model_cfg"][part].update(change)))
 
 
 def test_nothing_is_left_of_an_export_that_fails(siglip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
