@@ -3,9 +3,13 @@
 import io
 import struct
 import zlib
+from contextlib import AbstractContextManager
 from typing import Any
 
+import pytest
 from PIL import ExifTags, Image
+
+from catalogue import images
 
 RED = (220, 30, 30)
 BLUE = (30, 30, 220)
@@ -67,3 +71,16 @@ def jpeg_of_size(width: int, height: int) -> bytes:
     at = jpeg.index(b"\xff\xc0")
     jpeg[at + 5 : at + 9] = struct.pack(">HH", height, width)
     return bytes(jpeg)
+
+
+def pixels_decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pixels each photo is decoded to from now on."""
+    decoded: list[int] = []
+    take = images._budget.take
+
+    def counted(pixels: int) -> AbstractContextManager[None]:
+        decoded.append(pixels)
+        return take(pixels)
+
+    monkeypatch.setattr(images._budget, "take", counted)
+    return decoded

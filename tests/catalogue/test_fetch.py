@@ -235,8 +235,8 @@ class TestAnswers:
     def test_what_is_no_photo(self, shop: Web, path: str, reason: str) -> None:
         started = time.monotonic()
         with pytest.raises(FetchFailed, match=reason):
-            get(fetcher_of(shop, timeout_s=0.4 if "within" in reason else 10), shop.url + quote(path))
-        assert time.monotonic() - started < 5
+            get(fetcher_of(shop, timeout_s=0.4 if "within" in reason else 60), shop.url + quote(path))
+        assert time.monotonic() - started < (10 if "within" in reason else 50)  # the drip goes on for longer
 
     @pytest.mark.parametrize("path", ["/endless", "/huge"])
     def test_what_is_too_large(self, shop: Web, path: str) -> None:

@@ -134,7 +134,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _continue(self, _: str) -> None:
         for _number in range(1000):
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _headers(self, _: str) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Large: " + b"a" * 2_000_000 + b"\r\n\r\n")

@@ -1,7 +1,6 @@
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from catalogue.errors import SnapshotInvalid
 from index import verify
 from index.checksums import Pace, forget, remember
 from index.snapshot import read_manifest
+from tests.clocks import Clock
 from tests.index.builders import build, edit_manifest
 
 FILE = "vectors/fusion.npy"
@@ -133,17 +133,17 @@ def test_a_file_that_changes_under_the_reader_is_refused(built: Path) -> None:
         verify(built, progress=write)
 
 
-def test_it_keeps_to_its_pace(built: Path) -> None:
+def test_it_keeps_to_its_pace(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.checksums.time", clock := Clock())
     size = sum(entry.bytes for entry in read_manifest(built).files.values())
-    started = time.monotonic()
     verify(built, max_bytes_per_s=5 * size)
-    assert 0.14 < time.monotonic() - started < 5
+    assert clock.now == pytest.approx(0.2)
 
 
-def test_a_longer_rest_is_not_made_up_for() -> None:
+def test_a_longer_rest_is_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.checksums.time", clock := Clock())
     pace = Pace(1_000)
-    time.sleep(0.3)
-    started = time.monotonic()
+    clock.sleep(0.3)
     for _ in range(8):
         pace(25)
-    assert time.monotonic() - started >= 0.149
+    assert clock.now == pytest.approx(0.3 + 8 * 0.025 - 0.05)

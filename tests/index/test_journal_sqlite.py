@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -174,13 +173,11 @@ def test_closing_writes_what_waits(tmp_path: Path) -> None:
 
 
 def test_appends_are_not_held_up_by_a_long_read(tmp_path: Path) -> None:
-    with Journal.open(sqlite(tmp_path), deadline_s=2) as journal:
+    with Journal.open(sqlite(tmp_path), deadline_s=30) as journal:
         journal.append([upsert("p")])
         with journal._connection() as reader, reader.begin():
             assert reader.exec_driver_sql("SELECT count(*) FROM journal_entries").scalar() == 1
-            started = time.monotonic()
-            journal.append([upsert("q")])
-            assert time.monotonic() - started < 1
+            journal.append([upsert("q")])  # would wait for the end of the read, and so for its deadline
             assert reader.exec_driver_sql("SELECT count(*) FROM journal_entries").scalar() == 1
 
 
@@ -197,5 +194,5 @@ def test_an_append_amid_a_trim_waits_for_its_turn(tmp_path: Path) -> None:
 
         event.listen(journal._engine, "after_cursor_execute", amid)
         journal.trim(1)
-        assert pending[0].result(10) == [2]
+        assert pending[0].result(60) == [2]
         assert ids(journal.read_after(1)) == ["q"]

@@ -5,6 +5,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -102,18 +103,28 @@ def test_batches_hold_every_item_once(count: int, *, pad: bool) -> None:
     assert pad or all(taken == size for size, taken in batches)
 
 
-def test_a_long_text_is_cut_and_cheap(encoders: Encoders) -> None:
-    start = time.perf_counter()
+def test_a_long_text_is_cut_before_it_costs_anything(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
+    class Counting:
+        """The tokenizer, and how much it was given."""
+
+        characters = 0
+
+        def encode(self, text: str) -> Any:
+            self.characters += len(text)
+            return tokenizer.encode(text)
+
+    tokenizer, counting = encoders._tokenizer, Counting()
+    monkeypatch.setattr(encoders, "_tokenizer", counting)
     prepared = encoders.prepare(ProductInput(text="steel bolt " * 10_000))
-    assert time.perf_counter() - start < 0.5
     assert prepared.token_ids is not None
     assert len(prepared.token_ids) == 128
+    assert counting.characters <= 128 * 32
 
 
 def test_loading_takes_less_than_a_start_may() -> None:
-    start = time.perf_counter()
+    started = time.process_time()  # other programs do not count
     Encoders.load(SHIPPED, threads=1)
-    assert time.perf_counter() - start < 5  # about 0.3 s on a quiet machine
+    assert time.process_time() - started < 5  # about 0.3 s
 
 
 def test_a_shorter_limit_has_its_own_last_bucket(tmp_path: Path) -> None:
@@ -172,5 +183,5 @@ def test_onnx_runtime_tells_nobody_that_it_runs(tmp_path: Path) -> None:
     code = f"from models import Encoders; Encoders.load({str(SHIPPED)!r})"
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=300)
     assert list(tmp_path.rglob("*")) == []

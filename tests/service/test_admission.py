@@ -415,7 +415,7 @@ def test_five_times_too_many_are_refused_at_once_and_the_others_answered(own_sho
             took = time.monotonic() - started
             assert refused.status_code == 429
             assert int(refused.headers["retry-after"]) >= 1
-            assert took < 5  # generous; benches measure it
+            assert took < 30  # half of what the others have to wait; benches measure it
             by_id = await client.post("/v1/search", json={"product_id": "acme-03"})
             assert by_id.status_code == 200
             assert (await client.get("/v1/products")).status_code == 200

@@ -261,7 +261,7 @@ class TestRedis:
                 outcomes = [(await limiter.take(key, 1, 1)).refused for _ in range(5)]
                 assert outcomes == [None, None, None, "rate", "rate"]
                 assert fallbacks() == before + 5
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 30  # not for ever
                 assert limiter._calls.state is BreakerState.OPEN
                 await asyncio.to_thread(valkey.reset)
                 deadline, passed_by = time.monotonic() + 20, fallbacks()

@@ -9,7 +9,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from service import middleware
-from service.middleware import BodyLimit
+from service.middleware import BODY_TIMEOUT_S, BodyLimit
+from tests.clocks import run_at_once
 
 
 async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,23 +36,21 @@ async def call(app: Any, scope: Scope, receive: Receive) -> int:
 
 
 async def never() -> Message:
-    await asyncio.sleep(60)
+    await asyncio.sleep(100 * BODY_TIMEOUT_S)
     raise AssertionError("nobody should have waited so long")
 
 
-def test_a_body_that_never_comes_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.05)
-    assert asyncio.run(call(BodyLimit(read_all), scope_of(content_length="100"), never)) == 408
+def test_a_body_that_never_comes_is_answered_408() -> None:
+    assert run_at_once(call(BodyLimit(read_all), scope_of(content_length="100"), never)) == 408
 
 
-def test_waiting_for_the_client_to_leave_has_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.05)
+def test_waiting_for_the_client_to_leave_has_no_deadline() -> None:
     messages: list[Message] = [{"type": "http.request", "body": b"abc", "more_body": False}]
 
     async def receive() -> Message:
         if messages:
             return messages.pop()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(100 * BODY_TIMEOUT_S)
         return {"type": "http.disconnect"}
 
     async def linger(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +58,7 @@ def test_waiting_for_the_client_to_leave_has_no_deadline(monkeypatch: pytest.Mon
         assert (await receive())["type"] == "http.disconnect"
         await PlainTextResponse("ok")(scope, receive, send)
 
-    assert asyncio.run(call(BodyLimit(linger), scope_of(), receive)) == 200
+    assert run_at_once(call(BodyLimit(linger), scope_of(), receive)) == 200
 
 
 def in_parts(count: int, size: int, pause_s: float) -> Receive:
@@ -73,11 +72,13 @@ def in_parts(count: int, size: int, pause_s: float) -> Receive:
     return receive
 
 
-def test_a_bulk_may_take_long_but_not_pause_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 0.2)
-    assert asyncio.run(call(BodyLimit(read_all), scope_of(middleware.BULK), in_parts(6, 10, 0.1))) == 200
-    assert asyncio.run(call(BodyLimit(read_all), scope_of(), in_parts(6, 10, 0.1))) == 408
-    assert asyncio.run(call(BodyLimit(read_all), scope_of(middleware.BULK), in_parts(2, 10, 0.5))) == 408
+def test_a_bulk_may_take_long_but_not_pause_long() -> None:
+    for path, parts, pause, status in (
+        (middleware.BULK, 6, 0.9, 200), ("/v1/search", 6, 0.9, 408), ("/v1/search", 6, 0.15, 200),
+        (middleware.BULK, 2, 1.1, 408),
+    ):  # fmt: skip
+        body = in_parts(parts, 10, pause * BODY_TIMEOUT_S)
+        assert run_at_once(call(BodyLimit(read_all), scope_of(path), body)) == status
 
 
 def test_a_bulk_may_be_larger_than_other_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
