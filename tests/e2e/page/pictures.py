@@ -29,8 +29,8 @@ def product(shop: Shop) -> None:
 
 
 def like_this(shop: Shop) -> None:
-    """A part of a photo, words, and why."""
-    shop.open().give(shop.photo_of(shop.ask(f"/v1/products/{BAG}")))
+    """A part of a product's photo, words, and why."""
+    shop.open(like=BAG)
     shop.find("with waves")
     shop.page.get_by_label("What counts more").fill("44")
     for corner, way in (("top left", ("ArrowRight", "ArrowDown")), ("bottom right", ("ArrowLeft", "ArrowUp"))):
@@ -88,7 +88,7 @@ def main(data: Path) -> None:
 
 
 def save(picture: Image.Image, name: str) -> None:
-    picture.save(IMAGES / f"{name}.webp", quality=72, method=6)
+    picture.save(IMAGES / f"{name}.webp", quality=60, method=6)
 
 
 if __name__ == "__main__":
