@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.device_memory import is_out_of_memory
-from catalogue.errors import BundleInvalid, DeviceMemoryFull, InvalidInput, SamestyleError
+from catalogue.errors import BundleInvalid, DeviceMemoryFull, InvalidInput, NotEnoughMemory, SamestyleError
 from catalogue.product import Product
 from catalogue.threads import ThreadBudget
 from models.bound import Inputs, call
@@ -71,7 +71,8 @@ class Encoders(EmbedderSteps):
         """Load a bundle and try it out once.
 
         `threads` is the ThreadBudget's `onnx`, by default that of this machine. Raises BundleInvalid for a bundle
-        that must not be served, ConfigurationError for an installation that cannot run it on `device`.
+        that must not be served, ConfigurationError for an installation that cannot run it on `device`, NotEnoughMemory
+        for a device without room.
         """
         bundle = Bundle.load(path)
         variant = bundle.variant_for(device)
@@ -251,6 +252,11 @@ class Encoders(EmbedderSteps):
         word = self.prepare_text("red mug")
         try:
             vectors = self.encode([Prepared(grey, word), Prepared(grey, None), Prepared(None, word)])
+        except DeviceMemoryFull as error:
+            raise NotEnoughMemory(
+                f"There is memory to load {self._bundle.path}, but not to run it. Give the device more, or export a "
+                "smaller variant."
+            ) from error
         except SamestyleError:
             raise
         except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base

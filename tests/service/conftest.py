@@ -97,8 +97,11 @@ class StandIns:
 
 @contextmanager
 def client_of(settings: Settings, *embedders: Embedder, fetcher: Fetcher | None = None) -> Iterator[TestClient]:
-    """A client of a running application; a fault would be an answer 500, not an exception."""
-    serving, swaps = open_serving(settings, StandIns(*embedders), fetcher)
+    """A client of a running application; a fault would be an answer 500, not an exception.
+
+    Without `embedders` its models are bundles.
+    """
+    serving, swaps = open_serving(settings, StandIns(*embedders) if embedders else None, fetcher)
     app = create_app(serving, swaps, cursor_secret=b"test")
     try:
         with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
