@@ -4,8 +4,9 @@ Image and text encoder turn their input into tokens, the fusion encoder turns th
 vector. ONNX Runtime plans and keeps memory for every shape it sees, so there are only few: batches, texts and tokens
 are brought to the sizes below. An absent modality is one zero token with mask 0.
 
-On a GPU all runs are made by the device's one thread, and where its memory is full a batch is halved, and later ones
-are no larger for a while; a single input that finds no room is refused (`DeviceMemoryFull`), and the process goes on.
+On a GPU all runs are made by the device's one thread, and where its memory is full a batch is made in smaller parts,
+and later ones are no larger for a while; a single input that finds no room is refused (`DeviceMemoryFull`), and the
+process goes on.
 """
 
 import time
@@ -223,27 +224,31 @@ class Encoders(EmbedderSteps):
 
     def _run(self, encoder: str, inputs: Inputs) -> Vectors:
         if not self._on_gpu:
-            return self._halving(encoder, inputs)
-        return call("cuda", partial(self._halving, encoder, inputs))
+            return self._in_parts(encoder, inputs)
+        return call("cuda", partial(self._in_parts, encoder, inputs))
 
-    def _halving(self, encoder: str, inputs: Inputs) -> Vectors:
-        """Run a batch, in halves where there is no memory for the whole; raises DeviceMemoryFull for a single input."""
-        try:
-            (output,) = self._sessions[encoder].run([_OUTPUTS[encoder]], inputs)
-            return np.asarray(output, dtype=np.float32)
-        except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
-            if not is_out_of_memory(error):
-                raise
-            size = len(next(iter(inputs.values())))
-            if size == 1:
-                raise DeviceMemoryFull(
-                    f"There is no memory left to encode with {self.name}. Ask again later, or another instance; "
-                    "a smaller SAMESTYLE_ENCODER__MAX_BATCH or a smaller index leaves more room."
-                ) from error
-        half = size // 2
-        self._room[encoder].shrink(half)
-        parts = [{name: value[part] for name, value in inputs.items()} for part in (slice(half), slice(half, None))]
-        return np.concatenate([self._halving(encoder, part) for part in parts])
+    def _in_parts(self, encoder: str, inputs: Inputs) -> Vectors:
+        """Run a batch, in parts where there is no memory for the whole; raises DeviceMemoryFull for a single input."""
+        size = len(next(iter(inputs.values())))
+        made, start, most = list[Vectors](), 0, size
+        while start < size:
+            part = {name: value[start : start + most] for name, value in inputs.items()}
+            try:
+                (output,) = self._sessions[encoder].run([_OUTPUTS[encoder]], part)
+            except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
+                if not is_out_of_memory(error):
+                    raise
+                if most == 1:
+                    raise DeviceMemoryFull(
+                        f"There is no memory left to encode with {self.name}. Ask again later, or another instance; "
+                        "a smaller SAMESTYLE_ENCODER__MAX_BATCH or a smaller index leaves more room."
+                    ) from error
+                most //= 2
+                self._room[encoder].shrink(most)
+            else:
+                made.append(np.asarray(output, dtype=np.float32))
+                start += most
+        return made[0] if len(made) == 1 else np.concatenate(made)
 
     def _try_out(self) -> None:
         """One run of every encoder: a bundle that fails should fail here, and the first request finds it warm."""

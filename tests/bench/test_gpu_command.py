@@ -3,38 +3,112 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bench import gpu
+from bench.gpu import __main__ as command
+from bench.gpu import index, models
+from bench.gpu.report import PEAKS
+from index.exact import FlatIndex
+from index.gpu import ON_GPU, Device
+from index.plan import Choice, IndexType, make_plan
+from index.search import ShardedIndex
+from tests.index.builders import unit_rows
+from tests.index.standin_gpu import standin_shard
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["gpu", "--device", "cpu", "--tiny", *arguments])
-    gpu.main()
+    command.main()
 
 
-def test_every_part_prints_its_table_or_says_why_not(
+def put_faiss_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(device: Device, kind: IndexType, vectors: NDArray[np.float16], recall: float) -> ShardedIndex:
+        from index.gpu import on_shard
+
+        there = ON_GPU[kind]
+        plan = make_plan(len(vectors), vectors.shape[1], 1, Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
+        return on_shard(standin_shard(device, there, vectors), plan, vectors)
+
+    monkeypatch.setattr("index.gpu.check_support", lambda: None)
+    monkeypatch.setattr("index.gpu.open_on_gpu", opened)
+
+
+def test_what_cannot_run_here_is_said_and_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    run(monkeypatch, "--sections", "bundle,memory,index", "--rows", "1000", "--json", str(tmp_path / "found.json"))
+    monkeypatch.setattr(models, "VIT", tmp_path)
+    monkeypatch.setattr("index.gpu._faiss", object())
+    run(monkeypatch, "--sections", "vit,index", "--json", str(tmp_path / "found.json"))
     said = capsys.readouterr().out
-    assert "| image_encoder | 2 |" in said
-    assert "only a GPU has a limit" in said
-    assert "no GPU support" in said
-    found = json.loads((tmp_path / "found.json").read_text())["sections"]
-    assert found["default bundle: CUDA against CPU"][0]["largest_1_minus_cos"] < 1e-5
-    assert all(row["MB_moved_each"] > 0 for row in found["default bundle: throughput"])
-
-
-def test_a_part_that_fails_does_not_stop_the_others(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    monkeypatch.setattr(gpu, "VIT", tmp_path)
-    run(monkeypatch, "--sections", "vit,memory")
-    said = capsys.readouterr().out
+    assert "card: no GPU" in said
     assert "not run: FileNotFoundError" in said
-    assert "only a GPU has a limit" in said
+    assert "not run: This FAISS has no GPU support" in said
+    found = json.loads((tmp_path / "found.json").read_text())["sections"]
+    assert all("skipped" in found[name][0] for name in ("vit", "index"))
+
+
+@pytest.mark.heavy
+def test_every_part_prints_its_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The real thing but for the GPU: gateways, ONNX Runtime with too little memory, and an index that stands in."""
+    from models.export import hollow
+
+    hollow.write(tmp_path / "vit", tiny=True)
+    monkeypatch.setattr(models, "VIT", tmp_path / "vit")
+    put_faiss_on_a_gpu(monkeypatch)
+    run(monkeypatch, "--rows", "10000", "--work", str(tmp_path), "--json", str(tmp_path / "found.json"))
+    said = capsys.readouterr().out
+    found: dict[str, list[dict[str, Any]]] = json.loads((tmp_path / "found.json").read_text())["sections"]
+    assert "not run" not in said
+    assert [name for name in found if f"## {name}\n" in said] == [
+        "default bundle: CUDA against CPU", "default bundle: throughput", "ViT-B/16 dual in float16", "out of memory",
+        "index", "index: what must hold, as it is served", "HTTP at rising load", "hot swaps at half load",
+    ]  # fmt: skip
+    assert found["default bundle: CUDA against CPU"][0]["largest_1_minus_cos"] < 1e-5
+    throughput = found["default bundle: throughput"]
+    assert [(row["encoder"], row["batch"]) for row in throughput[:2]] == [("image_encoder", 1), ("image_encoder", 2)]
+    assert all(row["MB_moved_each"] > 0 and row["served_per_s"] > 0 for row in throughput)
+    assert {row["encoder"] for row in found["ViT-B/16 dual in float16"]} == {"image", "text"}
+    (full,) = found["out of memory"]
+    batches = json.loads(full["image_batches"])
+    assert batches[0] == 32
+    assert max(batches[3:]) <= 8, "it was really full, and smaller batches were made"
+    assert full["outcome"].startswith("right within")
+    assert [(row["type"], row["batch"]) for row in found["index"]] == [
+        ("StandInGpuIndex", batch) for _ in range(3) for batch in (1, 16, 256)
+    ]
+    for row in found["index: what must hold, as it is served"]:
+        assert (row["missing"], row["not_allowed"]) == (0, 0)
+        assert row["recall"] > 0.6
+    rising = found["HTTP at rising load"]
+    assert [(row["query"], row["load"]) for row in rising] == [
+        (kind, load) for kind in ("text", "image") for load in (0.25, 1.0)
+    ]
+    assert all(row["failed"] == 0 and row["goodput_per_s"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in rising)
+    (swaps,) = found["hot swaps at half load"]
+    assert (swaps["swaps"], swaps["failed"]) == (2, 0)
+
+
+def test_what_must_hold_is_found_broken_where_it_is() -> None:
+    vectors = unit_rows(2_000, 32).astype(np.float16)
+
+    class Deaf:
+        """An index that looks at no filter, and gives few."""
+
+        def search(self, query: NDArray[np.float32], k: int, _: object = None) -> Any:
+            return FlatIndex(vectors).search(query, min(k, 20))
+
+    whole = {row["asked"]: row for row in index._promises(FlatIndex(vectors), vectors, vectors[:2])}
+    assert all((row["missing"], row["not_allowed"], row["recall"]) == (0, 0, 1.0) for row in whole.values())
+    broken = {row["asked"]: row for row in index._promises(Deaf(), vectors, vectors[:2])}
+    assert broken["k 100"]["missing"] == 160
+    assert broken["the 50 nearest deleted"]["not_allowed"] == 20
+    assert broken["filter that passes 1%"]["recall"] < 1
 
 
 def test_cards_are_told_apart() -> None:
@@ -45,6 +119,6 @@ def test_cards_are_told_apart() -> None:
         "NVIDIA L40S, 46068 MiB": 362e12,
     }
     for name, peak in names.items():
-        assert next(value for key, value in gpu.PEAKS.items() if key in name)[0] == peak
-    vectors, queries = gpu._vectors(1000)
+        assert next(value for key, value in PEAKS.items() if key in name)[0] == peak
+    vectors, queries = index._vectors(1000)
     assert (vectors.shape, queries.shape) == ((1000, 256), (256, 256))

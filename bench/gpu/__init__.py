@@ -1,0 +1,1 @@
+"""What a GPU gives; see `bench.gpu.__main__`."""

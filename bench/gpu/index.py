@@ -1,0 +1,109 @@
+"""Indexes on a GPU, through the service's own shards: how fast, how good, and whether they hold what is promised."""
+
+import time
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.gpu.report import Report, Setting, rate
+from catalogue.errors import ConfigurationError
+from index.exact import FlatIndex
+from index.plan import IndexType
+from index.search import VectorIndex
+
+Rows = NDArray[np.int64]
+_KINDS: Final[tuple[IndexType, ...]] = ("flat", "ivf-pq", "hnsw")
+"""As they are named on a CPU; CAGRA stands in for hnsw."""
+_DIM: Final = 256
+_ASKED: Final = 4
+"""Queries that are asked in every way that must hold; each is compared with a scan of all rows."""
+
+
+def index(setting: Setting, report: Report) -> None:
+    """FAISS: flat, IVF-PQ and CAGRA."""
+    from index import gpu as on_gpu  # noqa: PLC0415  # FAISS takes a while
+
+    try:
+        on_gpu.check_support()
+    except ConfigurationError as error:
+        report.skip("index", str(error))
+        return
+    vectors, queries = _vectors(setting.rows)
+    device = on_gpu.Device(deadline_s=120)
+    exact: Rows | None = None
+    promises: list[dict[str, Any]] = []
+    for kind in _KINDS:
+        started = time.perf_counter()
+        opened = on_gpu.open_on_gpu(device, kind, vectors, 0.95)
+        built_s = time.perf_counter() - started
+        shard: Any = opened.shards[0]
+        shown = type(shard.index).__name__
+        for size in (1, 16, 256):
+            effort = shard.effort(opened.tuned, 10)
+            asked = queries[:size].astype(np.float32)
+
+            def search() -> Any:
+                return device.call(lambda: shard.index.search(asked, 10, params=shard.parameters(effort)))  # noqa: B023
+
+            _, rows = search()
+            if kind == "flat" and size == 256:
+                exact = rows
+            report.row(
+                "index",
+                type=shown,
+                rows=len(vectors),
+                batch=size,
+                queries_per_s=rate(search, size, setting),
+                raw_recall_at_10=_recall(rows, exact) if exact is not None and size == 256 else float("nan"),
+                built_s=built_s,
+            )
+        promises += [{"type": shown, **found} for found in _promises(opened, vectors, queries[:_ASKED])]
+        for each in opened.shards:
+            each.release()  # type: ignore[attr-defined]  # as all of a GPU
+    device.close()
+    for found in promises:
+        report.row("index: what must hold, as it is served", **found)
+
+
+def _promises(index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray[np.float16]) -> list[dict[str, Any]]:
+    """k, filters and deletes against a scan, the worst of the queries."""
+    count, flat = len(vectors), FlatIndex(vectors)
+    random = np.random.default_rng(1)
+    some = {share: random.random(count) < share for share in (0.5, 0.01)}
+    found = []
+    for name, k, allowed in (
+        *((f"k {k:,}", k, None) for k in (1, 10, 100, min(3_000, count))),
+        *((f"filter that passes {share:.0%}", 10, passes) for share, passes in some.items()),
+        ("the 50 nearest deleted", 10, "delete"),
+    ):
+        missing, wrong, recalls = 0, 0, []
+        for query in queries.astype(np.float32):
+            passes = allowed
+            if isinstance(passes, str):
+                passes = np.ones(count, np.bool_)
+                passes[flat.search(query, 50).rows] = False
+            got, best = (one.search(query, k, passes).rows for one in (index, flat))
+            missing += len(best) - len(np.unique(got))
+            wrong += 0 if passes is None else int((~passes[got]).sum())
+            recalls.append(len(np.intersect1d(got, best)) / max(1, len(best)))
+        found.append({"asked": name, "missing": missing, "not_allowed": wrong, "recall": float(np.mean(recalls))})
+    return found
+
+
+def _vectors(rows: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """Clustered unit rows of 256 dimensions, and 256 queries near some of them."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(max(1, rows // 100), 256)).astype(np.float32)
+    made = np.empty((rows, 256), np.float16)
+    for start in range(0, rows, 100_000):
+        count = min(100_000, rows - start)
+        block = centres[random.integers(0, len(centres), count)]
+        block += random.standard_normal((count, 256), np.float32)
+        made[start : start + count] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    near = made[:: max(1, rows // 256)][:256].astype(np.float32) + 0.02 * random.standard_normal((256, 256), np.float32)
+    return made, (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float16)
+
+
+def _recall(rows: Rows, exact: Rows) -> float:
+    return float(np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(rows, exact, strict=True)]))
