@@ -33,9 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, name: str, *words: str, more: tuple[str, ...] = ()) -> str:
+def run(folder: Path, name: str, *words: str, more: tuple[str, ...] = (), config: str = "run.json") -> str:
     """Train in a directory of its own; what was told."""
-    asked = ("train", str(folder / "shop.parquet"), "--config", str(folder / "run.json"), "--out", str(folder / name))
+    asked = ("train", str(folder / "shop.parquet"), "--config", str(folder / config), "--out", str(folder / name))
     done = subprocess.run(
         [sys.executable, *words, *asked, *more],
         env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
@@ -86,3 +86,25 @@ def test_one_of_two_encodes_the_photos_that_are_encoded_once(folder: Path) -> No
     run(folder, "frozen", *TWO, *WHOLE, more=("--set", "network.frozen_photo=true", "--set", "steps=2"))
     assert {file.suffix for file in (folder / "frozen" / "tokens").iterdir()} == {".npy"}
     assert len(log(folder, "frozen")) == 2
+
+
+def test_two_processes_learn_over_a_base_what_one_learns(folder: Path) -> None:
+    """Each encodes the texts it meets, and one of them the photos; the narrower space is fitted on those."""
+    from models.export.zoo import export_zoo
+    from tests.models.test_based_training import TINY as BASED
+    from tests.models.test_zoo_export import read, wanted
+    from tests.models.zoo_sources import save_clip
+
+    export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted())
+    steps = {**BASED, "steps": 12, "evaluate_every": 12, "save_every": 5, "data": {"dev_share": 0.3}}
+    narrow = {**steps, "network": {**BASED["network"], "width": 16}, "cache_gradients": True, "chunk": 4}
+    write_config(folder / "based.json", narrow)
+    over = ("--base", str(folder / "base"))
+    run(folder, "based-alone", *WHOLE, more=over, config="based.json")
+    told = run(folder, "based-together", *TWO, *WHOLE, more=over, config="based.json")
+    assert told.count("late fusion") == 1
+    alone, together = log(folder, "based-alone"), log(folder, "based-together")
+    assert [line["step"] for line in together] == list(range(13))
+    assert together[0]["late_fusion"] == alone[0]["late_fusion"]
+    assert [line["loss"] for line in together[1:]] == pytest.approx([line["loss"] for line in alone[1:]], rel=1e-3)
+    assert furthest(folder, "based-alone", "based-together") < 1e-2
