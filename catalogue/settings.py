@@ -46,6 +46,7 @@ class IndexSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where indexes are searched")
+    gpus: int = Field(default=1, ge=1, le=16, description="GPUs that each index is spread over, with device cuda")
     watch_s: float = Field(default=1.0, gt=0, description="seconds between two looks at aliases.json")
     verify_bytes_per_s: float = Field(
         default=200_000_000, gt=0, description="how fast a running gateway reads a snapshot to verify it"

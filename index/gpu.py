@@ -6,8 +6,8 @@ back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
 """
 
 import math
-from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -168,24 +168,48 @@ class GpuShard:
         return _WORTH if effort else 0.0
 
 
-def check_support() -> None:
-    """Raise ConfigurationError where FAISS was built without GPUs."""
+def check_support(devices: Sequence[Device]) -> None:
+    """Raise ConfigurationError where FAISS was built without GPUs, or finds fewer of them."""
     if not hasattr(_faiss, "StandardGpuResources"):
         raise ConfigurationError("This FAISS has no GPU support. Install the extra [gpu] instead of [cpu].")
+    there, needed = _faiss.get_num_gpus(), 1 + max(device.number for device in devices)
+    if there < needed:
+        raise ConfigurationError(
+            f"FAISS finds {there} GPUs and SAMESTYLE_INDEX__GPUS asks for {needed}. Check the driver, "
+            "CUDA_VISIBLE_DEVICES and the setting."
+        )
 
 
-def open_on_gpu(device: Device, kind: IndexType, vectors: NDArray[np.float16], recall: float) -> ShardedIndex:
-    """Put float16 `vectors` [rows, dim] on a device, in the kind that stands in for `kind`, tuned for `recall` there.
+def open_on_gpus(
+    devices: Sequence[Device], kind: IndexType, vectors: NDArray[np.float16], recall: float
+) -> ShardedIndex:
+    """Spread float16 `vectors` [rows, dim] over devices, in the kind that stands in for `kind`, tuned for `recall`.
 
-    Raises ConfigurationError where FAISS was built without GPUs, NotEnoughMemory where the device has no room.
+    Each device has a shard of as many rows as the others, one more or less. Raises ConfigurationError where FAISS was
+    built without GPUs, NotEnoughMemory where a device has no room; then none has anything of it.
     """
-    check_support()
+    check_support(devices)
     rows, dim = vectors.shape
     there = _kind_there(kind, rows)
-    plan = make_plan(rows, dim, 1, Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
-    build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[there]
+    plan = make_plan(rows, dim, len(devices), Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
+    parts = np.array_split(vectors, len(devices))
+    with ThreadPoolExecutor(len(devices), "gpu-build") as pool:
+        made = [pool.submit(_shard, device, there, plan, part) for device, part in zip(devices, parts, strict=True)]
     try:
-        shard = device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
+        return on_shards([each.result() for each in made], plan, vectors)
+    except BaseException:
+        for each in made:
+            if each.exception() is None:
+                each.result().release()
+        raise
+
+
+def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float16]) -> GpuShard:
+    """The rows of one device; raises NotEnoughMemory."""
+    rows, dim = vectors.shape
+    build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[kind]
+    try:
+        return device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
     except Exception as error:
         if is_out_of_memory(error):
             error.with_traceback(None)  # its frames hold what was built so far
@@ -194,12 +218,12 @@ def open_on_gpu(device: Device, kind: IndexType, vectors: NDArray[np.float16], r
                 "on. Take a larger GPU, or a smaller index."
             ) from None
         raise
-    return on_shard(shard, plan, vectors)
 
 
-def device_bytes(kind: IndexType, rows: int, dim: int) -> int:
-    """What an index takes of a device's memory while it is made, roughly and at most; searching takes no more."""
+def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
+    """What an index takes of each device's memory while it is made, roughly and at most; searching takes no more."""
     there = _kind_there(kind, rows)
+    rows = -(-rows // devices)
     whole = 4 * rows * dim
     if there == "flat":
         return _SCRATCH + whole
@@ -212,11 +236,11 @@ def _kind_there(kind: IndexType, rows: int) -> GpuType:
     return ON_GPU[kind] if rows > FLAT_UP_TO else "flat"  # few enough to be scanned are not worth more
 
 
-def on_shard(shard: Shard, plan: Plan, vectors: NDArray[np.float16]) -> ShardedIndex:
-    """A whole index around the one shard of a device, tuned unless it is exact."""
+def on_shards(shards: Sequence[Shard], plan: Plan, vectors: NDArray[np.float16]) -> ShardedIndex:
+    """A whole index around the shards of devices, which hold its rows in their order; tuned unless they are exact."""
     flat = FlatIndex(vectors)
-    index = ShardedIndex([shard], vectors, flat, 1, plan.parameters.get("refine", 1))
-    return index if shard.exact else index.with_effort(tune(index, flat, plan).value)
+    index = ShardedIndex(shards, vectors, flat, 1, plan.parameters.get("refine", 1))
+    return index if all(shard.exact for shard in shards) else index.with_effort(tune(index, flat, plan).value)
 
 
 def _resources(config: Any, device: Device) -> tuple[Any, Any]:
@@ -227,7 +251,7 @@ def _resources(config: Any, device: Device) -> tuple[Any, Any]:
     return device.resources, config
 
 
-def _flat(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+def _flat(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> GpuShard:
     """In float32: half precision would sum in another order of magnitude, and flat means exact."""
     resources, config = _resources(_faiss.GpuIndexFlatConfig(), device)
     index = _faiss.GpuIndexFlatIP(resources, vectors.shape[1], config)
@@ -235,7 +259,7 @@ def _flat(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) ->
     return GpuShard(device, index, lambda _: None, len(vectors), exact=True, hardest=1)
 
 
-def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.float16]) -> GpuShard:
     """Codes of 8 bits for half as many parts as on the CPU, which shuffles codes of 4: the same bytes a vector."""
     resources, config = _resources(_faiss.GpuIndexIVFPQConfig(), device)
     config.useFloat16LookupTables = True
@@ -251,7 +275,7 @@ def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.f
     return GpuShard(device, index, probes, len(vectors), exact=False, hardest=min(lists, MOST_ROWS))
 
 
-def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> Shard:
+def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> GpuShard:
     resources, config = _resources(_faiss.GpuIndexCagraConfig(), device)
     config.use_cuvs = True  # nothing else makes it
     index = _faiss.GpuIndexCagra(resources, vectors.shape[1], faiss.METRIC_INNER_PRODUCT, config)

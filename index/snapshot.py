@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +31,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from catalogue.errors import DeviceMemoryFull, FingerprintMismatch, InvalidInput, NotEnoughMemory, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
-from index.gpu import Device, GpuShard, check_support, open_on_gpu
+from index.gpu import Device, GpuShard, check_support, open_on_gpus
 from index.groups import Groups, group
 from index.order import by_likeness
 from index.outline import Outline, outline_files, write_outline
@@ -106,7 +106,7 @@ class _Schema(BaseModel):
 class Snapshot:
     """An opened snapshot; immutable, safe for any number of threads."""
 
-    def __init__(self, path: Path, manifest: Manifest, products: ProductTable, device: Device | None = None) -> None:
+    def __init__(self, path: Path, manifest: Manifest, products: ProductTable, devices: Sequence[Device] = ()) -> None:
         self.path = path
         self.manifest = manifest
         self.products = products
@@ -118,20 +118,20 @@ class Snapshot:
         try:
             for field in manifest.fields:
                 self._vectors[field] = _map_vectors(path, field, (manifest.products, manifest.dim))
-                index = _open_field(path, manifest, field, self._vectors[field], device)
+                index = _open_field(path, manifest, field, self._vectors[field], devices)
                 present = _present(self._vectors[field]) if field != "fusion" else None
                 self._indexes[field] = index if present is None else Findable(index, present)
         except BaseException:
-            self.release()  # by the device's own thread, which the garbage collector knows nothing of
+            self.release()  # by the devices' own threads, which the garbage collector knows nothing of
             raise
 
     @classmethod
-    def open(cls, path: Path, *, fingerprint: str, device: Device | None = None) -> "Snapshot":
+    def open(cls, path: Path, *, fingerprint: str, devices: Sequence[Device] = ()) -> "Snapshot":
         """Load a snapshot for a model's space, after checking its structure and its canary.
 
-        With a `device`, its indexes are made anew on that GPU; otherwise they are mapped from their files.
+        With `devices`, its indexes are made anew on those GPUs; otherwise they are mapped from their files.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's,
-        NotEnoughMemory where the device has no room.
+        NotEnoughMemory where a device has no room.
         """
         manifest = read_manifest(path)
         if manifest.fingerprint != fingerprint:
@@ -140,10 +140,10 @@ class Snapshot:
                 f"the loaded model is {fingerprint[:12]}; load that model, or build the snapshot again with this one"
             )
         check_files(path, manifest)
-        if device is not None:
-            check_support()
+        if devices:
+            check_support(devices)
         try:
-            snapshot = cls(path, manifest, _open_products(path, manifest), device)
+            snapshot = cls(path, manifest, _open_products(path, manifest), devices)
             try:
                 snapshot._check_canary()
             except BaseException:
@@ -417,11 +417,11 @@ def _present(vectors: NDArray[np.float16]) -> NDArray[np.bool_] | None:
 
 
 def _open_field(
-    path: Path, manifest: Manifest, field: FieldName, vectors: NDArray[np.float16], device: Device | None
+    path: Path, manifest: Manifest, field: FieldName, vectors: NDArray[np.float16], devices: Sequence[Device]
 ) -> VectorIndex:
-    if device is not None:
+    if devices:
         target = manifest.tuning[field].target if field in manifest.tuning else None
-        return open_on_gpu(device, manifest.index_type, vectors, target or DEFAULT_RECALL)
+        return open_on_gpus(devices, manifest.index_type, vectors, target or DEFAULT_RECALL)
     files = [path / shard_file(field, shard) for shard in range(manifest.shards)]
     effort = manifest.tuning[field].value if manifest.index_type != "flat" else 1
     has_outline = manifest.files.keys() >= set(outline_files(field))  # few vectors have none, nor older snapshots

@@ -50,13 +50,13 @@ def check_memory(needed: int, *, limit: int | None) -> None:
         )
 
 
-def check_device_memory(needed: int) -> None:
-    """Raise NotEnoughMemory unless `needed` bytes of the GPU can be had, where that can be told."""
-    free = free_device_bytes()
+def check_device_memory(needed: int, device: int = 0) -> None:
+    """Raise NotEnoughMemory unless `needed` bytes of a GPU can be had, where that can be told."""
+    free = free_device_bytes(device)
     if free is not None and needed > free:
         raise NotEnoughMemory(
-            f"It needs about {needed / 1e6:,.0f} MB of the GPU, and {free / 1e6:,.0f} MB are free. What is served now "
-            "goes on. Take a larger GPU, a smaller index, or serve the index from the CPU."
+            f"It needs about {needed / 1e6:,.0f} MB of GPU {device}, and {free / 1e6:,.0f} MB are free. What is served "
+            "now goes on. Take a larger GPU, a smaller index, or serve the index from the CPU."
         )
 
 

@@ -86,7 +86,8 @@ class Serving:
         self.kept_model: str | None = None
         """The fingerprint of what was live before: writes are embedded for it too, so that a rollback is quick."""
         self.kept_fields: tuple[str, ...] = ()
-        self._device = Device() if settings.index.device == "cuda" else None
+        gpus = settings.index.gpus if settings.index.device == "cuda" else 0
+        self._devices = tuple(Device(number) for number in range(gpus))
         self._cache = EmbeddingCache(settings.cache)
         self._served: dict[str, Generation] = {}
         self._lock = threading.Lock()
@@ -178,12 +179,15 @@ class Serving:
         self.models.get(fingerprint)
 
     def _check_device(self, manifest: Manifest | None, fingerprint: str) -> None:
-        """Raise NotEnoughMemory unless the GPU has room for what would go there, beside all that is there."""
-        needed = self.models.needs(fingerprint) if self.settings.device == "cuda" else 0
-        if manifest is not None and self._device is not None:
-            needed += sum(device_bytes(manifest.index_type, manifest.products, manifest.dim) for _ in manifest.fields)
-        if needed:
-            check_device_memory(needed)
+        """Raise NotEnoughMemory unless each GPU has room for what would go there, beside all that is there."""
+        model = self.models.needs(fingerprint) if self.settings.device == "cuda" else 0
+        share, gpus = 0, len(self._devices)
+        if manifest is not None and gpus:
+            of_a_field = device_bytes(manifest.index_type, manifest.products, manifest.dim, gpus)
+            share = of_a_field * len(manifest.fields)
+        for number in range(max(1, gpus)):
+            if needed := share + (model if number == 0 else 0):  # models are on the first
+                check_device_memory(needed, number)
 
     def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None) -> Generation:
         """A snapshot, its model and the journal's changes, ready to be flipped to; one that is served is shared.
@@ -205,7 +209,7 @@ class Serving:
             read_ahead(mapped_files(path, manifest))
         try:
             encoder = self.models.get(manifest.fingerprint)
-            snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, device=self._device)
+            snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, devices=self._devices)
             live = LiveIndex(snapshot, self.journal.id)
             stage("replaying the journal")
             self.feed.add(live, encoder)
@@ -248,8 +252,8 @@ class Serving:
         self.models.keep(())
         self.pools.close()
         self.remote.close()
-        if self._device is not None:
-            self._device.close()
+        for device in self._devices:
+            device.close()
 
     def _tidy(self) -> None:
         """Close the models nothing needs, and give memory back."""

@@ -1,6 +1,7 @@
 """What a GPU gives: `python -m bench.gpu` prints a table of each part; what cannot run here says so in one line.
 
-    python -m bench.gpu [--device cpu --tiny] [--sections bundle,vit,memory,index,service] [--rows N] [--json FILE]
+    python -m bench.gpu [--device cpu --tiny] [--sections bundle,vit,memory,index,service]
+                        [--rows N] [--gpus N] [--json FILE]
 
 Needs onnxruntime-gpu; the last two sections faiss-gpu-cuvs too. The ViT-B/16 of `bench/vit_b16` has made-up weights
 (`python -m models.export.hollow bench/vit_b16`). With `--device cpu --tiny` all of it runs anywhere, for its tests.
@@ -52,12 +53,13 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="small batches and short times, to try the script")
     parser.add_argument("--sections", default=",".join(SECTIONS))
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the index and the catalogue")
+    parser.add_argument("--gpus", type=int, default=1, help="that the index is spread over")
     parser.add_argument("--work", type=Path, default=Path("/tmp/samestyle-bench"), help="where catalogues are kept")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     card = _card()
     peak = next((value for name, value in PEAKS.items() if name in card), None)
-    setting = Setting(given.device, given.tiny, given.rows, peak, given.work)
+    setting = Setting(given.device, given.tiny, given.rows, given.gpus, peak, given.work)
     report = Report()
     about = {**machine(), "card": card, "onnxruntime": ort.__version__, "device": given.device}
     about["free_device_bytes"] = free_device_bytes()

@@ -1,6 +1,7 @@
 """Indexes on a GPU, through the service's own shards: how fast, how good, and whether they hold what is promised."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,18 +25,20 @@ def index(setting: Setting, report: Report) -> None:
     """FAISS: flat, IVF-PQ and CAGRA."""
     from index import gpu as on_gpu  # noqa: PLC0415  # FAISS takes a while
 
+    devices = [on_gpu.Device(number, deadline_s=120) for number in range(setting.gpus)]
     try:
-        on_gpu.check_support()
+        on_gpu.check_support(devices)
     except ConfigurationError as error:
         report.skip("index", str(error))
+        _close(devices)
         return
     vectors, queries = _vectors(setting.rows)
-    device = on_gpu.Device(deadline_s=120)
+    device = devices[0]
     exact: Rows | None = None
     promises: list[dict[str, Any]] = []
     for kind in _KINDS:
         started = time.perf_counter()
-        opened = on_gpu.open_on_gpu(device, kind, vectors, 0.95)
+        opened = on_gpu.open_on_gpus(devices, kind, vectors, 0.95)
         built_s = time.perf_counter() - started
         shard: Any = opened.shards[0]
         shown = type(shard.index).__name__
@@ -52,7 +55,7 @@ def index(setting: Setting, report: Report) -> None:
             report.row(
                 "index",
                 type=shown,
-                rows=len(vectors),
+                rows=shard.rows,
                 batch=size,
                 queries_per_s=rate(search, size, setting),
                 raw_recall_at_10=_recall(rows, exact) if exact is not None and size == 256 else float("nan"),
@@ -61,9 +64,14 @@ def index(setting: Setting, report: Report) -> None:
         promises += [{"type": shown, **found} for found in _promises(opened, vectors, queries[:_ASKED])]
         for each in opened.shards:
             each.release()  # type: ignore[attr-defined]  # as all of a GPU
-    device.close()
+    _close(devices)
     for found in promises:
         report.row("index: what must hold, as it is served", **found)
+
+
+def _close(devices: Sequence[Any]) -> None:
+    for device in devices:
+        device.close()
 
 
 def _promises(index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray[np.float16]) -> list[dict[str, Any]]:

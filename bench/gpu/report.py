@@ -31,6 +31,8 @@ class Setting:
     device: Device
     tiny: bool
     rows: int
+    gpus: int
+    """How many the index is spread over."""
     peak: tuple[float, float] | None
     work: Path
     """Where catalogues are kept between runs."""

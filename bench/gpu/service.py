@@ -25,7 +25,7 @@ def service(setting: Setting, report: Report) -> None:
     data = setting.work / f"swap-{setting.rows}"
     swap.prepare(data, setting.rows)
     on = setting.device
-    with serving(data, PORT, DEVICE=on, INDEX__DEVICE=on) as gateway:
+    with serving(data, PORT, DEVICE=on, INDEX__DEVICE=on, INDEX__GPUS=str(setting.gpus)) as gateway:
         source = Source()
         for kind in _KINDS:
             asyncio.run(_rising(kind, source.requests(kind), setting, report))

@@ -13,28 +13,13 @@ from bench.gpu import __main__ as command
 from bench.gpu import index, models
 from bench.gpu.report import PEAKS
 from index.exact import FlatIndex
-from index.gpu import ON_GPU, Device
-from index.plan import Choice, IndexType, make_plan
-from index.search import ShardedIndex
 from tests.index.builders import unit_rows
-from tests.index.standin_gpu import standin_shard
+from tests.index.standin_gpu import put_faiss_on_gpus
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["gpu", "--device", "cpu", "--tiny", *arguments])
     command.main()
-
-
-def put_faiss_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened(device: Device, kind: IndexType, vectors: NDArray[np.float16], recall: float) -> ShardedIndex:
-        from index.gpu import on_shard
-
-        there = ON_GPU[kind]
-        plan = make_plan(len(vectors), vectors.shape[1], 1, Choice(recall, "ivf-pq" if there == "ivf-pq" else kind))
-        return on_shard(standin_shard(device, there, vectors), plan, vectors)
-
-    monkeypatch.setattr("index.gpu.check_support", lambda: None)
-    monkeypatch.setattr("index.gpu.open_on_gpu", opened)
 
 
 def test_what_cannot_run_here_is_said_and_stops_nothing(
@@ -60,8 +45,8 @@ def test_every_part_prints_its_table(
 
     hollow.write(tmp_path / "vit", tiny=True)
     monkeypatch.setattr(models, "VIT", tmp_path / "vit")
-    put_faiss_on_a_gpu(monkeypatch)
-    run(monkeypatch, "--rows", "10000", "--work", str(tmp_path), "--json", str(tmp_path / "found.json"))
+    put_faiss_on_gpus(monkeypatch)
+    run(monkeypatch, "--rows", "10000", "--gpus", "2", "--work", str(tmp_path), "--json", str(tmp_path / "found.json"))
     said = capsys.readouterr().out
     found: dict[str, list[dict[str, Any]]] = json.loads((tmp_path / "found.json").read_text())["sections"]
     assert "not run" not in said

@@ -2,12 +2,15 @@
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import faiss
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from index import gpu
 from index.gpu import MOST_ROWS, Device, GpuShard, GpuType
 
 _faiss: Any = faiss
@@ -42,6 +45,28 @@ class StandInGpuIndex:
 
     def remove_ids(self, _: Any) -> int:
         raise RuntimeError("remove_ids not implemented for this type of index")
+
+
+def put_faiss_on_gpus(patch: pytest.MonkeyPatch, count: int = 16) -> list[GpuShard]:
+    """From now on there are so many GPUs, and all that `index.gpu` builds on them is built by `standin_shard`.
+
+    Returns what was built so far, at any time.
+    """
+    built: list[GpuShard] = []
+    there = SimpleNamespace(StandardGpuResources=object, get_num_gpus=lambda: count)
+    patch.setattr(gpu, "_faiss", there)
+    patch.setattr(gpu, "FLAT_UP_TO", 0)
+    for kind, name in (("flat", "_flat"), ("ivf-pq", "_ivf_pq"), ("cagra", "_cagra")):
+        patch.setattr(gpu, name, _builder(kind, built))
+    return built
+
+
+def _builder(kind: Any, built: list[GpuShard]) -> Any:
+    def build(device: Device, _: Any, vectors: NDArray[np.float16]) -> GpuShard:
+        built.append(standin_shard(device, kind, vectors))
+        return built[-1]
+
+    return build
 
 
 def standin_shard(device: Device, kind: GpuType, vectors: NDArray[np.float16], nlist: int = 16) -> GpuShard:

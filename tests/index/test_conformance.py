@@ -16,13 +16,13 @@ from index import gpu, search
 from index import plan as plan_module
 from index import shards as shards_module
 from index.exact import FlatIndex
-from index.gpu import Device, on_shard
+from index.gpu import Device, open_on_gpus
 from index.plan import Choice, IndexType, make_plan, recall, tune
 from index.search import Neighbours, ShardedIndex, VectorIndex, set_faiss_threads
 from index.shards import open_index, write_shards
 from index.workers import shared_workers
 from tests.index.builders import unit
-from tests.index.standin_gpu import standin_shard
+from tests.index.standin_gpu import put_faiss_on_gpus
 
 ROWS, DIM = 4_000, 32
 SMALL = {
@@ -33,7 +33,7 @@ SMALL = {
     "ivf-pq": {"nlist": 64, "pq_m": 16, "refine": 10},
 }
 CPU = [f"{kind}/{shards}" for kind in SMALL for shards in (1, 3)]
-GPU = ["gpu-flat", "gpu-ivf-pq", "gpu-cagra"]
+GPU = ["gpu-flat/1", "gpu-ivf-pq/1", "gpu-cagra/1", "gpu-flat/2", "gpu-cagra/3"]
 EXACT = ("flat", "gpu-flat")
 SHARES = (0.0, 1 / ROWS, 0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
 
@@ -88,12 +88,10 @@ def on_cpu(folder: Path, kind: IndexType, shards: int, vectors: NDArray[np.float
     return index.with_effort(tune(index, index.flat, plan).value) if isinstance(index, ShardedIndex) else index
 
 
-def behind_device(device: Device, name: str, vectors: NDArray[np.float32]) -> VectorIndex:
-    stored = vectors.astype(np.float16)
-    kind: IndexType = {"gpu-flat": "flat", "gpu-ivf-pq": "ivf-pq", "gpu-cagra": "hnsw"}[name]  # type: ignore[assignment]
-    plan = make_plan(len(stored), DIM, 1, Choice(0.99, kind))
-    shard = device.call(lambda: standin_shard(device, gpu.ON_GPU[kind] if len(stored) else "flat", stored))
-    return on_shard(shard, plan, stored)
+def on_devices(devices: Sequence[Device], kind: IndexType, vectors: NDArray[np.float32]) -> VectorIndex:
+    with pytest.MonkeyPatch.context() as patch:
+        put_faiss_on_gpus(patch)
+        return open_on_gpus(devices, kind, vectors.astype(np.float16), 0.99)
 
 
 @pytest.fixture(scope="module", params=[*CPU, *GPU])
@@ -104,26 +102,26 @@ def implementation(
     set_faiss_threads(2)
     faiss.omp_set_num_threads(1)
     vectors = clustered(ROWS)
-    device = None
+    devices = list[Device]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu, "_WORTH", 100.0)  # as against so few rows
         patch.setattr(plan_module, "_QUERIES", 120)
         patch.setattr(shards_module, "_SEEDED", 1_000)
+        kind, _, shards = request.param.partition("/")
         if request.param in GPU:
-            device = Device(deadline_s=60)
+            devices = [Device(number, deadline_s=60) for number in range(int(shards))]
+            on_cpus: IndexType = {"gpu-flat": "flat", "gpu-ivf-pq": "ivf-pq", "gpu-cagra": "hnsw"}[kind]  # type: ignore[assignment]
 
             def make(vectors: NDArray[np.float32]) -> VectorIndex:
-                assert device is not None
-                return behind_device(device, request.param, vectors)
+                return on_devices(devices, on_cpus, vectors)
         else:
-            kind, _, shards = request.param.partition("/")
             folder = tmp_path_factory.mktemp("shards")
 
             def make(vectors: NDArray[np.float32]) -> VectorIndex:
                 return on_cpu(folder, kind, int(shards), vectors)
 
         yield Implementation(request.param, vectors.astype(np.float16), make(vectors), make)
-    if device is not None:
+    for device in devices:
         device.close()
     set_faiss_threads(threads)
 

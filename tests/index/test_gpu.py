@@ -1,7 +1,7 @@
 """The thread that owns a device, and what a shard on it may and may not do."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
 from index import Snapshot
 from index.exact import FlatIndex
-from index.gpu import Device, GpuShard, device_bytes, open_on_gpu
+from index.gpu import Device, GpuShard, device_bytes, open_on_gpus
 from index.plan import IndexType
 from index.search import ShardedIndex
 from tests.index.builders import FINGERPRINT, build, unit_rows
-from tests.index.standin_gpu import StandInGpuIndex, standin_shard
+from tests.index.standin_gpu import StandInGpuIndex, put_faiss_on_gpus, standin_shard
 
 VECTORS = unit_rows(500, 16).astype(np.float16)
 
@@ -145,9 +145,9 @@ def test_a_released_shard_lets_its_memory_go_on_the_device_thread(device: Device
 @pytest.mark.skipif(hasattr(faiss, "StandardGpuResources"), reason="this FAISS has GPU support")
 def test_without_gpu_support_it_says_what_to_install(device: Device, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
-        open_on_gpu(device, "flat", VECTORS, 0.99)
+        open_on_gpus([device], "flat", VECTORS, 0.99)
     with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
-        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, device=device)
+        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, devices=[device])
 
 
 class Full:
@@ -170,13 +170,13 @@ def test_no_room_for_an_index_is_no_damage(device: Device, tmp_path: Path, monke
     def built(*_: object) -> None:
         Full().search()
 
-    monkeypatch.setattr("index.gpu.check_support", lambda: None)
-    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
+    monkeypatch.setattr("index.gpu.check_support", lambda _: None)
+    monkeypatch.setattr("index.snapshot.check_support", lambda _: None)
     monkeypatch.setattr("index.gpu._flat", built)
     with pytest.raises(NotEnoughMemory, match="no room for 500 vectors"):
-        open_on_gpu(device, "flat", VECTORS, 0.99)
+        open_on_gpus([device], "flat", VECTORS, 0.99)
     with pytest.raises(NotEnoughMemory):
-        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, device=device)
+        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, devices=[device])
 
 
 def test_a_snapshot_that_fails_midway_gives_back_what_it_had(
@@ -184,17 +184,17 @@ def test_a_snapshot_that_fails_midway_gives_back_what_it_had(
 ) -> None:
     shards: list[GpuShard] = []
 
-    def opened(device: Device, _: str, vectors: NDArray[np.float16], __: float) -> ShardedIndex:
+    def opened(devices: Sequence[Device], _: str, vectors: NDArray[np.float16], __: float) -> ShardedIndex:
         if shards:
             raise NotEnoughMemory("full")
-        shards.append(standin_shard(device, "flat", vectors))
+        shards.append(standin_shard(devices[0], "flat", vectors))
         return ShardedIndex([shards[-1]], vectors, FlatIndex(vectors), 1)
 
-    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
-    monkeypatch.setattr("index.snapshot.open_on_gpu", opened)
+    monkeypatch.setattr("index.snapshot.check_support", lambda _: None)
+    monkeypatch.setattr("index.snapshot.open_on_gpus", opened)
     path = build(tmp_path, fields=("fusion", "image"))
     with pytest.raises(NotEnoughMemory):
-        Snapshot.open(path, fingerprint=FINGERPRINT, device=device)
+        Snapshot.open(path, fingerprint=FINGERPRINT, devices=[device])
     assert shards[0].index is None
 
 
@@ -203,3 +203,63 @@ def test_what_an_index_takes_grows_with_its_rows(kind: IndexType, least: float) 
     small, large = device_bytes(kind, 60_000, 256), device_bytes(kind, 1_000_000, 256)
     assert large - small > 0.9 * least
     assert device_bytes(kind, 1_000, 256) < device_bytes("flat", 50_001, 256)
+
+
+@pytest.fixture
+def three() -> Iterator[list[Device]]:
+    devices = [Device(number, deadline_s=10) for number in range(3)]
+    yield devices
+    for device in devices:
+        device.close()
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_several_gpus_each_have_a_part_and_find_the_whole(
+    three: list[Device], monkeypatch: pytest.MonkeyPatch, kind: IndexType
+) -> None:
+    vectors = unit_rows(1_500, 16).astype(np.float16)
+    shards = put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.gpu._WORTH", 1.0)  # else a scan of so few rows is cheaper
+    index = open_on_gpus(three, kind, vectors, 0.99)
+    shards.sort(key=lambda shard: shard.device.number)
+    assert [shard.rows for shard in shards] == [500, 500, 500]
+    queries = vectors[::75].astype(np.float32)
+    found = [np.intersect1d(index.search(query, 3).rows, brute_force(vectors, query, 3)) for query in queries]
+    assert np.mean([len(rows) for rows in found]) > 2.9
+    for shard, device in zip(shards, three, strict=True):
+        assert shard.index.calls == {device.call(threading.get_ident)}
+        shard.release()
+
+
+def brute_force(vectors: NDArray[np.float16], query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    return np.argsort(-(vectors.astype(np.float32) @ query), kind="stable")[:k]
+
+
+def test_one_gpu_without_room_gives_back_what_the_others_had(
+    three: list[Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_faiss_on_gpus(monkeypatch)
+    made: list[GpuShard] = []
+
+    def built(device: Device, _: object, vectors: NDArray[np.float16]) -> GpuShard:
+        if device.number == 1:
+            Full().search()
+        made.append(standin_shard(device, "flat", vectors))
+        return made[-1]
+
+    monkeypatch.setattr("index.gpu._flat", built)
+    with pytest.raises(NotEnoughMemory, match="GPU 1 has no room for 167 vectors"):
+        open_on_gpus(three, "flat", VECTORS, 0.99)
+    assert [shard.index for shard in made] == [None, None]
+
+
+def test_gpus_that_are_not_there_are_said(three: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_faiss_on_gpus(monkeypatch, 2)
+    with pytest.raises(ConfigurationError, match=r"finds 2 GPUs and SAMESTYLE_INDEX__GPUS asks for 3"):
+        open_on_gpus(three, "flat", VECTORS, 0.99)
+    assert open_on_gpus(three[:2], "flat", VECTORS, 0.99).search(VECTORS[3].astype(np.float32), 1).rows == [3]
+
+
+def test_a_part_takes_a_part_of_the_memory() -> None:
+    whole, half = (device_bytes("flat", 10_000_000, 256, devices) for devices in (1, 2))
+    assert whole - half == 4 * 5_000_000 * 256

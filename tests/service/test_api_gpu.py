@@ -16,7 +16,7 @@ from models import StandInEncoders
 from models.embedder import TokenIds, Tokens
 from service.cutting import cut_from_live
 from service.swapping import open_serving
-from tests.index.standin_gpu import standin_shard
+from tests.index.standin_gpu import put_faiss_on_gpus, standin_shard
 from tests.service.conftest import StandIns, client_of
 from tests.service.test_api_admin import point
 from tests.service.test_api_products import get
@@ -39,12 +39,12 @@ def test_searches_go_there_and_a_swap_gives_it_back(
 ) -> None:
     shards: list[GpuShard] = []
 
-    def opened(device: Device, _: str, vectors: NDArray[np.float16], __: float) -> Any:
-        shards.append(standin_shard(device, "flat", vectors))
+    def opened(devices: Sequence[Device], _: str, vectors: NDArray[np.float16], __: float) -> Any:
+        shards.append(standin_shard(devices[0], "flat", vectors))
         return ShardedIndex([shards[-1]], vectors, FlatIndex(vectors), 1)
 
-    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
-    monkeypatch.setattr("index.snapshot.open_on_gpu", opened)
+    monkeypatch.setattr("index.snapshot.check_support", lambda _: None)
+    monkeypatch.setattr("index.snapshot.open_on_gpus", opened)
     with client_of(on_gpu, embedder) as api:
         put(api, "new", title="garden gnome")
         found = api.post("/v1/search", json={"text": "garden gnome", "k": 3}).json()["hits"]
@@ -63,23 +63,47 @@ def test_a_snapshot_without_room_on_the_gpu_is_409(
 ) -> None:
     shards: list[GpuShard] = []
 
-    def opened(device: Device, _: str, vectors: NDArray[np.float16], __: float) -> Any:
-        shards.append(standin_shard(device, "flat", vectors))
+    def opened(devices: Sequence[Device], _: str, vectors: NDArray[np.float16], __: float) -> Any:
+        shards.append(standin_shard(devices[0], "flat", vectors))
         return ShardedIndex([shards[-1]], vectors, FlatIndex(vectors), 1)
 
-    monkeypatch.setattr("index.snapshot.check_support", lambda: None)
-    monkeypatch.setattr("index.snapshot.open_on_gpu", opened)
+    monkeypatch.setattr("index.snapshot.check_support", lambda _: None)
+    monkeypatch.setattr("index.snapshot.open_on_gpus", opened)
     with client_of(on_gpu, embedder) as api:
         ask = {"text": "red mug", "k": 3}
         assert api.post("/v1/search", json=ask).status_code == 200
         cut_from_live(on_gpu, "next", choice=CHOICE, source=StandIns(embedder))
-        monkeypatch.setattr("service.memory.free_device_bytes", lambda: 1_000_000_000)
+        monkeypatch.setattr("service.memory.free_device_bytes", lambda _: 1_000_000_000)
         answer = point(api, "next")
         assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:not-enough-memory")
-        assert "of the GPU" in answer.json()["detail"]
+        assert "of GPU 0" in answer.json()["detail"]
         assert api.post("/v1/search", json=ask).json()["snapshot"] == "shop-1"
-        monkeypatch.setattr("service.memory.free_device_bytes", lambda: 3_000_000_000)
+        monkeypatch.setattr("service.memory.free_device_bytes", lambda _: 3_000_000_000)
         assert point(api, "next").status_code == 200
+
+
+def test_an_index_is_spread_over_gpus_and_each_must_have_room(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+    free = [9_000_000_000, 9_000_000_000]
+    monkeypatch.setattr("service.memory.free_device_bytes", lambda number: free[number])
+    on_two = own_shop.model_copy(update={"index": IndexSettings(device="cuda", gpus=2)})
+    ask = {"text": "design8 mug", "k": 5}
+    with client_of(own_shop, embedder) as api:
+        wanted = [hit["product_id"] for hit in api.post("/v1/search", json=ask).json()["hits"]]
+    with client_of(on_two, embedder) as api:
+        assert [hit["product_id"] for hit in api.post("/v1/search", json=ask).json()["hits"]] == wanted
+        assert [shard.rows for shard in shards] == [18, 18]
+        cut_from_live(on_two, "next", choice=CHOICE, source=StandIns(embedder))
+        free[1] = 1_000_000_000
+        answer = point(api, "next")
+        assert answer.status_code == 409
+        assert "of GPU 1" in answer.json()["detail"]
+        free[1] = 9_000_000_000
+        assert point(api, "next").status_code == 200
+    assert [shard.index is None for shard in shards[:2]] == [True, True]
+    assert len(shards) == 4
 
 
 def test_a_gpu_that_runs_out_while_a_model_encodes_is_503(

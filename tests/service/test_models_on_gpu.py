@@ -70,14 +70,14 @@ def test_two_models_fit_during_a_swap_or_the_swap_says_no(
 ) -> None:
     needed = 3 * sum(file.stat().st_size for file in (SHIPPED / "onnx").glob("*.onnx"))
     free = 10 * needed
-    monkeypatch.setattr("service.memory.free_device_bytes", lambda: free)
+    monkeypatch.setattr("service.memory.free_device_bytes", lambda _: free)
     with client_of(on_gpu) as api:
         was = live(api)
         other = {"shop-1": "other-1", "other-1": "shop-1"}[was]
         free = needed - 1
         answer = point(api, other)
         assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:not-enough-memory")
-        assert "of the GPU" in answer.json()["detail"]
+        assert "of GPU 0" in answer.json()["detail"]
         free, card.loads = 10 * needed, False  # it was there when it was looked at, and then it was not
         answer = point(api, other)
         assert (answer.status_code, answer.json()["type"]) == (409, "samestyle:not-enough-memory")
@@ -92,8 +92,8 @@ def test_two_models_fit_during_a_swap_or_the_swap_says_no(
 
 
 def test_a_gpu_without_room_at_the_start_is_said(on_gpu: Settings, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.memory.free_device_bytes", lambda: 1_000_000)
-    with pytest.raises(NotReady, match="of the GPU"):
+    monkeypatch.setattr("service.memory.free_device_bytes", lambda _: 1_000_000)
+    with pytest.raises(NotReady, match="of GPU 0"):
         open_serving(on_gpu)
     assert not card.threads, "nothing was tried"
     assert Bundle.load(SHIPPED).variant_for("cuda").reference
