@@ -95,8 +95,8 @@ def _read_transformers(path: Path) -> Source:
     left = sorted(name for name in told["unexpected_keys"] if not name.endswith("position_ids"))
     if left:
         raise BundleInvalid(f"{path}: config.json has no place for the weights {', '.join(left[:3])}.")
-    tokenizer, filling = _tokenizer(path)
     text, is_siglip = model.config.text_config, kind == "siglip"
+    tokenizer, filling = _tokenizer(path, fills=is_siglip)
     return Source(
         path=path,
         family=str(kind),
@@ -134,18 +134,24 @@ def checked(source: Source) -> Source:
     return source
 
 
-def _tokenizer(path: Path) -> tuple[Tokenizer, int]:
-    """The tokenizer as `transformers` sets it up, or as its file says, and the token that fills texts up."""
+def _tokenizer(path: Path, *, fills: bool) -> tuple[Tokenizer, int]:
+    """The tokenizer as `transformers` sets it up, or as its file says, and the token that fills texts up.
+
+    Where it `fills` them up for the network, it must do so at their end.
+    """
     if not any((path / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         raise BundleInvalid(f"{path} has no tokenizer.json. Save the model's tokenizer as one.")
     try:
         with _quietly(path, "tokenizer"):
             found = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-            return Tokenizer.from_str(found.backend_tokenizer.to_str()), found.pad_token_id or 0
+            tokenizer, filling = Tokenizer.from_str(found.backend_tokenizer.to_str()), found.pad_token_id or 0
     except (BundleInvalid, AttributeError):
         if not (path / "tokenizer.json").is_file():
             raise
         return plain_tokenizer(path)
+    if fills and found.padding_side != "right":
+        raise BundleInvalid(f"{path}: texts are filled up in front, and a bundle fills them up at their end.")
+    return tokenizer, filling
 
 
 def plain_tokenizer(path: Path) -> tuple[Tokenizer, int]:

@@ -127,6 +127,27 @@ def test_siglip_is_filled_up_as_in_training_and_narrowed(siglip: Path, tmp_path:
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_siglip_2_reads_texts_by_the_tokenizer_of_gemma(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, SiglipModel
+
+    from tests.models.zoo_sources import save_siglip2
+
+    path = save_siglip2(tmp_path / "source")
+    source = read(path)
+    assert (source.family, source.fill_to, source.filling) == ("siglip", 24, 0)
+    assert source.token_ids("red mug")[-1] == 1
+    encoders = exported(source, tmp_path / "bundle")
+    model, tokenizer = SiglipModel.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+    texts = ["a red mug", "steel bolt m8 x 40", "tea " * 60, "crème"]
+    with torch.inference_mode():
+        given = tokenizer(texts, padding="max_length", truncation=True, max_length=24, return_tensors="pt")
+        expected = model.get_text_features(input_ids=given["input_ids"]).pooler_output.numpy()
+    close(encoders.embed([ProductInput(text=text) for text in texts]), expected)
+    with pytest.raises(BundleInvalid, match="filled up in front"):
+        read(save_siglip2(tmp_path / "left", padding_side="left"))
+
+
 @pytest.fixture
 def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.models.zoo_sources import TINY_EVA, TINY_TIMM

@@ -91,6 +91,37 @@ def save_siglip(path: Path, licence: str = "apache-2.0") -> Path:
     return _carded(path, licence)
 
 
+def save_siglip2(path: Path, padding_side: str = "right") -> Path:
+    """As the SigLIP 2 of fixed resolution are: a SigLIP by its configuration, with Gemma's tokenizer."""
+    from transformers import GemmaTokenizer, SiglipConfig, SiglipImageProcessorPil, SiglipModel
+
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    words += [*"▁abcdefghijklmnopqrstuvwxyz0123456789"]
+    merges = list[tuple[str, str]]()
+    for word in WORDS:
+        for end in range(1, len(word)):
+            merges.append((word[:end], word[end]))
+            words.append(word[: end + 1])
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    tokenizer = GemmaTokenizer(
+        vocab=vocabulary,
+        merges=list(dict.fromkeys(merges)),
+        add_bos_token=False,
+        add_eos_token=True,
+        padding_side=padding_side,
+    )
+    tokenizer.save_pretrained(path)
+    config = SiglipConfig(
+        text_config=TOWER
+        | {"vocab_size": len(vocabulary), "max_position_embeddings": LENGTH, "projection_size": 32,
+           "hidden_act": "gelu_pytorch_tanh", "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0},
+        vision_config=TOWER | {"image_size": SIDE, "patch_size": PATCH, "hidden_act": "gelu_pytorch_tanh"},
+    )  # fmt: skip
+    spread_out(SiglipModel(config)).save_pretrained(path)
+    SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(path)
+    return _carded(path, "apache-2.0")
+
+
 def unigram() -> Tokenizer:
     """A tokenizer like SigLIP's: pieces with scores, and an end."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
