@@ -4,7 +4,6 @@ Nothing but JSON, text and safetensors is fetched: no code, and no pickled weigh
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 from catalogue.errors import BundleInvalid, ConfigurationError, InvalidInput
 from catalogue.files import sha256_file
-from models.export.source_files import INDEX, OPEN_CLIP, PICKLED, WEIGHTS
+from models.export.source_files import INDEX, OPEN_CLIP, PICKLED, WEIGHTS, read_json
 
 Progress = Callable[[str, int], None]
 """Called with the name and bytes of a file about to be fetched."""
@@ -71,8 +70,10 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> lis
     elif WEIGHTS in there:
         names = [WEIGHTS]
     elif INDEX in there:
-        parts = json.loads(get(there[INDEX]).read_bytes()).get("weight_map", {})
-        names = sorted({part for part in parts.values() if isinstance(part, str)})
+        parts = read_json(get(there[INDEX])).get("weight_map")
+        names = sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
+        if not names:
+            raise BundleInvalid(f"{name}: {INDEX} does not name the weights.")
     else:
         pickled = [one for one in there if one.endswith(PICKLED)]
         why = f"only {', '.join(pickled[:3])}, which is never read: loading it runs code" if pickled else "none at all"

@@ -61,17 +61,25 @@ def read_open_clip(path: Path) -> Source:
     if not isinstance(vision, dict) or not isinstance(text, dict) or not isinstance(pictures, dict):
         raise BundleInvalid(f"{where} lacks model_cfg with vision_cfg and text_cfg. Fetch the model again.")
     weights = read_weights(path)
+    kind = _kind(where, vision)
+    _check_options(where, text, _SIGLIP_TEXT if kind == "siglip" else _CLIP_TEXT)
+    _check_options(where, vision, _VIT if kind == "clip" else _TOWER)
     try:
-        kind = _kind(where, vision)
-        _check_options(where, text, _SIGLIP_TEXT if kind == "siglip" else _CLIP_TEXT)
-        _check_options(where, vision, _VIT if kind == "clip" else _TOWER)
         model = {"clip": _clip, "siglip": _siglip, "eva-clip": read_eva}[kind](where, cfg, vision, text, weights)
         weights.check_all_read()
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
-        raise BundleInvalid(f"{where} and the weights do not fit each other: {str(error)[:300]}") from error
-    is_siglip = kind == "siglip"
+        return _source(path, cfg, pictures, kind, model)
+    except BundleInvalid:
+        raise
+    except Exception as error:  # a stranger's numbers: anything can come of them
+        told_on_one_line = " ".join(str(error).split())
+        raise BundleInvalid(f"{where} and the weights do not fit each other: {told_on_one_line[:300]}") from error
+
+
+def _source(path: Path, cfg: dict[str, Any], pictures: dict[str, Any], kind: str, model: nn.Module) -> Source:
+    where, is_siglip = path / OPEN_CLIP, kind == "siglip"
     tokenizer, filling = plain_tokenizer(path)
-    _clean(where, tokenizer, (text.get("tokenizer_kwargs") or {}).get("clean", "whitespace" if is_siglip else "lower"))
+    asked = cfg["text_cfg"].get("tokenizer_kwargs") or {}
+    _clean(where, tokenizer, asked.get("clean", "whitespace" if is_siglip else "lower"))
     side, length = model.config.vision_config.image_size, model.config.text_config.max_position_embeddings
     mode = pictures.get("resize_mode", "shortest")
     if mode not in ("shortest", "squash"):

@@ -168,7 +168,7 @@ def plain_tokenizer(path: Path) -> tuple[Tokenizer, int]:
 
 
 def _refusal(config: dict[str, Any]) -> str:
-    kind = config.get("model_type")
+    kind = str(config.get("model_type"))
     if kind in _WHY_NOT:
         return _WHY_NOT[kind]
     if "auto_map" in config:

@@ -24,8 +24,9 @@ def pictures_of(path: Path, side: int) -> PreprocessorConfig:
     resize, crop = told.get("size"), told.get("crop_size")
     if not told.get("do_resize", True) or not told.get("do_rescale", True):
         raise BundleInvalid(f"{where} does not resize or rescale photos, and a bundle always does.")
-    if not math.isclose(told.get("rescale_factor", 1 / 255), 1 / 255, rel_tol=1e-4):
-        raise BundleInvalid(f"{where} has the rescale_factor {told['rescale_factor']}; a bundle has 1/255.")
+    scale = told.get("rescale_factor", 1 / 255)
+    if not isinstance(scale, float) or not math.isclose(scale, 1 / 255, rel_tol=1e-4):
+        raise BundleInvalid(f"{where} has the rescale_factor {scale!r}; a bundle has 1/255.")
     normal = told.get("do_normalize", True)
     return made(
         where,

@@ -170,6 +170,21 @@ def test_weights_in_parts_come_by_their_index(hub: Hub, tmp_path: Path) -> None:
         get(hub, tmp_path / "again")
 
 
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        (b"{", "not valid JSON"), (b"[]", "a JSON object"), (b"{}", "does not name the weights"),
+        (b'{"weight_map": ["one.safetensors"]}', "does not name the weights"),
+        (b'{"weight_map": {"a": 7}}', "does not have"),
+    ],
+)  # fmt: skip
+def test_an_index_that_is_none_is_refused(hub: Hub, tmp_path: Path, index: bytes, reason: str) -> None:
+    del hub.files["model.safetensors"]
+    hub.files["model.safetensors.index.json"] = index
+    with pytest.raises(BundleInvalid, match=reason):
+        get(hub, tmp_path)
+
+
 def test_a_repository_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(BundleInvalid, match="nothing to give"):
         fetch(f"shop/other@{COMMIT}", tmp_path, endpoint=hub.url)

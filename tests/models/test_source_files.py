@@ -49,6 +49,7 @@ def test_a_processor_of_both_holds_the_one_of_photos(tmp_path: Path) -> None:
         ({"do_center_crop": False}, "no fixed"),
         ({"do_resize": False}, "does not resize"),
         ({"rescale_factor": 0.5}, "rescale_factor"),
+        ({"rescale_factor": None}, "rescale_factor None"),
         ({"image_std": [0, 1, 1]}, "std must be positive"),
         ({"image_mean": None}, "mean"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,6 +309,37 @@ def test_odd_towers_are_refused(kind: str, part: str, change: Any, reason: str, 
     path = save_open_clip(tmp_path / "source", kind)
     with pytest.raises(BundleInvalid, match=reason):
         read(edited(path, tmp_path / "odd", "open_clip_config.json", lambda c: c["model_cfg"][part].update(change)))
+
+
+def leaves(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The ways to every value of a JSON object, and to every object in it."""
+    yield at
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, (*at, name))
+
+
+@pytest.mark.usefixtures("small_towers")
+@pytest.mark.parametrize("kind", ["vit", "siglip", "eva"])
+def test_any_odd_value_is_refused_with_a_reason(kind: str, tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_open_clip
+
+    file = save_open_clip(tmp_path / "source", kind) / "open_clip_config.json"
+    whole, refused = file.read_text(), 0
+    for at in leaves(json.loads(whole)):
+        odd_ones: tuple[Any, ...] = (None, -1, "x", [], {}, 1.5)
+        for odd in odd_ones:
+            content = {"": json.loads(whole)}
+            place: Any = content
+            for name in ("", *at)[:-1]:
+                place = place[name]
+            place[("", *at)[-1]] = odd
+            file.write_text(json.dumps(content[""]))
+            try:
+                read(file.parent)
+            except BundleInvalid:
+                refused += 1
+    assert refused > 60
 
 
 def test_nothing_is_left_of_an_export_that_fails(siglip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
