@@ -36,6 +36,8 @@ TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 MAX_DIFFERENCE: Final = 1e-4
 _LARGEST: Final = 2_000_000_000
 """Bytes of an ONNX file that holds its weights: Protocol Buffers end there."""
+_OF_PHOTOS: Final = ("vision_model.", "visual_projection.", "tower.")
+"""What the names of weights of the tower for photos begin with, in the networks that are exported."""
 _FUSION: Final = "onnx/fusion_encoder.onnx"
 _TEXTS: Final = (
     "mug",
@@ -81,8 +83,8 @@ Models = dict[str, onnx.ModelProto]
 def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: None) -> Figures:
     """Write the bundle to `out`, which must not be there yet.
 
-    Raises Conflict where it is, BundleInvalid for an export that computes something else, InvalidInput for a width
-    that cannot be had.
+    Raises Conflict where it is, BundleInvalid for a model that is too large or whose export computes something else,
+    InvalidInput for a width that cannot be had.
     """
     if out.exists():
         raise Conflict(f"{out} is there already. Give another directory, or remove it.")
@@ -90,6 +92,7 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         raise InvalidInput(f"Variants are some of {', '.join(PRECISIONS)}, and float32 is always one of them.")
     if wanted.narrow is not None and not 1 <= wanted.narrow.dim < source.dim:
         raise InvalidInput(f"The model has {source.dim} dimensions, so it can be narrowed to 1..{source.dim - 1}.")
+    _check_sizes(source)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         work = Path(folder)
@@ -161,15 +164,24 @@ def _text_features(source: Source, text: str) -> Vectors:
     return found
 
 
+def _check_sizes(source: Source) -> None:
+    """Raise BundleInvalid for a tower whose weights are too many for one file; the export would fail in the end."""
+    sizes = dict.fromkeys(("photos", "texts"), 0)
+    for name, weights in source.model.named_parameters():
+        sizes["photos" if name.startswith(_OF_PHOTOS) else "texts"] += 4 * weights.numel()
+    for side, size in sizes.items():
+        if size > _LARGEST:
+            raise BundleInvalid(
+                f"{source.path}: the tower for {side} has {size / 1e9:.1f} GB in float32, and an ONNX file can hold "
+                f"{_LARGEST / 1e9:.1f}. Take a smaller model of the family."
+            )
+
+
 def _exported(source: Source) -> Models:
-    models = {
+    return {
         "image_encoder": export_image(source.model, source.preprocessor.crop),
         "text_encoder": export_text(source.model, source.fill_to, source.filling),
     }
-    for name, model in models.items():
-        if model.ByteSize() > _LARGEST:
-            raise BundleInvalid(f"{source.path}: its {name} has more than 2 GB, which no ONNX file can hold.")
-    return models
 
 
 def _variant(precision: str, source: Source, exact: Models, matrix: NDArray[np.float32] | None) -> Models:

@@ -292,6 +292,27 @@ def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_towers")
+@pytest.mark.parametrize(("kind", "photos"), [("vit", "v"), ("siglip2", "v"), ("eva", "tower")])
+def test_a_tower_too_large_for_a_file_is_refused_at_once(
+    kind: str, photos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.export.zoo import _check_sizes, export_zoo
+    from tests.models.zoo_sources import save_open_clip
+
+    source = read(save_open_clip(tmp_path / "source", kind))
+    sizes = {"photos": 0, "texts": 0}
+    for name, weights in source.model.named_parameters():
+        sizes["photos" if name.startswith(photos) else "texts"] += 4 * weights.numel()
+    larger = max(sizes, key=lambda side: sizes[side])
+    monkeypatch.setattr("models.export.zoo._LARGEST", sizes[larger])
+    _check_sizes(source)
+    monkeypatch.setattr("models.export.zoo._LARGEST", sizes[larger] - 1)
+    with pytest.raises(BundleInvalid, match=f"the tower for {larger} has"):
+        export_zoo(source, tmp_path / "bundle", wanted())
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.usefixtures("small_towers")
 @pytest.mark.parametrize(
     ("kind", "part", "change", "reason"),
     [
