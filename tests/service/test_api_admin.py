@@ -58,7 +58,7 @@ def live(api: TestClient) -> str:
     return name
 
 
-def eventually(condition: Any, within_s: float = 10.0) -> None:
+def eventually(condition: Any, within_s: float = 60.0) -> None:
     until = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < until, "it did not come to pass"

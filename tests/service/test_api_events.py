@@ -280,7 +280,7 @@ class TestFiles:
         """It dies after the file is written and before the rows are taken out of the spool."""
         spool = Spool(tmp_path, deadline_s=5)
         now = time.time_ns() // 1_000_000
-        spool.add([an_event(number, now) for number in range(3)], 100).result(5)
+        spool.add([an_event(number, now) for number in range(3)], 100).result(60)
 
         def dies(*given: Any) -> None:
             write(*given)
@@ -291,7 +291,7 @@ class TestFiles:
         with pytest.raises(Exception, match="killed"):
             spool.file()
         monkeypatch.undo()
-        spool.add([an_event(9, now)], 100).result(5)
+        spool.add([an_event(9, now)], 100).result(60)
         spool.close()
         again = Spool(tmp_path, deadline_s=5)
         assert again.file() == 4
@@ -304,7 +304,7 @@ class TestFiles:
 
     def test_what_a_command_has_filed_does_not_wait_any_more(self, tmp_path: Path) -> None:
         spool = Spool(tmp_path, deadline_s=5)
-        spool.add([an_event(number) for number in range(3)], 100).result(5)
+        spool.add([an_event(number) for number in range(3)], 100).result(60)
         assert spool.pending == 3
         assert file_all(tmp_path) == 3
         assert spool.file() == 0
@@ -313,8 +313,8 @@ class TestFiles:
 
     def test_two_gateways_on_one_directory_have_a_spool_each(self, tmp_path: Path) -> None:
         one, other = Spool(tmp_path, deadline_s=5), Spool(tmp_path, deadline_s=5)
-        one.add([an_event(1)], 100).result(5)
-        other.add([an_event(2)], 100).result(5)
+        one.add([an_event(1)], 100).result(60)
+        other.add([an_event(2)], 100).result(60)
         assert file_all(tmp_path) == 2
         one.close()
         other.close()
