@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # check.sh: builds the image, looks at what is in it, starts its service and asks it something.
 #
-# With Docker where its daemon runs. Elsewhere with Debian's buildah, which needs none: chroot isolation, over a Debian
-# made by debootstrap that stands for the base image of the same name. That takes root, and a few minutes the first time.
+# With Docker where its daemon runs; then the composition is started, too. Elsewhere with Debian's buildah, which needs
+# none: chroot isolation, over a Debian made by debootstrap that stands for the base image of the same name. That takes
+# root, and a few minutes the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +21,11 @@ fail() { echo "image-check: $*" >&2; exit 1; }
 tidy() {
     [ -z "$service" ] || kill "$(cat "$work/data/pid")" 2>/dev/null || true
     case $engine in
-        docker) [ -z "$container" ] || docker rm --force "$container" >/dev/null ;;
+        docker)
+            [ -z "$container" ] || docker rm --force "$container" >/dev/null
+            # what the image's user made cannot be removed by ours
+            [ ! -d "$work/data" ] || docker run --rm --user 0 --volume "$work:/work" --entrypoint rm $image -rf /work/data || true
+            ;;
         buildah) for each in $container $compose; do buildah rm "$each" >/dev/null; done ;;
     esac
     rm -rf "$work"
@@ -33,6 +38,9 @@ in_docker() { # COMMAND...
     docker run --rm --read-only --cap-drop ALL --tmpfs /tmp --volume "$work/data:/data" --network host \
         --env SAMESTYLE_PORT="$port" --entrypoint "$1" $image "${@:2}"
 }
+
+docker_runs() { [ "$(docker inspect --format '{{.State.Running}}' "$container")" = true ]; }
+docker_log() { docker logs "$container" 2>&1; }
 
 # buildah: one working container; what it writes outside of /data and /tmp is looked for afterwards.
 buildah_build() {
@@ -47,6 +55,9 @@ print(json.dumps(json.load(sys.stdin)["Docker"]["config"], separators=(",", ":")
 in_buildah() { # COMMAND...
     buildah run --isolation chroot --volume "$work/data:/data" --env SAMESTYLE_PORT="$port" "$container" -- "$@"
 }
+
+buildah_runs() { kill -0 "$service" 2>/dev/null; }
+buildah_log() { cat "$work/service.log"; }
 
 # The composition, as Compose itself reads it: both profiles, and no start without a password for Grafana.
 docker_compose() { docker compose --project-directory . "$@"; }
@@ -103,7 +114,7 @@ revision=$(git rev-parse HEAD)
 say "composition"
 compose_check
 say "hadolint"
-.venv/bin/hadolint Dockerfile
+.venv/bin/hadolint Dockerfile docker/standins.Dockerfile
 say "$engine builds $image"
 "${engine}_build" >"$work/build.log" 2>&1 || { tail -20 "$work/build.log" >&2; fail "the build failed"; }
 
@@ -137,7 +148,7 @@ else
 fi
 for _ in $(seq 120); do
     "in_$engine" samestyle healthcheck >/dev/null 2>&1 && break
-    [ $engine = docker ] || kill -0 "$service" 2>/dev/null || { cat "$work/service.log" >&2; fail "it did not start"; }
+    "${engine}_runs" || { "${engine}_log" >&2; fail "it did not start"; }
     sleep 0.5
 done
 "in_$engine" samestyle healthcheck || fail "it is not healthy"
@@ -165,3 +176,6 @@ else
 fi
 [ "$code" = 0 ] || fail "SIGTERM ended it with $code"
 say "it answered, and SIGTERM ended it with 0"
+if [ $engine = docker ] && docker compose version >/dev/null 2>&1; then
+    PORT=$port bash docker/compose_check.sh $image
+fi

@@ -35,7 +35,8 @@ def tool(name: str) -> str:
 
 
 def test_hadolint_has_nothing_to_say() -> None:
-    done = subprocess.run([tool("hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    files = [str(ROOT / name) for name in ("Dockerfile", "docker/standins.Dockerfile")]
+    done = subprocess.run([tool("hadolint"), *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
