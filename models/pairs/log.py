@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from catalogue.errors import InvalidInput
+from catalogue.event_files import SCHEMA_KEY, check_schema
 from models.pairs.database import one_row, quoted, reading
 from models.pairs.options import Options
 
@@ -70,7 +71,10 @@ class Log:
     """A log whose columns are known."""
 
     def __init__(self, connection: "Connection", path: Path, options: Options) -> None:
-        """Raises InvalidInput when it cannot be read or lacks a column that it must have."""
+        """Raises InvalidInput when it cannot be read or lacks a column that it must have.
+
+        Raises EventsUnavailable when it is a gateway's and of a newer schema.
+        """
         self.path, self.options = path, options
         self._connection = connection
         files = find_files(path)
@@ -80,6 +84,7 @@ class Log:
         if events.is_dir() and searches.is_dir():
             self._source = _GATEWAY
             self._files = {"files": _literal(find_files(events)), "searches": _literal(find_files(searches))}
+            self._check_schemas()
         with reading(path):
             described = connection.execute(f"DESCRIBE SELECT * FROM {self._source}", self._files).fetchall()  # noqa: S608
         self.types = {str(name): str(kind) for name, kind, *_ in described}
@@ -113,6 +118,17 @@ class Log:
                 "one shopper does says little; give a log of several."
             )
         return counts
+
+    def _check_schemas(self) -> None:
+        told = "SELECT file_name, value FROM parquet_kv_metadata(?) WHERE key = ?"
+        with reading(self.path):
+            versions = [
+                row
+                for files in self._files.values()
+                for row in self._connection.execute(told, [files, SCHEMA_KEY]).fetchall()
+            ]
+        for file, version in versions:
+            check_schema(Path(file.decode() if isinstance(file, bytes) else file), version)
 
     def _columns(self) -> dict[str, str]:
         """The column of each role that the log has one for."""

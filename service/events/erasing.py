@@ -28,11 +28,13 @@ class Erased:
 def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: None) -> Erased:
     """Remove all that a user was shown and did, and what was done with answers to him without saying that it was him.
 
-    What is still under way in a gateway comes after. Raises EventsUnavailable, Conflict where a spool stays in use.
+    What is still under way in a gateway comes after. Raises EventsUnavailable (with all still there where something is
+    of a newer schema), Conflict where a spool stays in use.
     """
     if not root.exists():
         return Erased(0, 0)
     with unavailable(root), files.locked(root):
+        files.check(root)
         databases = [connect(path) for path in spools(root)]
         try:
             for database in databases:  # one place to look into, and what is marked for a file must not come back

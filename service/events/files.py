@@ -4,6 +4,7 @@
     events/searches/date=2026-11-27/<name>.parquet    what they were shown
 
 Whatever changes files holds a lock beside them. They are kept for so many days and bytes; the oldest days go first.
+Each names the version of its schema (`catalogue.event_files`).
 """
 
 import fcntl
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catalogue.event_files import SCHEMA_KEY, SCHEMA_VERSION, check_schema
 from catalogue.files import write_atomic
 
 _MOMENT: Final = pa.timestamp("ms", "UTC")
@@ -96,12 +98,12 @@ def days(root: Path, table: str) -> list[tuple[date, Path]]:
 
 
 def read(root: Path, table: str, since: date, columns: Sequence[str], keep: pc.Expression) -> pa.Table:
-    """Some columns of the rows that pass, from a day on."""
+    """Some columns of the rows that pass, from a day on; raises EventsUnavailable for a newer schema."""
     parts = [pa.table([pa.array([], SCHEMAS[table].field(name).type) for name in columns], list(columns))]
     for day, folder in days(root, table):
         if day >= since:
             for file in sorted(folder.glob("*.parquet")):
-                whole = pq.ParquetFile(file).read(columns=list(SCHEMAS[table].names))
+                whole = _read(file).select(SCHEMAS[table].names)
                 parts.append(whole.filter(keep).select(list(columns)))
     return pa.concat_tables(parts)
 
@@ -134,24 +136,45 @@ def rewrite(root: Path, table: str, gone: Callable[[pa.Table], Any], advance: Ca
     A file without such rows is not touched, and one that has nothing else is removed. `advance` hears of each file.
     """
     removed = [SCHEMAS[table].empty_table()]
-    for _, folder in days(root, table):
-        for file in sorted(folder.glob("*.parquet")):
-            rows = pq.ParquetFile(file).read()
-            mask = gone(rows)
-            if pc.any(mask).as_py():
-                removed.append(rows.filter(mask))
-                left = rows.filter(pc.invert(mask))
-                if len(left):
-                    write_atomic(file, _bytes(left))
-                else:
-                    file.unlink()
-            advance(1)
+    for file in _files(root, table):
+        rows = _read(file)
+        mask = gone(rows)
+        if pc.any(mask).as_py():
+            removed.append(rows.filter(mask))
+            left = rows.filter(pc.invert(mask))
+            if len(left):
+                write_atomic(file, _bytes(left))
+            else:
+                file.unlink()
+        advance(1)
     return pa.concat_tables(removed)
 
 
 def count(root: Path) -> int:
     """How many files there are."""
-    return sum(len(list(folder.glob("*.parquet"))) for table in SCHEMAS for _, folder in days(root, table))
+    return sum(len(_files(root, table)) for table in SCHEMAS)
+
+
+def check(root: Path) -> None:
+    """Raise EventsUnavailable where any file is of a newer schema."""
+    for table in SCHEMAS:
+        for file in _files(root, table):
+            check_schema(file, _version(pq.ParquetFile(file)))
+
+
+def _files(root: Path, table: str) -> list[Path]:
+    return [file for _, folder in days(root, table) for file in sorted(folder.glob("*.parquet"))]
+
+
+def _read(file: Path) -> pa.Table:
+    opened = pq.ParquetFile(file)
+    check_schema(file, _version(opened))
+    return opened.read()
+
+
+def _version(opened: pq.ParquetFile) -> bytes | None:
+    version: bytes | None = (opened.metadata.metadata or {}).get(SCHEMA_KEY.encode())
+    return version
 
 
 def _column(field: pa.Field, values: Sequence[Any]) -> pa.Array:
@@ -164,7 +187,7 @@ def _column(field: pa.Field, values: Sequence[Any]) -> pa.Array:
 
 def _bytes(table: pa.Table) -> bytes:
     out = io.BytesIO()
-    pq.write_table(table, out, compression="zstd")
+    pq.write_table(table.replace_schema_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)}), out, compression="zstd")
     return out.getvalue()
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalogue.errors import EventsUnavailable, JournalLocked, Overloaded
+from catalogue.event_files import SCHEMA_VERSION, check_schema
 from catalogue.files import sync_directory
 from index.group_commit import GroupCommit
 from index.journal_sqlite import ProcessLock
@@ -86,7 +87,11 @@ class Spool:
         with unavailable(root):
             root.mkdir(parents=True, exist_ok=True)
             path, self._lock = _take_one(root)
-            self._db = connect(path)
+            try:
+                self._db = connect(path)
+            except BaseException:
+                self._lock.release()
+                raise
             sync_directory(root)
             self._pending = self._count()
         self._using = threading.Lock()
@@ -156,12 +161,18 @@ class Spool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A spool's database: commits reach the disk, and what is deleted is overwritten."""
+    """A spool's database: commits reach the disk, and what is deleted is overwritten.
+
+    Raises EventsUnavailable for a newer schema.
+    """
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             db.execute(f"PRAGMA {pragma}")
-        db.executescript(_SCHEMA)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        check_schema(path, version or None)  # 0: it is new, or from before spools told theirs
+        if not version:
+            db.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
     except BaseException:
         db.close()
         raise

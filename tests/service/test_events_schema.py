@@ -1,0 +1,116 @@
+"""What is kept of events names the version of its schema: the former kind is read, a newer one is left as it is."""
+
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from catalogue.errors import EventsUnavailable
+from models.pairs.database import database
+from models.pairs.log import Log
+from models.pairs.options import Options
+from service.events import files
+from service.events.erasing import erase, file_all
+from service.events.spool import Spool, connect, spools
+from tests.service.test_api_events import an_event
+
+NOW = time.time_ns() // 1_000_000
+TODAY = datetime.fromtimestamp(NOW / 1000, UTC).date()
+KEY = b"samestyle.schema_version"
+SEARCH = ("r", NOW, "search", None, "mug", 0, "u", '["p"]', "s", None, None, 1.0, 200)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Files of one event of each of two users, and of one search."""
+    other = list(an_event(2, NOW).row)
+    other[5], other[7] = "somebody else", "r2"
+    files.write(tmp_path, "events", "a", [an_event(1, NOW).row, tuple(other)])
+    files.write(tmp_path, "searches", "a", [SEARCH])
+    return tmp_path
+
+
+def file_of(root: Path, table: str = "events") -> Path:
+    (found,) = (root / table).rglob("*.parquet")
+    return found
+
+
+def with_version(file: Path, version: str | None) -> None:
+    """As a samestyle of another version would have written it; before there were versions, without."""
+    rows = pq.ParquetFile(file).read()
+    pq.write_table(rows.replace_schema_metadata(None if version is None else {KEY: version}), file)
+
+
+def version_of(file: Path) -> bytes | None:
+    found: bytes | None = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
+    return found
+
+
+def mined(root: Path, work: Path) -> set[str]:
+    with database(work, memory_bytes=200_000_000, threads=1) as connection:
+        return set(Log(connection, root, Options()).columns)
+
+
+def read(root: Path) -> int:
+    return len(files.read(root, "events", TODAY, ["event_id"], pc.field("type") == "click"))
+
+
+def test_files_and_spools_name_it(root: Path) -> None:
+    spool = Spool(root, deadline_s=5)
+    spool.close()
+    assert version_of(file_of(root)) == version_of(file_of(root, "searches")) == b"1"
+    with sqlite3.connect(root / "spool-0.sqlite3") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_files_of_before_are_read_and_get_it_when_written_anew(root: Path, tmp_path: Path) -> None:
+    with_version(file_of(root), None)
+    assert version_of(file_of(root)) is None
+    files.write(root, "events", "b", [an_event(3, NOW).row])
+    assert read(root) == 3  # together with one that has it
+    assert "product" in mined(root, tmp_path / "work")
+    (root / "events" / f"date={TODAY}" / "b.parquet").unlink()
+    assert erase(root, "u").events == 1
+    assert version_of(file_of(root)) == b"1"
+    assert read(root) == 1
+
+
+def test_a_spool_of_before_is_taken_up(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, deadline_s=5)
+    spool.add([an_event(1)], 1).result(10)
+    spool.close()
+    with sqlite3.connect(tmp_path / "spool-0.sqlite3") as db:
+        db.execute("PRAGMA user_version = 0")
+    spool = Spool(tmp_path, deadline_s=5)
+    assert spool.file() == 1
+    spool.close()
+    with connect(tmp_path / "spool-0.sqlite3") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("version", ["2", "1.1", "", "x" * 1000])
+def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path, version: str) -> None:
+    with_version(file_of(root), version)
+    before = file_of(root).read_bytes()
+    for use in (lambda: read(root), lambda: erase(root, "u"), lambda: mined(root, tmp_path / "work")):
+        with pytest.raises(EventsUnavailable, match=r"a\.parquet has schema .*, this version reads up to 1; upgrade"):
+            use()
+    assert file_of(root).read_bytes() == before
+    assert file_of(root, "searches").exists()  # nothing of the user goes where not all can
+
+
+def test_a_newer_spool_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    with connect(tmp_path / "spool-0.sqlite3") as db:
+        db.execute("PRAGMA user_version = 2")
+    for use in (lambda: Spool(tmp_path, deadline_s=5), lambda: file_all(tmp_path), lambda: erase(tmp_path, "u")):
+        with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 has schema 2, .* upgrade samestyle, or move"):
+            use()
+    with sqlite3.connect(tmp_path / "spool-0.sqlite3") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        db.execute("PRAGMA user_version = 0")
+    Spool(tmp_path, deadline_s=5).close()
+    assert [path.name for path in spools(tmp_path)] == ["spool-0.sqlite3"]  # it was let go of
