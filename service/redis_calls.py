@@ -54,6 +54,8 @@ class RedisCalls:
         self._operation = operation
         self._at_once = at_once
         self._breaker = Breaker(tell=metrics.REDIS_STATE.labels(operation).set)
+        self._errors = metrics.REDIS_ERRORS.labels(operation)  # there from the start, so that a rate sees the first
+        self._bypassed = metrics.REDIS_BYPASSED.labels(operation)
         self._calls: set[asyncio.Task[Any]] = set()
 
     @property
@@ -66,7 +68,7 @@ class RedisCalls:
     ) -> Result | None:
         """What `call` answers in time, else None; `counts` is how much goes without Redis where it is not called."""
         if until.has_passed or len(self._calls) >= self._at_once or not self._breaker.allows():
-            metrics.REDIS_BYPASSED.labels(self._operation).inc(counts)
+            self._bypassed.inc(counts)
             return None
         task = asyncio.ensure_future(self._answer(call, until))
         self._calls.add(task)
@@ -98,7 +100,7 @@ class RedisCalls:
         return answer
 
     def _failed(self, reason: str) -> None:
-        metrics.REDIS_ERRORS.labels(self._operation).inc()
+        self._errors.inc()
         was_used = self.state is State.CLOSED
         self._breaker.failed()
         if was_used and self.state is State.OPEN:

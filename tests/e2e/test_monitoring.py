@@ -42,13 +42,14 @@ def configuration(folder: Path, port: int, rules: Iterable[Path], interval: str 
 
 
 @contextmanager
-def load(url: str) -> Iterator[list[int]]:
+def load(url: str, key: str | None = None) -> Iterator[list[int]]:
     """A little of everything, over and over; the statuses of the answers."""
+    headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
     statuses: list[int] = []
     done = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=60, headers=headers) as client:
             for round_ in itertools.count():
                 for request in _requests(client, round_):
                     if done.is_set():

@@ -83,10 +83,35 @@ def test_all_that_is_named_in_runbooks_is_there() -> None:
 
 def commands_in(text: str) -> set[str]:
     """What is to be typed: in backticks, and in blocks, where lines may hold several."""
-    prose, blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    prose, blocks = (
+        re.sub(r"```.*?```", "", text, flags=re.DOTALL),
+        re.findall(r"```sh[ a-z]*\n(.*?)```", text, re.DOTALL),
+    )
     quoted = [" ".join(each.split()) for each in re.findall(r"`(samestyle [^`]+)`", prose)]
     lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
     return {*quoted, *(line.partition(" # ")[0] for line in lines if line.startswith("samestyle "))}
+
+
+def blocks_of(path: Path) -> list[tuple[bool, list[str]]]:
+    """The blocks of commands of a runbook: whether it changes something, and its lines."""
+    found = re.findall(r"^ *```sh( changes)?\n(.*?)^ *```$", path.read_text(), re.DOTALL | re.MULTILINE)
+    return [(bool(changes), [line.strip() for line in block.splitlines()]) for changes, block in found]
+
+
+def test_runbooks_show_how_to_see_and_change_nothing_there() -> None:
+    for path in (ROOT / "docs/runbooks").glob("*.md"):
+        see = path.read_text().partition(SECTIONS[1])[2].partition(SECTIONS[2])[0]
+        assert see.startswith("\n\n```sh\n"), path.name
+        assert "```sh changes" not in see, path.name
+        for changes, lines in blocks_of(path):
+            assert changes == any(re.search(r"samestyle (build|snapshot (activate|rollback))", line) for line in lines)
+
+
+def test_what_blocks_of_runbooks_take_is_explained() -> None:
+    explained = set(re.findall(r"\b([A-Z_]+)=", (ROOT / "docs/monitoring.md").read_text().partition("## Alerts")[2]))
+    for path in (ROOT / "docs/runbooks").glob("*.md"):
+        for _, lines in blocks_of(path):
+            assert set(re.findall(r"\$([A-Z_]+)", "\n".join(lines))) <= explained, path.name
 
 
 def test_every_command_of_runbooks_and_operations_is_one_with_these_options() -> None:

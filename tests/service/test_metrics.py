@@ -5,6 +5,7 @@ import random
 import string
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from service import metrics
 from service.canary import Canary
 from service.drift import QueryDrift
 from service.ranking import Term
+from service.redis_calls import RedisCalls
 from service.swapping import open_serving
 from tests.service.conftest import StandIns, client_of, photo
 
@@ -218,3 +220,12 @@ def test_the_canary_tells_what_the_index_finds(
     finally:
         swaps.close()
         asyncio.run(serving.close())
+
+
+def test_what_becomes_of_calls_to_redis_is_told_before_there_are_any() -> None:
+    for metric in (metrics.REDIS_ERRORS, metrics.REDIS_BYPASSED):
+        with suppress(KeyError):
+            metric.remove("limit")
+    RedisCalls("limit", at_once=1)
+    for name in ("samestyle_redis_errors_total", "samestyle_redis_bypassed_total"):
+        assert REGISTRY.get_sample_value(name, {"operation": "limit"}) == 0
