@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 import httpx
+
+from catalogue.errors import ConfigurationError
 
 Address: TypeAlias = IPv4Address | IPv6Address
 AddressPolicy: TypeAlias = Callable[[Address, int], bool]
@@ -92,6 +95,17 @@ def url_from_here(host: str, port: int) -> str:
     """Where a server of this machine that listens on `host` is asked; what listens everywhere, on loopback."""
     host = _EVERYWHERE.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def check_url(url: str) -> None:
+    """Raise ConfigurationError unless `url` is the address of a server: http or https, a host, perhaps a port."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{url!r} is no address of a server; give one such as http://127.0.0.1:8000.")
 
 
 def is_name(host: str) -> bool:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalogue.errors import InvalidInput
-from catalogue.readers import count_rows
 from catalogue.settings import Settings
 from service.cli_common import AsJson, Bundle, Data, err, out, progress_bar, settings_of, told
 
@@ -101,6 +100,7 @@ def build_with_progress(
     settings: Settings, catalogue: Path, name: str, choice: "Choice | None" = None, *, journal_position: int = 0
 ) -> "BuildReport":
     """Build with a bar: rows, rate and time left."""
+    from catalogue.readers import count_rows  # noqa: PLC0415  # Arrow takes a moment, a healthcheck should not
     from index.search import set_faiss_threads  # noqa: PLC0415
     from service import build as building  # noqa: PLC0415
     from service.cutting import check_position  # noqa: PLC0415

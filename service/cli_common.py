@@ -1,5 +1,7 @@
 """What the commands share: options, the two consoles, and how errors are told."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,9 +63,15 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Advance]:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Errors raised on purpose become one line and exit code 1; anything else is a fault and keeps its trace."""
+    """Errors raised on purpose become one line and exit code 1; anything else is a fault and keeps its trace.
+
+    A reader who has seen enough (`| head`) is no error to tell of.
+    """
     try:
         yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        raise typer.Exit(1) from None
     except SamestyleError as error:
         raise _failure(str(error)) from None
     except OSError as error:

@@ -14,14 +14,16 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from catalogue.addresses import url_from_here
+from catalogue.addresses import check_url, url_from_here
 from catalogue.errors import NotReady
 from service.cli_common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
 
 if TYPE_CHECKING:
+    from service.config_check import Report
     from service.status import Process, Standing, Watched
 
 config_app = typer.Typer(no_args_is_help=True, help="The settings.")
@@ -29,6 +31,8 @@ config_app = typer.Typer(no_args_is_help=True, help="The settings.")
 KeyFile = Annotated[Path | None, typer.Option("--key-file", help="A file with an API key that has the role admin.")]
 _OPERATIONS: Final = 3
 _MAX_BODY: Final = 65_536
+_WIDE: Final = 120
+"""Columns that the table of settings takes."""
 
 
 def healthcheck(
@@ -39,18 +43,40 @@ def healthcheck(
     if url is None:
         settings = settings_of()
         url = url_from_here(settings.host, settings.port)
+    with told():
+        check_url(url)
     try:
-        parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = answer.read(_MAX_BODY).decode(errors="replace")
+        code, body = _readiness(url, timeout)
     except (OSError, http.client.HTTPException, ValueError) as error:
         err.print(f"{url} does not answer: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    (out if answer.status == 200 else err).print(body, markup=False, highlight=False, soft_wrap=True)
-    if answer.status != 200:
+    is_ours = _is_ours(body)
+    said = body if is_ours else f"{url} answers {code}, but not as a samestyle gateway does."
+    is_healthy = is_ours and code == 200
+    (out if is_healthy else err).print(said, markup=False, highlight=False, soft_wrap=True)
+    if not is_healthy:
         raise typer.Exit(1)
+
+
+def _readiness(url: str, timeout: float) -> tuple[int, str]:
+    """Status and body of /readyz; not by httpx, which takes longer to import than the gateway to answer."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        connection.request("GET", f"{parts.path.rstrip('/')}/readyz")
+        answer = connection.getresponse()
+        return answer.status, answer.read(_MAX_BODY).decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def _is_ours(body: str) -> bool:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and "status" in said
 
 
 def status(
@@ -70,6 +96,7 @@ def status(
         host, port = settings.admin_host, settings.admin_port
         url = url_from_here(settings.host, settings.port) if port is None else url_from_here(host, port)
     with told():
+        check_url(url)
         watched = Watched(url, read_key(key_file))
         try:
             if as_json:
@@ -192,12 +219,7 @@ def check(data: Data = None, bundle: Bundle = None, as_json: AsJson = False) -> 
     if as_json:
         typer.echo(json.dumps({"fine": report.is_fine} | asdict(report)))
     else:
-        table = Table("setting", "value", "from", "meaning")
-        for row in report.settings:
-            style = "red" if row.problem else "bold" if row.source != "default" else ""
-            meaning = f"{row.problem} ({row.meaning})" if row.problem else row.meaning
-            table.add_row(row.variable, escape(row.value), row.source, escape(meaning), style=style)
-        print_table(table)
+        _print_settings(report)
     wrong = [f"{row.variable}: {row.problem}" for row in report.settings if row.problem] + report.problems
     for problem in wrong:
         err.print("wrong:", style="red", end=" ")
@@ -206,3 +228,19 @@ def check(data: Data = None, bundle: Bundle = None, as_json: AsJson = False) -> 
         raise typer.Exit(1)
     if not as_json:
         out.print("Nothing is wrong with these settings.")
+
+
+def _print_settings(report: "Report") -> None:
+    """A line each; where the terminal is narrow, one below the other, so that no name is cut."""
+    is_narrow = out.is_terminal and out.width < _WIDE
+    table = Table("setting", "value", "from", "meaning")
+    for row in report.settings:
+        style = "red" if row.problem else "bold" if row.source != "default" else ""
+        meaning = f"{row.problem} ({row.meaning})" if row.problem else row.meaning
+        if is_narrow:
+            out.print(f"{row.variable}={row.value}", style=style, markup=False, highlight=False)
+            out.print(Padding(Text(f"{row.source}: {meaning}", style=style), (0, 0, 0, 2)))
+        else:
+            table.add_row(row.variable, escape(row.value), row.source, escape(meaning), style=style)
+    if not is_narrow:
+        print_table(table)

@@ -4,6 +4,7 @@ Rates, shares and latencies are of the time between two looks; the first look co
 """
 
 import math
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from service.routes.admin import StatusAnswer
 
 _TIMEOUT_S: Final = 5.0
 _MAX_KEY: Final = 256
+_KEY: Final = re.compile(r"[!-~]{1,256}")
 REDIS_STATES: Final = ("used", "being tried", "left alone")
 
 
@@ -113,6 +115,7 @@ class Watched:
     def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url
         self._last: Look | None = None
+        self._has_key = key is not None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_S, headers=headers, trust_env=False)
 
@@ -137,8 +140,18 @@ class Watched:
             answer = self._http.get(path)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotReady(f"Nothing answers at {self.url}: {error}") from None
-        if answer.status_code in {401, 403}:
-            raise NotReady(f"{self.url}{path} needs a key with the role admin: --key-file FILE.")
+        if answer.status_code == 401:
+            wrong = "does not know this key" if self._has_key else "needs a key"
+            raise NotReady(f"{self.url}{path} {wrong}; give one with the role admin: --key-file FILE.")
+        if answer.status_code == 403:
+            raise NotReady(
+                f"{self.url}{path} needs a key with the role admin, which this one has not: --key-file FILE."
+            )
+        if answer.status_code == 404 and path.startswith("/admin"):
+            raise NotReady(
+                f"{self.url} has no {path}: it is no samestyle, or answers that on its admin port "
+                "(SAMESTYLE_ADMIN_PORT; --url)."
+            )
         if answer.status_code != 200:
             raise NotReady(f"{self.url}{path} answers {answer.status_code}: {_detail(answer)}")
         return answer
@@ -157,10 +170,12 @@ def read_key(file: Path | None) -> str | None:
         return None
     try:
         with file.open("rb") as opened:
-            content = opened.read(_MAX_KEY).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(f"{file} cannot be read as an API key.") from None
-    return content or None
+            content = opened.read(_MAX_KEY + 1).decode(errors="replace").strip()
+    except OSError as error:
+        raise ConfigurationError(f"The key file {file} cannot be read: {error.strerror}.") from None
+    if not _KEY.fullmatch(content):  # and what it holds instead is nobody's business: it may be another secret
+        raise ConfigurationError(f"The key file {file} must hold one API key and nothing else.")
+    return content
 
 
 def stand(url: str, before: Look | None, now: Look) -> Standing:

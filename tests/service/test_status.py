@@ -104,5 +104,5 @@ def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sms_abc\n")
     assert read_key(tmp_path / "key") == "sms_abc"
     assert read_key(None) is None
-    with pytest.raises(ConfigurationError, match="cannot be read as an API key"):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
         read_key(tmp_path / "nothing")
