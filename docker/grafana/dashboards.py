@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 FOLDER: Final = Path(__file__).parent / "dashboards"
-_SOURCE: Final = {"type": "prometheus", "uid": "prometheus"}
+_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+_PROVISIONED: Final = {"text": "Prometheus", "value": "prometheus"}
+"""What provisioning/datasources calls it; in another Grafana its own Prometheus is chosen at the top."""
 _WIDTH: Final = 24
 _PER_ROW: Final = 3
 _HEIGHT: Final = 8
+_SIGNED: Final = {"none"}
+"""Units of what may be below zero, or never comes near it."""
 
 Query = tuple[str, str]
 """An expression and the legend of its series."""
@@ -57,6 +61,7 @@ def _gauge(metric: str, by: str = "instance", how: str = "sum") -> str:
     return f'{how} by ({by}) ({metric}{{instance=~"$instance"}})'
 
 
+_CHOSEN: Final = '{instance=~"$instance"}'
 _V1: Final = 'route=~"/v1/.*"'
 
 _GPU_MEMORY: Final = (
@@ -75,7 +80,10 @@ SERVICE: Final = Dashboard(
             Panel(
                 "Ready gateways",
                 "short",
-                [("sum(samestyle_ready)", "ready"), ('sum(up{job="samestyle"})', "up")],
+                [
+                    ('sum(samestyle_ready{instance=~"$instance"})', "ready"),
+                    ('sum(up{job="samestyle", instance=~"$instance"})', "up"),
+                ],
                 about="Those that answer searches, and those reached. A gap: one starts, or cannot serve.",
             ),
             Panel(
@@ -157,7 +165,7 @@ SERVICE: Final = Dashboard(
                 "percentunit",
                 [
                     (
-                        'max by (stage) (samestyle_queue_waiting{instance=~"$instance"} / samestyle_queue_capacity)',
+                        f"max by (stage) (samestyle_queue_waiting{_CHOSEN} / samestyle_queue_capacity{_CHOSEN})",
                         "{{stage}}",
                     )
                 ],
@@ -387,7 +395,7 @@ INDEX: Final = Dashboard(
                 "Products that cannot be read",
                 "short",
                 [('increase(samestyle_snapshot_damaged_total{instance=~"$instance"}[1h])', "{{instance}}")],
-                about="Damaged rows met in the last hour; `samestyle verify` says which files.",
+                about="Damaged rows met in the last hour; `samestyle snapshot verify` says which files.",
             ),
         ),
         "Swaps": (
@@ -447,7 +455,7 @@ INDEX: Final = Dashboard(
                 "percentunit",
                 [
                     (
-                        'samestyle_delta_products{instance=~"$instance"} / (samestyle_delta_capacity_products > 0)',
+                        f"samestyle_delta_products{_CHOSEN} / (samestyle_delta_capacity_products{_CHOSEN} > 0)",
                         "{{instance}}",
                     )
                 ],
@@ -478,7 +486,7 @@ EXPERIMENTS: Final = Dashboard(
                 "Searches",
                 "reqps",
                 [(_rate("samestyle_search_seconds_count", "arm"), "{{arm}}")],
-                about="Time of a search without HTTP, by what was asked with.",
+                about="Searches answered a second, by arm.",
             ),
             Panel(
                 "Share",
@@ -579,6 +587,16 @@ EXPERIMENTS: Final = Dashboard(
 )
 
 ALL: Final = (SERVICE, RETRIEVAL, INDEX, EXPERIMENTS)
+_DATASOURCE: Final = {
+    "name": "datasource",
+    "label": "Prometheus",
+    "type": "datasource",
+    "query": "prometheus",
+    "includeAll": False,
+    "multi": False,
+    "refresh": 1,
+    "current": _PROVISIONED,
+}
 _INSTANCE: Final = {
     "name": "instance",
     "label": "Gateway",
@@ -623,6 +641,9 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         {"refId": chr(ord("A") + at), "datasource": _SOURCE, "expr": expression, "legendFormat": legend}
         for at, (expression, legend) in enumerate(panel.queries)
     ]
+    defaults: dict[str, Any] = {"unit": panel.unit, "custom": {"fillOpacity": 10}}
+    if panel.unit not in _SIGNED and panel.kind != "stat":
+        defaults["min"] = 0  # or a ripple looks like a flood
     return {
         "id": number,
         "type": panel.kind,
@@ -630,7 +651,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.about,
         "datasource": _SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "custom": {"fillOpacity": 10}}, "overrides": []},
+        "fieldConfig": {"defaults": defaults, "overrides": []},
         "targets": targets,
     }
 
@@ -647,7 +668,7 @@ def written(dashboard: Dashboard) -> str:
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
         "timezone": "browser",
-        "templating": {"list": [_INSTANCE]},
+        "templating": {"list": [_DATASOURCE, _INSTANCE]},
         "annotations": {"list": []},
         "links": [{"type": "dashboards", "tags": ["samestyle"], "title": "samestyle", "asDropdown": False}],
         "panels": list(_panels(dashboard.rows)),

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
 
-from service import metrics  # noqa: F401  # registers them
+from service import metrics
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "docker/grafana"
@@ -78,6 +79,84 @@ def test_every_panel_says_what_it_shows() -> None:
             assert panel["description"].endswith(".")
             assert panel["fieldConfig"]["defaults"]["unit"]
             assert all(target["legendFormat"] for target in panel["targets"])
+
+
+def panels() -> list[tuple[str, Any]]:
+    return [
+        (f"{name}: {panel['title']}", panel)
+        for name, dashboard in dashboards().items()
+        for panel in dashboard["panels"]
+        if panel["type"] != "row"
+    ]
+
+
+A_SECOND = {"reqps", "ops", "wps", "cps"}
+UNITS: list[tuple[str, set[str]]] = [
+    (r"^histogram_quantile\(.*_ratio_bucket", {"none"}),
+    (r"^histogram_quantile\(.*_seconds_bucket", {"s"}),
+    (r":ratio(_rate\w+)?$", {"percentunit"}),
+    (r"_sum\{.*/.*_count\{", {"short"}),  # a mean
+    (r" / ", {"percentunit"}),
+    (r"^time\(\) -|_age_seconds", {"s"}),
+    (r"rate\((\w+_seconds_sum|process_cpu_seconds_total)", {"none"}),  # seconds a second
+    (r"^increase\(|\(increase\(", {"short"}),
+    (r"rate\(", A_SECOND),
+    (r"_bytes\{", {"bytes"}),
+    (r"_drift_ratio", {"none"}),
+    (r"_ratio\{", {"percentunit"}),
+    (r"", {"short"}),
+]
+"""The first that an expression matches says in which unit it may be shown."""
+
+
+def test_units_are_those_of_what_is_asked() -> None:
+    for name, panel in panels():
+        for target in panel["targets"]:
+            fitting = next(units for pattern, units in UNITS if re.search(pattern, target["expr"]))
+            assert panel["fieldConfig"]["defaults"]["unit"] in fitting, (name, target["expr"])
+
+
+def labels_of(sample: str) -> set[str]:
+    """The labels of a metric of ours, and what Prometheus adds; the names of metrics are those of their samples."""
+    ours = {each._name: each._labelnames for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)}
+    known = ours.get(re.sub(r"_(bucket|count|sum|total)$", "", sample), ours.get(sample, ()))
+    return {*known, "instance", *(["alertname"] if sample == "ALERTS" else [])}
+
+
+def test_legends_tell_series_apart_by_labels_they_have() -> None:
+    infos = {"samestyle_snapshot_info", "samestyle_model_info"}
+    for name, panel in panels():
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        assert len(set(legends)) == len(legends), name
+        for target in panel["targets"]:
+            expression, legend = target["expr"], set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            grouped = [set(re.findall(r"\w+", found)) - {"le"} for found in re.findall(r"by \(([^)]*)\)", expression)]
+            if grouped:
+                assert legend == max(grouped, key=len), (name, expression)
+                for metric in names_in(expression):
+                    assert legend <= labels_of(metric), (name, metric)
+            elif "samestyle:" not in expression and not names_in(expression) & infos:
+                assert legend - {"gpu"} == ({"instance"} if "sum(" not in expression else set()), (name, expression)
+
+
+def test_all_is_asked_of_the_chosen_prometheus_and_gateways() -> None:
+    (path,) = (GRAFANA / "provisioning/datasources").glob("*.yml")
+    (source,) = yaml.safe_load(path.read_text())["datasources"]
+    for dashboard in dashboards().values():
+        variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+        assert list(variables) == ["datasource", "instance"]  # the second is asked of the first
+        assert variables["datasource"]["type"] == "datasource"
+        assert variables["datasource"]["query"] == source["type"]
+        assert variables["datasource"]["current"] == {"text": source["name"], "value": source["uid"]}
+        assert variables["instance"]["datasource"]["uid"] == "${datasource}"
+        assert dashboard["refresh"]
+        assert dashboard["time"] == {"from": "now-6h", "to": "now"}
+    for name, panel in panels():
+        for asked in (panel, *panel["targets"]):
+            assert asked["datasource"] == {"type": source["type"], "uid": "${datasource}"}, name
+        for target in panel["targets"]:
+            for metric, chosen in re.findall(r"\b((?:samestyle|process)_\w+)(\{[^}]*\})?", target["expr"]):
+                assert 'instance=~"$instance"' in chosen, (name, metric)
 
 
 def test_every_metric_that_is_asked_for_is_there() -> None:
