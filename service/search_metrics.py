@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Awaitable
+from functools import cache
+
+from prometheus_client import Counter
 
 from catalogue.errors import SamestyleError
 from service import metrics
@@ -24,7 +27,12 @@ async def observed(search: Awaitable[Hits], modality: Modality, arm: str, *, is_
         raise
     metrics.labelled(metrics.SEARCHES, modality, arm).observe(time.monotonic() - started)
     if is_first:
-        metrics.EMPTY.labels(modality, arm).inc(0 if hits.found else 1)  # at 0 it is there, too
+        _empty(modality, arm).inc(0 if hits.found else 1)  # at 0 it is there, too
         if hits.found:
             metrics.labelled(metrics.FIRST_SCORE, modality, arm).observe(hits.found[0].score)
     return hits
+
+
+@cache  # looked up anew it costs twice what counting does
+def _empty(modality: Modality, arm: str) -> Counter:
+    return metrics.EMPTY.labels(modality, arm)
