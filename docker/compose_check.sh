@@ -93,7 +93,13 @@ compose exec -T samestyle samestyle status --once --key-file /data/engineer.key 
 compose kill --signal KILL redis >/dev/null 2>&1 # searches go on without it
 asked 'assert post(shop + "/v1/search", text="a mug that nobody asked for", k=1)["hits"]'
 asked 'assert get(shop + "/readyz")["status"] == "ready"'
+
+id=$(compose ps --quiet samestyle)
+compose exec -T samestyle sh -c 'kill -9 $(cat /proc/1/task/1/children)' # what init runs
+asked 'assert post(shop + "/v1/search", text="tote bag with waves", k=1)["hits"]'
+[ "$(docker inspect --format '{{.RestartCount}}' "$id")" = 1 ] || fail "killed, it was not started again"
+
 compose stop --timeout 20 samestyle >/dev/null 2>&1
-code=$(docker inspect --format '{{.State.ExitCode}}' "$(compose ps --all --quiet samestyle)")
+code=$(docker inspect --format '{{.State.ExitCode}}' "$id")
 [ "$code" = 0 ] || fail "stopped, the service ended with $code"
-say "it answered, Prometheus watched it, and it did without Redis"
+say "it answered, Prometheus watched it, it did without Redis, and came back from kill -9"
