@@ -27,8 +27,8 @@ from models.training.network import CrossEncoder
 from models.training.run import TOKENIZER, based
 
 COMMON: Final[dict[str, Any]] = {
-    "steps": 200, "rows": 128, "chunk": 128, "warmup": 20, "lr": 1e-3, "ema": 0.98, "look_up_every": 25,
-    "evaluate_every": 50, "views": {"third": 0.5}, "losses": {"composed": 0.2},
+    "steps": 120, "rows": 128, "chunk": 128, "warmup": 15, "lr": 1e-3, "ema": 0.98, "look_up_every": 25,
+    "evaluate_every": 40, "views": {"third": 0.5}, "losses": {"composed": 0.2},
 }  # fmt: skip
 LOSSES: Final[dict[str, dict[str, Any]]] = {
     "all losses": {},
@@ -86,7 +86,11 @@ def _data(catalogue: Path) -> dict[str, Any]:
 
 def _train(changes: Mapping[str, Any], base: Base, out: Path) -> tuple[Path, TrainConfig]:
     """Train one; where its best weights are."""
-    content = {**COMMON, **changes, "network": {"base": str(base.encoders.bundle.path), "width": base.encoders.dim}}
+    content = {
+        **COMMON,
+        **changes,
+        "network": {"layers": 1, "base": str(base.encoders.bundle.path), "width": base.encoders.dim},
+    }
     config = based(parse_config(content, "bench.ablations"), base)
     corpus = read_corpus(config.data, out / "photos", pictures=base.pictures)
     run = out / "run"
