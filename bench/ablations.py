@@ -37,7 +37,10 @@ LOSSES: Final[dict[str, dict[str, Any]]] = {
     "self_distinct=0": {"self_distinct": 0},
     "locality=0": {"locality": 0},
     "composed=0": {"composed": 0},
+    "composed=0.05": {"composed": 0.05},
     "the paper's three": {"info_nce": 0, "composed": 0},
+    "hinge alone": {"info_nce": 0, "composed": 0, "self_distinct": 0, "locality": 0},
+    "info_nce alone": {"hinge": 0, "composed": 0, "self_distinct": 0, "locality": 0},
 }
 SHOWN: Final = ("i-i@1", "t-t@10", "i-t@10", "t-i@10", "m-m@1", "m-m@10", "composed@10")
 
