@@ -5,6 +5,7 @@ without saying so; and removes nothing. So one thread makes all calls of a devic
 back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -43,6 +44,7 @@ _SCRATCH: Final = 1_600_000_000
 _GRAPH_BEFORE, _GRAPH = 128, 64
 """Neighbours a row has in CAGRA's graph, by default."""
 _BUILD_S: Final = 3_600.0
+_FORGET_S: Final = 60.0
 _faiss: Any = faiss
 """FAISS beyond the stubs of its CPU build, which has none of the names used here."""
 
@@ -84,6 +86,15 @@ class Device:
                 raise
             result.cancel()
             raise DeadlineExceeded(f"GPU {self.number} did not answer within {limit:g} s. Try again.") from None
+
+    def forget(self, drop: Callable[[], None]) -> None:
+        """Run `drop` on the device's thread, and wait for it, however many calls wait; raises nothing of its own."""
+        if self._closing.is_set():
+            return  # all that is on the device goes with it
+        result: Future[None] = Future()
+        with contextlib.suppress(Full, TimeoutError, CancelledError):
+            self._calls.put((result, drop), timeout=_FORGET_S)
+            result.result(_FORGET_S)
 
     def _given_back(self) -> Overloaded:
         return Overloaded(f"GPU {self.number} is being given back. Try again.", retry_after=1.0)
@@ -157,7 +168,7 @@ class GpuShard:
         def drop() -> None:
             self.index = None
 
-        self.device.call(drop)
+        self.device.forget(drop)
 
     def effort(self, tuned: int, k: int) -> int:
         """See `Shard.effort`; CAGRA must keep no fewer candidates than it gives."""

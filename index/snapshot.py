@@ -28,7 +28,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalogue.errors import DeviceMemoryFull, FingerprintMismatch, InvalidInput, NotEnoughMemory, SnapshotInvalid
+from catalogue.errors import (
+    DeadlineExceeded,
+    DeviceMemoryFull,
+    FingerprintMismatch,
+    InvalidInput,
+    NotEnoughMemory,
+    Overloaded,
+    SnapshotInvalid,
+)
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpus
@@ -131,7 +139,7 @@ class Snapshot:
 
         With `devices`, its indexes are made anew on those GPUs; otherwise they are mapped from their files.
         Raises SnapshotInvalid with the reason, FingerprintMismatch when its vectors are another model's,
-        NotEnoughMemory where a device has no room.
+        NotEnoughMemory where a device has no room, Overloaded or DeadlineExceeded where it is too busy to try it out.
         """
         manifest = read_manifest(path)
         if manifest.fingerprint != fingerprint:
@@ -149,7 +157,7 @@ class Snapshot:
             except BaseException:
                 snapshot.release()
                 raise
-        except (NotEnoughMemory, DeviceMemoryFull):
+        except (NotEnoughMemory, DeviceMemoryFull, Overloaded, DeadlineExceeded):
             raise  # the snapshot is well
         except Exception as error:  # NumPy, Arrow, FAISS and zipfile raise all there is for damaged files
             raise _invalid(path, f"cannot be loaded: {error}") from error

@@ -142,6 +142,40 @@ def test_a_released_shard_lets_its_memory_go_on_the_device_thread(device: Device
     assert freed == [device.call(threading.get_ident)]
 
 
+def test_a_shard_is_released_however_many_searches_wait(device: Device) -> None:
+    shard = standin_shard(device, "flat", VECTORS)
+    let_on = threading.Event()
+    threads = [hold(device, let_on)]
+    for _ in range(4):
+        threads.append(threading.Thread(target=shard.search, args=(VECTORS[7].astype(np.float32), 5, 1, None)))
+        threads[-1].start()
+    while not device._calls.full():
+        pass
+    threads.append(threading.Thread(target=shard.release))
+    threads[-1].start()
+    let_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert shard.index is None
+    device.close()
+    standin_shard(device, "flat", VECTORS).release()  # at once: nothing is there any more
+
+
+@pytest.mark.parametrize("error", [Overloaded("64 searches wait", retry_after=0.1), DeadlineExceeded("not in time")])
+def test_a_snapshot_on_a_busy_gpu_is_not_called_damaged(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+
+    def busy(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("index.snapshot.Snapshot._check_canary", busy)
+    with pytest.raises(type(error)):
+        Snapshot.open(build(tmp_path), fingerprint=FINGERPRINT, devices=[device])
+    assert [shard.index for shard in shards] == [None]
+
+
 @pytest.mark.skipif(hasattr(faiss, "StandardGpuResources"), reason="this FAISS has GPU support")
 def test_without_gpu_support_it_says_what_to_install(device: Device, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"\[gpu\]"):
