@@ -44,7 +44,11 @@ class Feed:
         self._replay(live, encoder)
         with self._lock:
             self._fed[live] = encoder
-        self._replay(live, encoder)  # what was acknowledged in between, when only others had to show it
+        try:
+            self._replay(live, encoder)  # what was acknowledged in between, when only others had to show it
+        except BaseException:
+            self.remove(live)
+            raise
 
     def remove(self, live: LiveIndex) -> None:
         """Leave an index as it is."""

@@ -210,9 +210,13 @@ class Serving:
         try:
             encoder = self.models.get(manifest.fingerprint)
             snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, devices=self._devices)
-            live = LiveIndex(snapshot, self.journal.id)
-            stage("replaying the journal")
-            self.feed.add(live, encoder)
+            try:
+                live = LiveIndex(snapshot, self.journal.id)
+                stage("replaying the journal")
+                self.feed.add(live, encoder)
+            except BaseException:
+                snapshot.release()
+                raise
         except BaseException:
             self._tidy()
             raise

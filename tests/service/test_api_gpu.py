@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalogue.errors import DeviceMemoryFull, NotReady
+from catalogue.errors import DeviceMemoryFull, JournalUnavailable, NotReady
 from catalogue.settings import IndexSettings, Settings
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard
@@ -15,6 +15,8 @@ from index.search import ShardedIndex
 from models import StandInEncoders
 from models.embedder import TokenIds, Tokens
 from service.cutting import cut_from_live
+from service.feed import Feed
+from service.serving import Serving
 from service.swapping import open_serving
 from tests.index.standin_gpu import put_faiss_on_gpus, standin_shard
 from tests.service.conftest import StandIns, client_of
@@ -104,6 +106,26 @@ def test_an_index_is_spread_over_gpus_and_each_must_have_room(
         assert point(api, "next").status_code == 200
     assert [shard.index is None for shard in shards[:2]] == [True, True]
     assert len(shards) == 4
+
+
+def test_a_snapshot_whose_journal_cannot_be_read_gives_the_gpu_back(
+    on_gpu: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+    with client_of(on_gpu, embedder) as api:
+        cut_from_live(on_gpu, "next", choice=CHOICE, source=StandIns(embedder))
+        replays: list[object] = []
+
+        def replay(self: Feed, live: object, _: object) -> None:
+            replays.append(live)
+            if len(replays) == 2:
+                raise JournalUnavailable("the disk is gone")
+
+        monkeypatch.setattr(Feed, "_replay", replay)
+        assert point(api, "next").status_code == 503
+        assert [shard.index is None for shard in shards] == [False, True]
+        serving: Serving = api.app.state.serving  # type: ignore[attr-defined]
+        assert replays[0] not in serving.feed._fed
 
 
 def test_a_gpu_that_runs_out_while_a_model_encodes_is_503(
