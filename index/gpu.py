@@ -61,6 +61,11 @@ class Device:
         self._owner = Thread(target=self._serve, name=f"gpu-{number}", daemon=True)
         self._owner.start()
 
+    @property
+    def scratch_bytes(self) -> int:
+        """What the first index takes beside its own, for all that come to the device."""
+        return _SCRATCH if self.resources is None else 0
+
     def call(self, work: Callable[[], Result], *, deadline_s: float | None = None) -> Result:
         """Run `work` on the device's thread; what it raises is raised here.
 
@@ -232,15 +237,18 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
 
 
 def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
-    """What an index takes of each device's memory while it is made, roughly and at most; searching takes no more."""
+    """What an index takes of each device's memory while it is made, roughly and at most; searching takes no more.
+
+    Beside the scratch memory of the device (`Device.scratch_bytes`).
+    """
     there = _kind_there(kind, rows)
     rows = -(-rows // devices)
     whole = 4 * rows * dim
-    if there == "flat":
-        return _SCRATCH + whole
+    if there == "flat":  # what is there is copied when more is added
+        return whole + 4 * max(0, rows - _CHUNK) * dim
     if there == "cagra":  # the vectors, once more while the graph is made, and the graph before and after it is cut
-        return _SCRATCH + 2 * whole + rows * 4 * (_GRAPH_BEFORE + _GRAPH)
-    return _SCRATCH + rows * (max(_PQ_PARTS) + 8) * 2  # codes and ids, in lists that grow by doubling
+        return 2 * whole + rows * 4 * (_GRAPH_BEFORE + _GRAPH)
+    return rows * (max(_PQ_PARTS) + 8) * 2  # codes and ids, in lists that grow by doubling
 
 
 def _kind_there(kind: IndexType, rows: int) -> GpuType:

@@ -180,14 +180,16 @@ class Serving:
 
     def _check_device(self, manifest: Manifest | None, fingerprint: str) -> None:
         """Raise NotEnoughMemory unless each GPU has room for what would go there, beside all that is there."""
-        model = self.models.needs(fingerprint) if self.settings.device == "cuda" else 0
-        share, gpus = 0, len(self._devices)
-        if manifest is not None and gpus:
-            of_a_field = device_bytes(manifest.index_type, manifest.products, manifest.dim, gpus)
-            share = of_a_field * len(manifest.fields)
-        for number in range(max(1, gpus)):
-            if needed := share + (model if number == 0 else 0):  # models are on the first
-                check_device_memory(needed, number)
+        needed = Counter[int]()
+        if self.settings.device == "cuda":
+            needed[0] = self.models.needs(fingerprint)  # models are on the first
+        if manifest is not None:
+            for device in self._devices:
+                of_a_field = device_bytes(manifest.index_type, manifest.products, manifest.dim, len(self._devices))
+                needed[device.number] += device.scratch_bytes + of_a_field * len(manifest.fields)
+        for number, amount in needed.items():
+            if amount:
+                check_device_memory(amount, number)
 
     def load(self, name: str, *, stage: Callable[[str], None] = lambda _: None) -> Generation:
         """A snapshot, its model and the journal's changes, ready to be flipped to; one that is served is shared.

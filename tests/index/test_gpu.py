@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faiss
@@ -295,5 +296,32 @@ def test_gpus_that_are_not_there_are_said(three: list[Device], monkeypatch: pyte
 
 
 def test_a_part_takes_a_part_of_the_memory() -> None:
-    whole, half = (device_bytes("flat", 10_000_000, 256, devices) for devices in (1, 2))
-    assert whole - half == 4 * 5_000_000 * 256
+    for kind in ("flat", "hnsw", "ivf-pq"):
+        whole, half = (device_bytes(kind, 10_000_000, 256, devices) for devices in (1, 2))
+        assert half == pytest.approx(whole / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("rows", [100, 1_000])
+def test_a_flat_index_never_takes_more_than_was_said(
+    device: Device, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """FAISS copies what is there whenever more is added: for a moment old and new are there."""
+
+    class Growing:
+        def __init__(self, *_: object) -> None:
+            self.bytes = self.most = 0
+
+        def add(self, vectors: NDArray[np.float32]) -> None:
+            before, self.bytes = self.bytes, self.bytes + vectors.nbytes
+            self.most = max(self.most, before + self.bytes)
+
+    monkeypatch.setattr("index.gpu._CHUNK", 100)
+    there = SimpleNamespace(
+        StandardGpuResources=object, GpuIndexFlatConfig=SimpleNamespace, GpuIndexFlatIP=Growing, get_num_gpus=lambda: 1
+    )
+    monkeypatch.setattr("index.gpu._faiss", there)
+    assert device.scratch_bytes > 1e9
+    (shard,) = open_on_gpus([device], "flat", unit_rows(rows, 16).astype(np.float16), 0.99).shards
+    assert isinstance(shard, GpuShard)
+    assert shard.index.most == device_bytes("flat", rows, 16)
+    assert device.scratch_bytes == 0, "it is there, for all that comes"

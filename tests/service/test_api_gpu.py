@@ -1,5 +1,6 @@
 """Indexes on a GPU behind the API: the settings lead there, a swap gives it back."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from catalogue.errors import DeviceMemoryFull, JournalUnavailable, NotReady
 from catalogue.settings import IndexSettings, Settings
 from index.exact import FlatIndex
-from index.gpu import Device, GpuShard
+from index.gpu import Device, GpuShard, device_bytes
 from index.search import ShardedIndex
 from models import StandInEncoders
 from models.embedder import TokenIds, Tokens
@@ -126,6 +127,27 @@ def test_a_snapshot_whose_journal_cannot_be_read_gives_the_gpu_back(
         assert [shard.index is None for shard in shards] == [False, True]
         serving: Serving = api.app.state.serving  # type: ignore[attr-defined]
         assert replays[0] not in serving.feed._fed
+
+
+def test_scratch_memory_is_needed_once_a_gpu(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_faiss_on_gpus(monkeypatch)
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("service.serving.check_device_memory", lambda needed, number: asked.append((number, needed)))
+    on_two = own_shop.model_copy(update={"index": IndexSettings(device="cuda", gpus=2)})
+    serving, swaps = open_serving(on_two, StandIns(embedder))
+    served = serving.served["live"].live.snapshot.manifest
+    manifest = served.model_copy(update={"fields": ("fusion", "image", "text")})
+    parts = 3 * device_bytes("flat", 18, manifest.dim)
+    for scratch in (1_600_000_000, 0):
+        asked.clear()
+        serving._check_device(manifest, manifest.fingerprint)
+        assert asked == [(0, scratch + parts), (1, scratch + parts)]
+        for device in serving._devices:
+            device.resources = object()  # as after the first index
+    swaps.close()
+    asyncio.run(serving.close())
 
 
 def test_a_gpu_that_runs_out_while_a_model_encodes_is_503(
