@@ -55,6 +55,8 @@ class Device:
     def __init__(self, number: int = 0, *, waiting: int = 64, deadline_s: float = 5.0) -> None:
         self.number = number
         self.resources: Any = None
+        self.building = False
+        """Whether an index is being made there, which keeps all others waiting."""
         self._deadline_s = deadline_s
         self._calls: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue(waiting)
         self._closing = Event()
@@ -167,6 +169,11 @@ class GpuShard:
                 ) from error
             raise
 
+    @property
+    def busy(self) -> bool:
+        """See `Shard.busy`."""
+        return self.device.building
+
     def release(self) -> None:
         """Free the device's memory, on the device's thread like all else; nothing can be searched afterwards."""
 
@@ -224,6 +231,7 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
     """The rows of one device; raises NotEnoughMemory."""
     rows, dim = vectors.shape
     build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[kind]
+    device.building = True
     try:
         return device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
     except Exception as error:
@@ -234,6 +242,8 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
                 "on. Take a larger GPU, or a smaller index."
             ) from None
         raise
+    finally:
+        device.building = False
 
 
 def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:

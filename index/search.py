@@ -50,6 +50,11 @@ class Shard(Protocol):
     exact: bool
     """Whether what is found is always the best, but for the order of ties."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether a search would wait for long; a scan does not."""
+        ...
+
     def search(
         self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
     ) -> NDArray[np.int64]:
@@ -92,6 +97,8 @@ class ShardedIndex:
 
     def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """See `VectorIndex.search`."""
+        if any(shard.busy for shard in self.shards):
+            return self.flat.search(query, k, allowed)
         if allowed is None:
             return self._unfiltered(query, k) or self.flat.search(query, k)
         found, near = self._filtered(query, k, allowed)

@@ -61,6 +61,7 @@ class GraphShard:
     """A graph of every 24th node, where there is one."""
     filters: bool = True
     exact: bool = False
+    busy: bool = False
 
     def search(
         self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
@@ -111,6 +112,7 @@ class ListShard:
     most: int
     filters: bool = True
     exact: bool = False
+    busy: bool = False
 
     def search(
         self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None

@@ -288,6 +288,33 @@ def test_one_gpu_without_room_gives_back_what_the_others_had(
     assert [shard.index for shard in made] == [None, None]
 
 
+def test_while_an_index_is_made_the_others_are_scanned(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.gpu._WORTH", 1.0)
+    served = open_on_gpus([device], "flat", VECTORS, 0.99)
+    begun, let_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> GpuShard:
+        begun.set()
+        assert let_on.wait(10)
+        return standin_shard(device, "flat", VECTORS)
+
+    monkeypatch.setattr("index.gpu._flat", slow)
+    making = threading.Thread(target=open_on_gpus, args=([device], "flat", VECTORS, 0.99))
+    making.start()
+    assert begun.wait(10)
+    query, passes = VECTORS[3].astype(np.float32), np.arange(500) % 2 == 0
+    found = [served.search(query, 5).rows, served.search(query, 5, passes).rows]
+    assert not served.shards[0].index.calls  # type: ignore[attr-defined]  # as all of a GPU
+    let_on.set()
+    making.join(10)
+    scan = FlatIndex(VECTORS)
+    for rows, allowed in zip(found, (None, passes), strict=True):
+        np.testing.assert_array_equal(rows, scan.search(query, 5, allowed).rows)
+    assert served.search(query, 5).rows[0] == 3
+    assert served.shards[0].index.calls  # type: ignore[attr-defined]
+
+
 def test_gpus_that_are_not_there_are_said(three: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
     put_faiss_on_gpus(monkeypatch, 2)
     with pytest.raises(ConfigurationError, match=r"finds 2 GPUs and SAMESTYLE_INDEX__GPUS asks for 3"):

@@ -19,7 +19,7 @@ VECTORS = unit_rows(2_000, 16).astype(np.float16)
 class Lists:
     """A shard whose recall is known: of 100 equal stretches of rows, the first `effort` are looked at."""
 
-    rows, most, filters, exact, hardest = len(VECTORS), len(VECTORS), True, False, 100
+    rows, most, filters, exact, busy, hardest = len(VECTORS), len(VECTORS), True, False, False, 100
 
     def search(self, query: np.ndarray, fetch: int, effort: int, allowed: np.ndarray | None) -> np.ndarray:
         seen = VECTORS[: self.rows * effort // 100].astype(np.float32) @ query

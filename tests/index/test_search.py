@@ -135,7 +135,7 @@ def test_what_a_part_raises_is_raised() -> None:
 class Forgetful:
     """A shard that finds less than there is: of the nearest, `gives` that are allowed."""
 
-    filters, exact, hardest = True, False, 1
+    filters, exact, busy, hardest = True, False, False, 1
 
     def __init__(self, vectors: NDArray[np.float16], gives: int) -> None:
         self._vectors = vectors.astype(np.float32)
