@@ -19,7 +19,7 @@ import onnxruntime as ort
 
 from bench.gpu.index import index
 from bench.gpu.models import bundle, memory, vit
-from bench.gpu.report import PEAKS, Report, Setting
+from bench.gpu.report import Report, Setting, peak_of
 from bench.gpu.service import service
 from bench.machine import machine
 from catalogue.device_memory import free_device_bytes
@@ -58,8 +58,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     card = _card()
-    peak = next((value for name, value in PEAKS.items() if name in card), None)
-    setting = Setting(given.device, given.tiny, given.rows, given.gpus, peak, given.work)
+    setting = Setting(given.device, given.tiny, given.rows, given.gpus, peak_of(card), given.work)
     report = Report()
     about = {**machine(), "card": card, "onnxruntime": ort.__version__, "device": given.device}
     about["free_device_bytes"] = free_device_bytes()

@@ -1,5 +1,6 @@
 """What is measured, on what, and the tables it makes."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,19 +10,26 @@ from typing import Any, Final
 from models.bundle import Device
 
 ROOT: Final = Path(__file__).parents[2]
-PEAKS: Final[Mapping[str, tuple[float, float]]] = {
+_PEAKS: Final[Mapping[str, tuple[float, float]]] = {
     "H200": (989e12, 4.8e12),
     "H100 PCIe": (756e12, 2.0e12),
     "H100 NVL": (835e12, 3.9e12),
     "H100": (989e12, 3.35e12),
     "A100-SXM4-80GB": (312e12, 2.04e12),
-    "A100": (312e12, 1.56e12),
+    "A100 80GB PCIe": (312e12, 1.94e12),
+    "A100-SXM4-40GB": (312e12, 1.56e12),
+    "A100-PCIE-40GB": (312e12, 1.56e12),
     "L40S": (362e12, 0.86e12),
     "L4": (121e12, 0.3e12),
     "A10": (125e12, 0.6e12),
     "T4": (65e12, 0.32e12),
 }
-"""Dense float16 operations and bytes of memory a second, by what a card's name contains, as its maker states them."""
+"""By whole words of a card's name: the L40 is no L4, and the GH200 no H200."""
+
+
+def peak_of(card: str) -> tuple[float, float] | None:
+    """Dense float16 operations and bytes of memory a second, as a card's maker states them; None for one not known."""
+    return next((peak for name, peak in _PEAKS.items() if re.search(rf"\b{name}\b", card)), None)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Report:
 
     def skip(self, section: str, why: str) -> None:
         """A section that cannot run here."""
-        self.lines[section] = [{"skipped": why}]
+        self.lines.setdefault(section, []).append({"skipped": why})
         print(f"\n## {section}\n\nnot run: {why}", flush=True)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.gpu import __main__ as command
 from bench.gpu import index, models
-from bench.gpu.report import PEAKS
+from bench.gpu.report import Report, Setting, peak_of
 from index.exact import FlatIndex
 from tests.index.builders import unit_rows
 from tests.index.standin_gpu import put_faiss_on_gpus
@@ -96,14 +96,44 @@ def test_what_must_hold_is_found_broken_where_it_is() -> None:
     assert broken["filter that passes 1%"]["recall"] < 1
 
 
+def test_one_kind_that_cannot_be_made_takes_nothing_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+
+    def full(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("index.gpu._cagra", full)
+    report = Report()
+    index.index(Setting("cpu", tiny=True, rows=1_500, gpus=1, peak=None, work=tmp_path), report)
+    assert [(row["batch"], row["rows"]) for row in report.lines["index"]] == [(1, 1500), (16, 1500), (256, 1500)] * 2
+    assert len(report.lines["index: what must hold, as it is served"]) == 14
+    assert "no room" in report.lines["index: cagra"][0]["skipped"]
+    assert [shard.index for shard in shards] == [None, None]
+
+
+def test_what_was_measured_stays_where_the_rest_cannot_run() -> None:
+    report = Report()
+    report.row("vit", batch=1)
+    report.skip("vit", "out of memory")
+    assert report.lines["vit"] == [{"batch": 1}, {"skipped": "out of memory"}]
+
+
 def test_cards_are_told_apart() -> None:
     names = {
-        "NVIDIA H100 80GB HBM3, 81559 MiB": 989e12,
-        "NVIDIA H200, 143771 MiB": 989e12,
-        "NVIDIA H100 PCIe, 81559 MiB": 756e12,
-        "NVIDIA L40S, 46068 MiB": 362e12,
+        "NVIDIA H100 80GB HBM3, 81559 MiB": (989e12, 3.35e12),
+        "NVIDIA H200, 143771 MiB": (989e12, 4.8e12),
+        "NVIDIA H100 PCIe, 81559 MiB": (756e12, 2.0e12),
+        "NVIDIA L40S, 46068 MiB": (362e12, 0.86e12),
+        "NVIDIA L4, 23034 MiB": (121e12, 0.3e12),
+        "NVIDIA A100-SXM4-80GB, 81920 MiB": (312e12, 2.04e12),
+        "NVIDIA A100 80GB PCIe, 81920 MiB": (312e12, 1.94e12),
+        "Tesla T4, 15360 MiB": (65e12, 0.32e12),
     }
     for name, peak in names.items():
-        assert next(value for key, value in PEAKS.items() if key in name)[0] == peak
+        assert peak_of(name) == peak
+    for name in ("NVIDIA L40, 46068 MiB", "NVIDIA GH200 480GB", "NVIDIA RTX A1000", "NVIDIA T400", "no GPU"):
+        assert peak_of(name) is None
     vectors, queries = index._vectors(1000)
     assert (vectors.shape, queries.shape) == ((1000, 256), (256, 256))
