@@ -261,6 +261,21 @@ def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
     return rows * (max(_PQ_PARTS) + 8) * 2  # codes and ids, in lists that grow by doubling
 
 
+def making_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
+    """What an index takes of the machine's own memory, roughly and at most, until it is on its devices."""
+    there, share = _kind_there(kind, rows), -(-rows // devices)
+    at_once = {"flat": min(share, _CHUNK), "cagra": share}.get(there)
+    if at_once is None:
+        lists = make_plan(rows, dim, devices, Choice(index_type="ivf-pq")).parameters["nlist"]
+        at_once = max(min(share, _CHUNK), -(-share // _step(share, lists)))
+    return 4 * at_once * dim * devices
+
+
+def _step(rows: int, lists: int) -> int:
+    """Of how many rows one is trained on: 256 or more of them make a good centroid."""
+    return max(1, rows // (256 * lists))
+
+
 def _kind_there(kind: IndexType, rows: int) -> GpuType:
     return ON_GPU[kind] if rows > FLAT_UP_TO else "flat"  # few enough to be scanned are not worth more
 
@@ -295,7 +310,7 @@ def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.f
     dim, lists = vectors.shape[1], parameters["nlist"]
     parts = max(size for size in _PQ_PARTS if dim % size == 0 and size <= max(1, parameters["pq_m"] // 2))
     index = _faiss.GpuIndexIVFPQ(resources, dim, lists, parts, 8, faiss.METRIC_INNER_PRODUCT, config)
-    index.train(vectors[:: max(1, len(vectors) // (256 * lists))].astype(np.float32))
+    index.train(vectors[:: _step(len(vectors), lists)].astype(np.float32))
     _fill(index, vectors)
 
     def probes(effort: int) -> Any:

@@ -16,7 +16,7 @@ from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
 from index.aliases import LIVE
-from index.gpu import Device, device_bytes
+from index.gpu import Device, device_bytes, making_bytes
 from index.snapshot import check_files, mapped_files, read_manifest, snapshot_path
 from service.batching import Batcher
 from service.cache import EmbeddingCache
@@ -205,6 +205,8 @@ class Serving:
         manifest = read_manifest(path)
         check_files(path, manifest)
         needed = snapshot_bytes(path, manifest) + self.models.needs(manifest.fingerprint)
+        if self._devices:
+            needed += making_bytes(manifest.index_type, manifest.products, manifest.dim, len(self._devices))
         check_memory(needed, limit=self.settings.index.memory_bytes)
         self._check_device(manifest, manifest.fingerprint)
         if not self.served:  # a start; before a swap all has been read just now, to verify it

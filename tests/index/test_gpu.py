@@ -1,6 +1,7 @@
 """The thread that owns a device, and what a shard on it may and may not do."""
 
 import threading
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
 from index import Snapshot
 from index.exact import FlatIndex
-from index.gpu import Device, GpuShard, device_bytes, open_on_gpus
-from index.plan import IndexType
+from index.gpu import Device, GpuShard, _kind_there, _shard, device_bytes, making_bytes, open_on_gpus
+from index.plan import Choice, IndexType, make_plan
 from index.search import ShardedIndex
 from tests.index.builders import FINGERPRINT, build, unit_rows
 from tests.index.standin_gpu import StandInGpuIndex, put_faiss_on_gpus, standin_shard
@@ -238,6 +239,29 @@ def test_what_an_index_takes_grows_with_its_rows(kind: IndexType, least: float) 
     small, large = device_bytes(kind, 60_000, 256), device_bytes(kind, 1_000_000, 256)
     assert large - small > 0.9 * least
     assert device_bytes(kind, 1_000, 256) < device_bytes("flat", 50_001, 256)
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf-pq"])
+def test_what_making_an_index_takes_of_the_machine_is_known(
+    device: Device, monkeypatch: pytest.MonkeyPatch, kind: IndexType
+) -> None:
+    rows, dim = 60_000, 32
+    nothing = SimpleNamespace(train=lambda _: None, add=lambda _: None)
+    names = ("GpuIndexFlat", "GpuIndexIVFPQ", "GpuIndexCagra")
+    there = SimpleNamespace(StandardGpuResources=object, GpuIndexFlatIP=lambda *_: nothing)
+    there.__dict__.update(
+        {f"{name}Config": SimpleNamespace for name in names}, **dict.fromkeys(names, lambda *_: nothing)
+    )
+    monkeypatch.setattr("index.gpu._faiss", there)
+    monkeypatch.setattr("index.gpu._CHUNK", 1_000)
+    monkeypatch.setattr("index.gpu.FLAT_UP_TO", rows if kind == "flat" else 0)
+    plan = make_plan(rows, dim, 1, Choice(0.99, kind))
+    vectors = np.zeros((rows, dim), np.float16)
+    tracemalloc.start()
+    _shard(device, _kind_there(kind, rows), plan, vectors)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - 100_000 < making_bytes(kind, rows, dim) < 2 * peak
 
 
 @pytest.fixture

@@ -150,6 +150,18 @@ def test_scratch_memory_is_needed_once_a_gpu(
     asyncio.run(serving.close())
 
 
+def test_an_index_that_cannot_be_made_for_want_of_memory_is_not_begun(
+    own_shop: Settings, on_gpu: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("service.serving.making_bytes", lambda *_: 10**15)
+    with pytest.raises(NotReady, match=r"1,000,000,\d+ MB more"):
+        open_serving(on_gpu, StandIns(embedder))
+    assert not shards
+    with client_of(own_shop, embedder) as api:  # from the CPU, nothing is made
+        assert api.post("/v1/search", json={"text": "red mug"}).status_code == 200
+
+
 def test_a_gpu_that_runs_out_while_a_model_encodes_is_503(
     own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
