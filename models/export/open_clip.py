@@ -77,7 +77,7 @@ def read_open_clip(path: Path) -> Source:
 
 def _source(path: Path, cfg: dict[str, Any], pictures: dict[str, Any], kind: str, model: nn.Module) -> Source:
     where, is_siglip = path / OPEN_CLIP, kind == "siglip"
-    tokenizer, filling = plain_tokenizer(path)
+    tokenizer, filling = plain_tokenizer(path, fills=is_siglip)
     asked = cfg["text_cfg"].get("tokenizer_kwargs") or {}
     _clean(where, tokenizer, asked.get("clean", "whitespace" if is_siglip else "lower"))
     side, length = model.config.vision_config.image_size, model.config.text_config.max_position_embeddings

@@ -148,23 +148,30 @@ def _tokenizer(path: Path, *, fills: bool) -> tuple[Tokenizer, int]:
     except (BundleInvalid, AttributeError):
         if not (path / "tokenizer.json").is_file():
             raise
-        return plain_tokenizer(path)
-    if fills and found.padding_side != "right":
-        raise BundleInvalid(f"{path}: texts are filled up in front, and a bundle fills them up at their end.")
+        return plain_tokenizer(path, fills=fills)
+    _check_side(path, found.padding_side, fills=fills)
     return tokenizer, filling
 
 
-def plain_tokenizer(path: Path) -> tuple[Tokenizer, int]:
-    """tokenizer.json as it is, and the token that tokenizer_config.json fills texts up with, 0 where it names none."""
+def plain_tokenizer(path: Path, *, fills: bool) -> tuple[Tokenizer, int]:
+    """tokenizer.json as it is, and the token that tokenizer_config.json fills texts up with, 0 where it names none.
+
+    Where it `fills` them up for the network, it must do so at their end.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     except Exception as error:  # the Rust side raises plain Exception
         raise BundleInvalid(f"{path / 'tokenizer.json'} cannot be read: {error}. Fetch it again.") from error
-    named: Any = None
-    if (path / "tokenizer_config.json").is_file():
-        named = read_json(path / "tokenizer_config.json").get("pad_token")
+    told = read_json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").is_file() else {}
+    _check_side(path, told.get("padding_side", "right"), fills=fills)
+    named: Any = told.get("pad_token")
     word = named.get("content") if isinstance(named, dict) else named
     return tokenizer, (tokenizer.token_to_id(word) if isinstance(word, str) else None) or 0
+
+
+def _check_side(path: Path, side: object, *, fills: bool) -> None:
+    if fills and side != "right":
+        raise BundleInvalid(f"{path}: texts are filled up in front, and a bundle fills them up at their end.")
 
 
 def _refusal(config: dict[str, Any]) -> str:

@@ -332,6 +332,17 @@ def test_odd_towers_are_refused(kind: str, part: str, change: Any, reason: str, 
         read(edited(path, tmp_path / "odd", "open_clip_config.json", lambda c: c["model_cfg"][part].update(change)))
 
 
+@pytest.mark.usefixtures("small_towers")
+def test_an_open_clip_that_fills_texts_up_in_front_is_refused(tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_open_clip
+
+    path = save_open_clip(tmp_path / "source", "siglip")
+    with pytest.raises(BundleInvalid, match="filled up in front"):
+        read(edited(path, tmp_path / "left", "tokenizer_config.json", lambda c: c.update(padding_side="left")))
+    clip = save_open_clip(tmp_path / "clip", "vit")  # it is filled up by nobody
+    read(edited(clip, tmp_path / "same", "tokenizer_config.json", lambda c: c.update(padding_side="left")))
+
+
 def leaves(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The ways to every value of a JSON object, and to every object in it."""
     yield at
