@@ -1,9 +1,9 @@
 """The gateway on a GPU: rising load, and snapshots exchanged under it."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterator
+from functools import cache
 from itertools import cycle
 from typing import Final
 
@@ -12,11 +12,13 @@ from bench.gateway.queries import Kind, Source
 from bench.gpu.report import Report, Setting
 from bench.load import Answer, Connection, Request, closed_loop, open_loop, open_loop_for, percentiles_ms, rate
 from bench.process import Gateway, serving
+from service.gpu_metrics import Nvml
 
 PORT: Final = 18_437
 _LOADS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Of what it answers when as much as possible is asked."""
 _CLIENTS: Final = 32
+_LOOK_S: Final = 0.05
 _KINDS: Final[tuple[Kind, ...]] = ("text", "image")
 
 
@@ -60,7 +62,8 @@ async def _swaps(gateway: Gateway, requests: Iterator[Request], setting: Setting
     load = asyncio.create_task(open_loop(PORT, requests, rate=capacity / 2, stop=stop))
     await asyncio.sleep(calm_s)
     before, on_device, swapping_from = gateway.memory_mb()["private"], device_mb(), time.perf_counter()
-    connection, took, most = Connection(PORT), [], on_device
+    connection, took, swapped = Connection(PORT), [], asyncio.Event()
+    most = asyncio.create_task(most_device_mb(swapped))
     for number in range(count):
         started = time.perf_counter()
         asked = {"snapshot": swap.NAMES[number % 2]}
@@ -68,8 +71,8 @@ async def _swaps(gateway: Gateway, requests: Iterator[Request], setting: Setting
         if status != 200:
             raise RuntimeError(f"the swap was answered {status}: {body.decode()}")
         took.append(time.perf_counter() - started)
-        most = max(most, device_mb())
     connection.close()
+    swapped.set()
     until = time.perf_counter()
     await asyncio.sleep(calm_s)
     stop.set()
@@ -87,19 +90,33 @@ async def _swaps(gateway: Gateway, requests: Iterator[Request], setting: Setting
         private_MB_before=before,
         after=gateway.memory_mb()["private"],
         device_MB_before=on_device,
-        most=most,
+        most=await most,
         at_the_end=device_mb(),
     )
 
 
 def device_mb() -> float:
-    """What all programs take of the GPU's memory; not a number where there is none."""
-    asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    """What all programs take of the GPUs' memory; not a number where there is none."""
+    states = nvml.states() if (nvml := _nvml()) is not None else []
+    return sum(state.used for state in states) / 1e6 if states else float("nan")
+
+
+async def most_device_mb(until: asyncio.Event) -> float:
+    """The most of it that is seen until then: old and new are there in the middle of a swap."""
+    most = device_mb()
+    while not until.is_set():
+        await asyncio.sleep(_LOOK_S)
+        most = max(most, device_mb())
+    return most
+
+
+@cache
+def _nvml() -> Nvml | None:
+    """Asked from inside: a program started for it would keep the requests waiting that are timed meanwhile."""
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return float("nan")
-    return float(told.split()[0])
+        return Nvml()
+    except OSError:
+        return None
 
 
 def _of_those_answered(answers: list[Answer]) -> list[float]:

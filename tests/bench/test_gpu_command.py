@@ -1,8 +1,11 @@
 """The measurements on a GPU, tried on a CPU."""
 
+import asyncio
+import itertools
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.gpu import __main__ as command
-from bench.gpu import index, models
+from bench.gpu import index, models, service
 from bench.gpu.report import Report, Setting, peak_of
 from index.exact import FlatIndex
+from service.gpu_metrics import GpuState
 from tests.index.builders import unit_rows
 from tests.index.standin_gpu import put_faiss_on_gpus
 
@@ -105,6 +109,7 @@ def test_one_kind_that_cannot_be_made_takes_nothing_from_the_others(
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr("index.gpu._cagra", full)
+    monkeypatch.setattr("index.plan._QUERIES", 50)
     report = Report()
     index.index(Setting("cpu", tiny=True, rows=1_500, gpus=1, peak=None, work=tmp_path), report)
     assert [(row["batch"], row["rows"]) for row in report.lines["index"]] == [(1, 1500), (16, 1500), (256, 1500)] * 2
@@ -118,6 +123,25 @@ def test_what_was_measured_stays_where_the_rest_cannot_run() -> None:
     report.row("vit", batch=1)
     report.skip("vit", "out of memory")
     assert report.lines["vit"] == [{"batch": 1}, {"skipped": "out of memory"}]
+
+
+def test_the_most_memory_is_seen_in_the_middle_of_a_swap(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = iter([[GpuState(5_000_000, 9, None), GpuState(6_000_000, 9, None)], [GpuState(90_000_000, 9, None)], []])
+    monkeypatch.setattr(service, "_nvml", lambda: SimpleNamespace(states=lambda: next(states)))
+
+    async def swap() -> float:
+        over, looks = asyncio.Event(), itertools.count(1)
+
+        async def sleep(_: float) -> None:
+            if next(looks) == 2:
+                over.set()
+
+        monkeypatch.setattr("bench.gpu.service.asyncio.sleep", sleep)
+        return await service.most_device_mb(over)
+
+    assert asyncio.run(swap()) == 90
+    monkeypatch.setattr(service, "_nvml", lambda: None)
+    assert np.isnan(service.device_mb())
 
 
 def test_cards_are_told_apart() -> None:
