@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.device_memory import is_out_of_memory
-from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
+from catalogue.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    DeviceMemoryFull,
+    NotEnoughMemory,
+    NotReady,
+    Overloaded,
+)
 from index.exact import FlatIndex
 from index.plan import FLAT_UP_TO, Choice, IndexType, Plan, make_plan, tune
 from index.search import Shard, ShardedIndex
@@ -156,6 +163,8 @@ class GpuShard:
             raise ValueError("a GPU shard does not filter")
 
         def work() -> NDArray[np.int64]:
+            if self.index is None:
+                raise NotReady("This index was given up. Ask again.")
             _, rows = self.index.search(query[np.newaxis], fetch, params=self.parameters(effort))
             found: NDArray[np.int64] = rows[0][rows[0] >= 0]
             return np.unique(found)  # a graph may give a row twice
@@ -172,7 +181,7 @@ class GpuShard:
     @property
     def busy(self) -> bool:
         """See `Shard.busy`."""
-        return self.device.building
+        return self.device.building or self.index is None
 
     def release(self) -> None:
         """Free the device's memory, on the device's thread like all else; nothing can be searched afterwards."""

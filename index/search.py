@@ -52,7 +52,7 @@ class Shard(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a search would wait for long; a scan does not."""
+        """Whether a search would wait for long, or in vain; a scan does not."""
         ...
 
     def search(

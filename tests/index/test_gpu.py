@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalogue.errors import ConfigurationError, DeadlineExceeded, DeviceMemoryFull, NotEnoughMemory, Overloaded
+from catalogue.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    DeviceMemoryFull,
+    NotEnoughMemory,
+    NotReady,
+    Overloaded,
+)
 from index import Snapshot
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, _kind_there, _shard, device_bytes, making_bytes, open_on_gpus
@@ -337,6 +344,19 @@ def test_while_an_index_is_made_the_others_are_scanned(device: Device, monkeypat
         np.testing.assert_array_equal(rows, scan.search(query, 5, allowed).rows)
     assert served.search(query, 5).rows[0] == 3
     assert served.shards[0].index.calls  # type: ignore[attr-defined]
+
+
+def test_what_is_still_asked_after_its_release_is_scanned(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the canary, which may ask for longer than a swap waits."""
+    put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.gpu._WORTH", 1.0)
+    index = open_on_gpus([device], "flat", VECTORS, 0.99)
+    (shard,) = index.shards
+    assert isinstance(shard, GpuShard)
+    shard.release()
+    assert index.search(VECTORS[3].astype(np.float32), 1).rows == [3]
+    with pytest.raises(NotReady, match="given up"):
+        shard.search(VECTORS[3].astype(np.float32), 1, 1, None)
 
 
 def test_gpus_that_are_not_there_are_said(three: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
