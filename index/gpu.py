@@ -154,6 +154,8 @@ class GpuShard:
     hardest: int
     most: int = MOST_ROWS
     filters: bool = False
+    beside: int = 1
+    """How many are asked at the same time, with this one."""
 
     def search(
         self, query: NDArray[np.float32], fetch: int, effort: int, allowed: NDArray[np.bool_] | None
@@ -197,7 +199,7 @@ class GpuShard:
 
     def cost(self, effort: int) -> float:
         """See `Shard.cost`; on the device, effort costs little."""
-        return _WORTH if effort else 0.0
+        return _WORTH / self.beside if effort else 0.0
 
 
 def check_support(devices: Sequence[Device]) -> None:
@@ -228,7 +230,10 @@ def open_on_gpus(
     with ThreadPoolExecutor(len(devices), "gpu-build") as pool:
         made = [pool.submit(_shard, device, there, plan, part) for device, part in zip(devices, parts, strict=True)]
     try:
-        return on_shards([each.result() for each in made], plan, vectors)
+        shards = [each.result() for each in made]
+        for shard in shards:
+            shard.beside = len(shards)
+        return on_shards(shards, plan, vectors)
     except BaseException:
         for each in made:
             if each.exception() is None:

@@ -297,6 +297,15 @@ def test_several_gpus_each_have_a_part_and_find_the_whole(
         shard.release()
 
 
+def test_several_gpus_are_asked_whenever_one_would_be(three: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
+    shards = put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.gpu._WORTH", 200.0)
+    for devices in (three[:1], three):
+        shards.clear()
+        open_on_gpus(devices, "flat", VECTORS, 0.99).search(VECTORS[3].astype(np.float32), 3)
+        assert [len(shard.index.calls) for shard in shards] == [1] * len(devices)
+
+
 def brute_force(vectors: NDArray[np.float16], query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return np.argsort(-(vectors.astype(np.float32) @ query), kind="stable")[:k]
 
