@@ -117,7 +117,8 @@ class LossConfig(_Strict):
     hinge: Weight = 0.5
     self_distinct: Weight = 0.25
     locality: Weight = 0.25
-    composed: Weight = 0.5
+    composed: Weight = 0.05
+    """Much more of it costs the other figures more than it gains (docs/model.md)."""
     composed_attributes: tuple[str, ...] = ("colour", "pattern")
     pairs: dict[ModePair, float] = Field(default_factory=lambda: dict(_PAIR_WEIGHTS))
     temperature: float = Field(default=0.07, gt=0)
