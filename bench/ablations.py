@@ -114,13 +114,14 @@ def _measure(weights: Path, config: TrainConfig, base: Base, validation: Path, o
 
 
 def _print(out: Path) -> None:
-    """Means over the seeds; in brackets the standard deviation."""
+    """Means over the seeds; in brackets the standard deviation, where there are several."""
     scores: dict[str, list[dict[str, float]]] = {}
     for file in sorted(out.glob("*.json")):
         scores.setdefault(file.stem.rpartition("-")[0], []).append(json.loads(file.read_text()))
     lines = [f"| run | {' | '.join(SHOWN)} |", f"| --- |{' --- |' * len(SHOWN)}"]
     for name, runs in scores.items():
-        told = [f"{np.mean(found):.3f} ({np.std(found):.3f})" for found in ([run[k] for run in runs] for k in SHOWN)]
+        found = [[run[shown] for run in runs] for shown in SHOWN]
+        told = [f"{np.mean(one):.3f}" + (f" ({np.std(one, ddof=1):.3f})" if len(one) > 1 else "") for one in found]
         lines.append(f"| {name}, {len(runs)} runs | {' | '.join(told)} |")
     Console(width=200).print("\n".join(lines), highlight=False)
 
