@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-_SNAPSHOT: Final = "demo-998bee26-aecb958b-3"
-_FINGERPRINT: Final = "aecb958be83324dd5fc4c56151870db2e78d26449841e9f58342095aaa85e1af"
+_SNAPSHOT: Final = "demo-998bee26-0e991654-3"
+_FINGERPRINT: Final = "0e991654ac140dd4faab4f652901c3eb713f12de6ba42b6039f9008df0e787c4"
 _CREATED: Final = "2026-11-22T19:04:17Z"
 _PRODUCT: Final = {
     "product_id": "oakandco-8729",
@@ -67,10 +67,10 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "took_ms": 12.4,
     },
     "CompareAnswer": {
-        "score": 0.8964,
+        "score": 0.9623,
         "verdict": "same-style",
         "mode": "m-m",
-        "thresholds": {"same_style": 0.8278, "similar": 0.6487},
+        "thresholds": {"same_style": 0.8517, "similar": 0.6971},
         "contradictions": [],
         "model": "v1",
         "snapshot": _SNAPSHOT,
