@@ -1,9 +1,11 @@
-"""Connections: how many may be open, and how long a client may take over its headers or over reading the answer.
+"""Connections: how many may be open, how long a request's head is, how slowly a client may send it or read the answer.
 
-uvicorn bounds neither the wait for a request's headers nor the connections on which no request has come yet.
+uvicorn bounds neither the wait for a head nor the connections on which none has come yet, and refuses what is no HTTP
+in plain text.
 """
 
 import asyncio
+import re
 import socket
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ ACCEPTED_AT_ONCE: Final = 16
 """Connections taken in one turn of the event loop. libuv takes one of a listener, and under load, when turns are long,
 whoever connects anew would wait for hundreds of them."""
 MAX_ADMIN_CONNECTIONS: Final = 64
+MAX_HEAD_BYTES: Final = 131_072
+"""Of a request's line and headers; the longest lists of suppliers that a filter may name fit."""
+_END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 READING_S: Final = 20.0
 READING_BYTES: Final = 200_000
 """What a client must take of an answer in `READING_S`, unless that is all of it."""
@@ -74,9 +79,20 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless it is being closed."""
-        if not self.transport.is_closing():
-            super().data_received(data)
+        """Read on, unless it is being closed or a request's head is too long, in however many parts it comes."""
+        if self.transport.is_closing():
+            return
+        if self.conn.their_state is h11.IDLE and _is_too_long(self.conn.trailing_data[0], data):
+            self._refuse(431, "headers-too-large", f"The URL and headers are over {MAX_HEAD_BYTES:,} bytes. Send less.")
+            return
+        super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP with a problem; uvicorn's own is plain text."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self._refuse(400, "invalid-input", f"{msg} Send HTTP/1.1 as RFC 9112 has it.")
+        else:
+            self.transport.close()  # in the middle of an answer
 
     def handle_events(self) -> None:
         """Wait no longer for headers once they have come."""
@@ -112,7 +128,8 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
 
     def _refuse(self, status: int, slug: str, detail: str) -> None:
-        answer = problem(status, slug, detail, headers={"Connection": "close", "Retry-After": "1"})
+        retry = {"Retry-After": "1"} if status in {408, 429} else {}
+        answer = problem(status, slug, detail, headers={"Connection": "close", **retry})
         head = h11.Response(status_code=status, headers=answer.raw_headers)
         for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
@@ -133,3 +150,10 @@ class BoundedProtocol(H11Protocol):
         for timer in timers:
             if timer is not None:
                 timer.cancel()
+
+
+def _is_too_long(held: bytes, data: bytes) -> bool:
+    """Whether a head that begins with what is held and goes on with `data` is longer than may be."""
+    if len(held) + len(data) <= MAX_HEAD_BYTES:
+        return False
+    return _END_OF_HEAD.search((held + data)[:MAX_HEAD_BYTES]) is None

@@ -168,6 +168,7 @@ PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     415: ("unsupported-media", "This route takes application/json, not text/plain."),
     422: ("undecodable-image", "The image is empty. Send a JPEG, PNG, WebP, GIF, BMP or TIFF photo."),
     429: ("overloaded", "Too many queries are waiting for the encoder. Try again in a second."),
+    431: ("headers-too-large", "The URL and headers are over 131,072 bytes. Send less."),
     503: ("not-ready", "The service is starting or shutting down. Ask again, or ask another instance."),
     504: ("deadline-exceeded", "The answer was not ready within 5 s. Try again, or ask for less."),
 }

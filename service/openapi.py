@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from service.access import describe_access
 from service.examples import EXAMPLES, MEANINGS
-from service.problems import Problem
+from service.problems import Problem, responses
 from service.routes import admin, batch, compare, events, ops, products, search, suppliers, writes
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
@@ -67,6 +67,8 @@ def openapi() -> dict[str, Any]:
             answer = operation["responses"].get("422", {}).get("content", {})
             if "application/json" in answer:
                 del operation["responses"]["422"]
+            anywhere = {str(status): answer for status, answer in responses(400, 431).items()}
+            operation["responses"] = dict(sorted({**anywhere, **operation["responses"]}.items()))
     describe_access(document)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -97,6 +97,7 @@ _TITLES: Final = {
     "fingerprint-mismatch": "Vectors of another model",
     "too-slow": "The request came too slowly",
     "too-large": "Too large",
+    "headers-too-large": "The URL or the headers are too long",
     "unsupported-media": "Unsupported media type",
     "undecodable-image": "The image cannot be decoded",
     "fetch-refused": "Photos are not fetched from there",

@@ -22,7 +22,7 @@ from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
 from service.config_check import unknown_variables
-from service.connections import BoundedProtocol, Bounds, accepting
+from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting
 from service.gpu_metrics import find_gpus
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
@@ -76,6 +76,7 @@ class _Server(uvicorn.Server):
                 app,
                 http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds=bounds)),
                 ws="none",
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from service import connections
-from service.connections import BoundedProtocol, Bounds, accepting
+from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting
 from tests.service.test_keys import wait_until
 
 PATIENCE_S = 20.0
@@ -41,8 +41,11 @@ def serving(bounds: Bounds, count: int = 1) -> Iterator[list[int]]:
         bounds.admin_port = listeners[1].getsockname()[1]
     protocol = cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds=bounds))
     server = uvicorn.Server(
-        uvicorn.Config(answer, http=protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    )
+        uvicorn.Config(
+            answer, http=protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        )
+    )  # fmt: skip
     thread = threading.Thread(target=server.run, kwargs={"sockets": listeners})
     thread.start()
     try:
@@ -119,6 +122,59 @@ def test_nor_the_body_of_a_request_that_is_answered() -> None:
     with serving(Bounds(0.3, 10)) as (port,), connected(port) as connection:
         connection.sendall(b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
         assert drip(connection, b"x").startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("part", [1_000, 50_000, 1_000_000])
+@pytest.mark.parametrize(
+    "head", [b"GET /small?%b HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /small HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n"]
+)
+def test_how_long_a_head_may_be_does_not_depend_on_how_it_arrives(head: bytes, part: int) -> None:
+    for filler, status in ((MAX_HEAD_BYTES - len(head % b""), 200), (MAX_HEAD_BYTES, 431)):
+        request = head % (b"x" * filler)
+        with serving(Bounds(30, 10)) as (port,), connected(port) as connection:
+            with suppress(ConnectionError):  # once it is known to be too long, no more of it is taken
+                for at in range(0, len(request), part):
+                    connection.sendall(request[at : at + part])
+                    time.sleep(0.0005)
+            read = connection.recv(65_536)
+        assert read.startswith(b"HTTP/1.1 %d " % status)
+        assert (b"samestyle:headers-too-large" in read) == (status == 431)
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_a_large_body_after_a_short_head_is_no_long_head(line_end: bytes) -> None:
+    head = line_end.join([b"POST /refused HTTP/1.1", b"Host: a", b"Content-Length: 1000000", b"", b""])
+    with serving(Bounds(30, 10)) as (port,), connected(port) as connection:
+        connection.sendall(head + b"x" * 1_000_000)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",  # the beginning of TLS
+        b"GET / HTTP/1.1\r\n\r\n",  # no host
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_with_a_problem(garbage: bytes) -> None:
+    with serving(Bounds(30, 10)) as (port,), connected(port) as connection:
+        connection.sendall(garbage)
+        read = read_all(connection)
+    assert read.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in read.lower()
+    assert b"samestyle:invalid-input" in read
+
+
+def test_a_body_that_breaks_off_in_the_middle_of_an_answer_ends_the_connection() -> None:
+    with serving(Bounds(30, 10)) as (port,), connected(port) as connection:
+        connection.sendall(b"POST /large HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"no number\r\n")
+        assert b"HTTP/1.1" not in read_all(connection)
 
 
 def test_a_body_that_comes_slowly_is_not_the_headers() -> None:
