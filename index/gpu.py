@@ -272,7 +272,10 @@ def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
         return whole + 4 * max(0, rows - _CHUNK) * dim
     if there == "cagra":  # the vectors, once more while the graph is made, and the graph before and after it is cut
         return 2 * whole + rows * 4 * (_GRAPH_BEFORE + _GRAPH)
-    return rows * (max(_PQ_PARTS) + 8) * 2  # codes and ids, in lists that grow by doubling
+    lists = _lists(rows * devices, dim, devices)
+    trained_on = -(-rows // _step(rows, lists))
+    learning = 2 * 4 * (trained_on + lists) * dim  # the sample and the centroids, and what k-means makes of each
+    return rows * (max(_PQ_PARTS) + 8) * 2 + learning  # codes and ids, in lists that grow by doubling
 
 
 def making_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
@@ -280,9 +283,13 @@ def making_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
     there, share = _kind_there(kind, rows), -(-rows // devices)
     at_once = {"flat": min(share, _CHUNK), "cagra": share}.get(there)
     if at_once is None:
-        lists = make_plan(rows, dim, devices, Choice(index_type="ivf-pq")).parameters["nlist"]
-        at_once = max(min(share, _CHUNK), -(-share // _step(share, lists)))
+        at_once = max(min(share, _CHUNK), -(-share // _step(share, _lists(rows, dim, devices))))
     return 4 * at_once * dim * devices
+
+
+def _lists(rows: int, dim: int, devices: int) -> int:
+    """How many inverted lists a shard has."""
+    return make_plan(rows, dim, devices, Choice(index_type="ivf-pq")).parameters["nlist"]
 
 
 def _step(rows: int, lists: int) -> int:

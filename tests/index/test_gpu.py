@@ -2,7 +2,7 @@
 
 import threading
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -253,7 +253,8 @@ def test_what_making_an_index_takes_of_the_machine_is_known(
     device: Device, monkeypatch: pytest.MonkeyPatch, kind: IndexType
 ) -> None:
     rows, dim = 60_000, 32
-    nothing = SimpleNamespace(train=lambda _: None, add=lambda _: None)
+    given: list[int] = []
+    nothing = SimpleNamespace(train=lambda sample: given.append(sample.nbytes), add=lambda _: None)
     names = ("GpuIndexFlat", "GpuIndexIVFPQ", "GpuIndexCagra")
     there = SimpleNamespace(StandardGpuResources=object, GpuIndexFlatIP=lambda *_: nothing)
     there.__dict__.update(
@@ -269,6 +270,7 @@ def test_what_making_an_index_takes_of_the_machine_is_known(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak - 100_000 < making_bytes(kind, rows, dim) < 2 * peak
+    assert device_bytes(kind, rows, dim) >= 2 * max(given, default=0)  # copied there, and worked on
 
 
 @pytest.fixture
@@ -376,9 +378,10 @@ def test_gpus_that_are_not_there_are_said(three: list[Device], monkeypatch: pyte
 
 
 def test_a_part_takes_a_part_of_the_memory() -> None:
-    for kind in ("flat", "hnsw", "ivf-pq"):
+    of: Mapping[IndexType, tuple[float, float]] = {"flat": (0.49, 0.51), "hnsw": (0.49, 0.51), "ivf-pq": (0.5, 0.72)}
+    for kind, (least, most) in of.items():  # lists are learnt from a sample that grows with the root of the rows
         whole, half = (device_bytes(kind, 10_000_000, 256, devices) for devices in (1, 2))
-        assert half == pytest.approx(whole / 2, rel=0.01)
+        assert least < half / whole < most
 
 
 @pytest.mark.parametrize("rows", [100, 1_000])
