@@ -81,7 +81,7 @@ class Attribution:
 
     def arm_of(self, code: int, at_ms: int) -> Arm | None:
         """The arm that a request id of some moment names."""
-        return self._experiments.table.arm_of(code, at_ms)
+        return self._experiments.content.arm_of(code, at_ms)
 
     @contextmanager
     def visit(

@@ -12,17 +12,15 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
 from catalogue.files import write_atomic
-from service.watching import FileWatch
-
-log = structlog.get_logger(__name__)
+from service.watching import WatchedFile
 
 Role = Literal["search", "write", "admin"]
 
@@ -165,48 +163,18 @@ def revoke_key(path: Path, name: str) -> None:
         _write(path, left)
 
 
-class KeyRing:
+class KeyRing(WatchedFile[KeyTable]):
     """The keys that count now: those of the file when it was last readable."""
 
     def __init__(self, path: Path, *, watch_s: float = 1.0) -> None:
         """Read the file; raises KeysInvalid, also where it holds no key."""
-        self._path = path
-        self._watch = FileWatch(path, self._reload, name="keys", every_s=watch_s)
-        self._table = read_keys(path)
-        if not self._table.keys:
+        super().__init__(path, partial(read_keys, path), read_keys(path), name="keys", every_s=watch_s)
+        if not self.content.keys:
             raise KeysInvalid(f"The keys file {path} holds no key. {HOW_TO_CREATE}")
-        self._complaint: str | None = None
 
     def find(self, secret: str) -> Key | None:
         """See `KeyTable.find`."""
-        return self._table.find(secret)
-
-    def complaints(self) -> list[str]:
-        """Why the keys are not those of the file, where they are not."""
-        return [self._complaint] if self._complaint is not None else []
-
-    def start(self) -> None:
-        """Look from now on whether the file has changed."""
-        self._watch.start()
-
-    def close(self) -> None:
-        """Look no more."""
-        self._watch.close()
-
-    def _reload(self) -> bool:
-        try:
-            table = read_keys(self._path)
-        except Exception as error:  # noqa: BLE001  # whatever a disk raises, the keys of before count
-            complaint = f"{error} The keys it held before still count."
-            if complaint != self._complaint:
-                log.error("keys_not_read", reason=complaint)  # noqa: TRY400
-            self._complaint = complaint
-            return False
-        self._complaint = None
-        if table != self._table:
-            log.info("keys_read", count=len(table.keys))
-        self._table = table
-        return True
+        return self.content.find(secret)
 
 
 HOW_TO_CREATE: Final = "Make one with `samestyle keys create NAME --role search --file KEYS.json`."

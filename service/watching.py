@@ -3,17 +3,26 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
+Content = TypeVar("Content")
 
 
-class FileWatch:
-    """A thread that calls `read` when a file has changed, and again after a reading that went wrong.
+class WatchedFile(Generic[Content]):
+    """What a file holds, or held when it was last readable; a thread looks whether it has changed.
 
-    `read` says whether it went well, and raises nothing.
+    After a reading that went wrong it is read at every look, until that goes well.
     """
 
-    def __init__(self, path: Path, read: Callable[[], bool], *, name: str, every_s: float) -> None:
-        self._path, self._read, self._every_s = path, read, every_s
+    def __init__(self, path: Path, read: Callable[[], Content], before: Content, *, name: str, every_s: float) -> None:
+        """`before` counts until the file has been read; `name` is that of the thread and of what is logged."""
+        self.content = before
+        self._path, self._read, self._name, self._every_s = path, read, name, every_s
         self._seen, self._is_read = _signature(path), False  # it may have changed, or failed, since somebody read it
+        self._complaint: str | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
 
@@ -27,11 +36,29 @@ class FileWatch:
         if self._thread.is_alive():
             self._thread.join()
 
+    def complaints(self) -> list[str]:
+        """Why the content is not that of the file, where it is not."""
+        return [self._complaint] if self._complaint is not None else []
+
+    def look(self) -> None:
+        """Take the file as it is now; one that cannot be read changes nothing."""
+        self._seen = _signature(self._path)
+        try:
+            content = self._read()
+        except Exception as error:  # noqa: BLE001  # whatever a disk raises, what was known before counts
+            complaint = f"{error} What it held before still counts."
+            if complaint != self._complaint:
+                log.error("file_not_read", what=self._name, reason=complaint)  # noqa: TRY400
+            self._complaint, self._is_read = complaint, False
+            return
+        if content != self.content:
+            log.info("file_read", what=self._name)
+        self.content, self._complaint, self._is_read = content, None, True
+
     def _watch(self) -> None:
         while not self._closing.wait(self._every_s):
-            signature = _signature(self._path)
-            if signature != self._seen or not self._is_read:
-                self._seen, self._is_read = signature, self._read()
+            if not self._is_read or _signature(self._path) != self._seen:
+                self.look()
 
 
 def _signature(path: Path) -> tuple[int, ...]:

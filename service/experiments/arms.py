@@ -13,18 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
-import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from catalogue.errors import Conflict, ExperimentsInvalid, InvalidInput, NotFound
 from catalogue.files import write_atomic
 from index.aliases import AliasName
-from service.watching import FileWatch
-
-log = structlog.get_logger(__name__)
+from service.watching import WatchedFile
 
 FILE: Final = "experiments.json"
 SCHEMA_VERSION: Final = 1
@@ -193,43 +191,15 @@ def _write(data: Path, experiments: tuple[Experiment, ...]) -> None:
     write_atomic(data / FILE, table.model_dump_json(indent=2).encode() + b"\n")
 
 
-class Experiments:
+class Experiments(WatchedFile[ExperimentTable]):
     """The experiments that count now: those of the file when it was last readable."""
 
     def __init__(self, data: Path, *, watch_s: float) -> None:
-        self._data = data
-        self._watch = FileWatch(data / FILE, self.look, name="experiments", every_s=watch_s)
-        self.table = ExperimentTable()
-        self._complaint: str | None = None
+        read = partial(read_experiments, data)
+        super().__init__(data / FILE, read, ExperimentTable(), name="experiments", every_s=watch_s)
         self.look()
 
     def arm_for(self, user_id: str | None) -> Arm | None:
         """What a user sees; None where no experiment runs, and for a request that does not say whose it is."""
-        running = self.table.running
+        running = self.content.running
         return running.arm_of(user_id) if running is not None and user_id is not None else None
-
-    def complaints(self) -> list[str]:
-        """Why the experiments are not those of the file, where they are not."""
-        return [self._complaint] if self._complaint is not None else []
-
-    def start(self) -> None:
-        """Look from now on whether the file has changed."""
-        self._watch.start()
-
-    def close(self) -> None:
-        """Look no more."""
-        self._watch.close()
-
-    def look(self) -> bool:
-        """Take the file as it is now; one that cannot be used changes nothing, and is False."""
-        try:
-            table = read_experiments(self._data)
-        except Exception as error:  # noqa: BLE001  # whatever a disk raises, what was known before counts
-            complaint = f"{error} The experiments known before still count."
-            if complaint != self._complaint:
-                log.error("experiments_not_read", reason=complaint)  # noqa: TRY400
-            self._complaint = complaint
-            return False
-        self._complaint = None
-        self.table = table
-        return True

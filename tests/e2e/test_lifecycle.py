@@ -105,7 +105,7 @@ def test_secrets_are_in_no_log_answer_or_metric(own_demo: Path, tmp_path: Path) 
             connection.sendall(broken.encode())
             assert connection.recv(1_000).startswith(b"HTTP/1.1 400 ")
         keys.write_text("{")  # so that something is said about the file
-        wait_until(lambda: "keys_not_read" in server._log.read_text())
+        wait_until(lambda: "file_not_read" in server._log.read_text())
         server.stop()
         log = server._log.read_text()
     assert "redis_is_left_alone" in log

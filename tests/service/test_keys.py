@@ -191,7 +191,7 @@ class TestRing:
             feed = create_key(file, "feed", ["write"])
             wait_until(lambda: bool(logs))
             ring.close()
-        assert logs == [{"event": "keys_read", "count": 2, "log_level": "info"}]
+        assert logs == [{"event": "file_read", "what": "keys", "log_level": "info"}]
         assert ring.find(feed) is not None
 
     def test_keeps_the_keys_of_before_when_the_file_cannot_be_read(self, file: Path, shop: str) -> None:
