@@ -8,6 +8,7 @@ import asyncio
 import re
 import socket
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 READING_S: Final = 20.0
 READING_BYTES: Final = 200_000
 """What a client must take of an answer in `READING_S`, unless that is all of it."""
+LINGER_S: Final = 5.0
+"""How long one that is refused may go on sending."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,42 @@ def accepting(listener: socket.socket) -> list[socket.socket]:
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
+class _LingeringTransport(asyncio.Transport):
+    """A transport that, closed while the client is sending, stays until it has sent all, or for `LINGER_S`.
+
+    To close on data that nobody has read makes TCP reset the connection, and many clients then report that instead of
+    the answer that says why. What comes is to be read and thrown away.
+    """
+
+    def __init__(self, transport: asyncio.Transport, is_sending: Callable[[], bool]) -> None:
+        super().__init__()
+        self._transport = transport
+        self._is_sending = is_sending
+        self._end: asyncio.TimerHandle | None = None
+        for name in ("write", "abort", "get_extra_info", "pause_reading", "resume_reading", "get_write_buffer_size"):
+            setattr(self, name, getattr(transport, name))
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is to be written."""
+        return self._end is not None or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Write what is to be written and end the connection, once the client can take that."""
+        if self.is_closing():
+            return
+        if not self._is_sending():
+            self._transport.close()
+            return
+        self._end = asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
+        self._transport.resume_reading()
+        self._transport.write_eof()
+
+    def gone(self) -> None:
+        """The connection is over."""
+        if self._end is not None:
+            self._end.cancel()
+
+
 class BoundedProtocol(H11Protocol):
     """A connection that is closed when its client is too slow, and at once when there are too many."""
 
@@ -59,10 +98,13 @@ class BoundedProtocol(H11Protocol):
         self._counted_as: bool | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
+        self._lingering: _LingeringTransport | None = None
+        self._is_broken = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it and wait for headers, or refuse it."""
-        super().connection_made(transport)
+        self._lingering = _LingeringTransport(transport, self._is_sending)
+        super().connection_made(self._lingering)
         admin = self.server is not None and self.server[1] == self._bounds.admin_port
         if not self._bounds.has_room(admin=admin):
             self._refuse(429, "too-many-connections", "Too many connections are open. Try again in a second.")
@@ -76,6 +118,8 @@ class BoundedProtocol(H11Protocol):
         if self._counted_as is not None:
             self._bounds.open[self._counted_as] -= 1
         self._stop(self._patience, self._reading)
+        if self._lingering is not None:
+            self._lingering.gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -83,6 +127,7 @@ class BoundedProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         if self.conn.their_state is h11.IDLE and _is_too_long(self.conn.trailing_data[0], data):
+            self._is_broken = True
             self._refuse(431, "headers-too-large", f"The URL and headers are over {MAX_HEAD_BYTES:,} bytes. Send less.")
             return
         super().data_received(data)
@@ -115,6 +160,10 @@ class BoundedProtocol(H11Protocol):
         """It has taken it."""
         super().resume_writing()
         self._stop(self._reading)
+
+    def _is_sending(self) -> bool:
+        """Whether more may come from the client, of a body that is not complete or of what is no request."""
+        return self._is_broken or self.conn.their_state in {h11.SEND_BODY, h11.ERROR}
 
     def _expect_headers(self) -> None:
         self._stop(self._patience)

@@ -27,6 +27,8 @@ GET = b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/large":
         await PlainTextResponse(b"x" * 50_000_000)(scope, receive, send)
+    elif scope["path"] == "/too-large":
+        await PlainTextResponse("no", 413, {"Connection": "close"})(scope, receive, send)
     elif scope["path"] == "/refused":  # without a look at the body
         await PlainTextResponse("no", 401)(scope, receive, send)
     else:
@@ -122,6 +124,41 @@ def test_nor_the_body_of_a_request_that_is_answered() -> None:
     with serving(Bounds(0.3, 10)) as (port,), connected(port) as connection:
         connection.sendall(b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
         assert drip(connection, b"x").startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_is_refused_while_still_sending_can_send_on_and_read_why() -> None:
+    """To close at once would be a reset, which many clients report in place of the answer."""
+    head = b"POST /too-large HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n"
+    with serving(Bounds(30, 10)) as (port,):
+        for _ in range(5):
+            with connected(port) as connection:
+                connection.sendall(head)
+                for _ in range(40):
+                    connection.sendall(b"x" * 1_000_000)
+                assert read_all(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_S", 0.2)
+    bounds = Bounds(30, 10)
+    with serving(bounds) as (port,), connected(port) as connection:
+        connection.sendall(b"POST /too-large HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
+
+        def is_cut_off() -> bool:
+            with suppress(ConnectionError):
+                connection.sendall(b"x")
+            return not bounds.open[False]
+
+        wait_until(is_cut_off)
+
+
+def test_who_has_sent_all_is_let_go_at_once() -> None:
+    bounds = Bounds(30, 10)
+    with serving(bounds) as (port,), connected(port) as connection:
+        connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: not bounds.open[False], seconds=connections.LINGER_S / 2)
 
 
 @pytest.mark.parametrize("part", [1_000, 50_000, 1_000_000])
