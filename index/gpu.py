@@ -7,11 +7,11 @@ back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Condition, Thread
 from typing import Any, Final, Literal, TypeVar
 
 import faiss
@@ -31,6 +31,7 @@ from index.exact import FlatIndex
 from index.plan import FLAT_UP_TO, Choice, IndexType, Plan, make_plan, tune
 from index.search import Shard, ShardedIndex
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 GpuType = Literal["flat", "ivf-pq", "cagra"]
 ON_GPU: Final[Mapping[IndexType, GpuType]] = {
@@ -52,21 +53,38 @@ _GRAPH_BEFORE, _GRAPH = 128, 64
 """Neighbours a row has in CAGRA's graph, by default."""
 _BUILD_S: Final = 3_600.0
 _FORGET_S: Final = 60.0
+_TOGETHER: Final = 64
 _faiss: Any = faiss
 """FAISS beyond the stubs of its CPU build, which has none of the names used here."""
 
 
+@dataclass(slots=True)
+class _Call:
+    """Something asked of a device; those of the same key are run as one."""
+
+    result: Future[Any]
+    run: Callable[[list[Any]], Sequence[Any]]
+    """Makes the result of each of so many items."""
+    item: Any
+    key: Hashable | None
+
+
 class Device:
-    """One GPU, and the one thread that makes every FAISS call on it."""
+    """One GPU, and the one thread that makes every FAISS call on it.
+
+    Searches that wait for the same thing are run as one, up to `_TOGETHER` of them: the more wait, the less each costs.
+    """
 
     def __init__(self, number: int = 0, *, waiting: int = 64, deadline_s: float = 5.0) -> None:
         self.number = number
         self.resources: Any = None
         self.building = False
         """Whether an index is being made there, which keeps all others waiting."""
+        self._most_waiting = waiting
         self._deadline_s = deadline_s
-        self._calls: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue(waiting)
-        self._closing = Event()
+        self._calls: deque[_Call] = deque()
+        self._changed = Condition()
+        self._closing = False
         self._owner = Thread(target=self._serve, name=f"gpu-{number}", daemon=True)
         self._owner.start()
 
@@ -81,64 +99,98 @@ class Device:
         Raises Overloaded when too many calls wait, DeadlineExceeded when this one waited or ran too long: it is
         then left out if it has not begun.
         """
-        if self._closing.is_set():
-            raise self._given_back()
-        result: Future[Result] = Future()
-        limit = deadline_s or self._deadline_s
+        call = _Call(Future(), lambda _: [work()], None, None)
+        answer: Result = self._ask(call, deadline_s or self._deadline_s)
+        return answer
+
+    def together(self, key: Hashable, run: Callable[[list[Item]], Sequence[Result]], item: Item) -> Result:
+        """What `run` makes of `item`, as one of all that wait with the same key; raises what `call` does.
+
+        Where the device's memory is too small for all of them they are run by halves.
+        """
+        answer: Result = self._ask(_Call(Future(), run, item, key), self._deadline_s)
+        return answer
+
+    def _ask(self, call: _Call, limit_s: float) -> Any:
+        with self._changed:
+            if self._closing:
+                raise self._given_back()
+            if len(self._calls) >= self._most_waiting:
+                raise Overloaded(f"{len(self._calls)} searches wait for GPU {self.number}. Try again.", retry_after=0.1)
+            self._add(call)
         try:
-            self._calls.put_nowait((result, work))
-        except Full:
-            raise Overloaded(
-                f"{self._calls.maxsize} searches wait for GPU {self.number}. Try again.", retry_after=0.1
-            ) from None
-        try:
-            return result.result(limit)
+            return call.result.result(limit_s)
         except CancelledError:
             raise self._given_back() from None
         except TimeoutError:
-            if result.done():  # the work's own
+            if call.result.done():  # the work's own
                 raise
-            result.cancel()
-            raise DeadlineExceeded(f"GPU {self.number} did not answer within {limit:g} s. Try again.") from None
+            call.result.cancel()
+            raise DeadlineExceeded(f"GPU {self.number} did not answer within {limit_s:g} s. Try again.") from None
 
-    def forget(self, drop: Callable[[], None]) -> None:
+    def _add(self, call: _Call) -> None:
+        self._calls.append(call)
+        self._changed.notify()
+
+    def forget(self, drop: Callable[[], object]) -> None:
         """Run `drop` on the device's thread, and wait for it, however many calls wait; raises nothing of its own."""
-        if self._closing.is_set():
-            return  # all that is on the device goes with it
-        result: Future[None] = Future()
-        with contextlib.suppress(Full, TimeoutError, CancelledError):
-            self._calls.put((result, drop), timeout=_FORGET_S)
-            result.result(_FORGET_S)
+        call = _Call(Future(), lambda _: [drop()], None, None)
+        with self._changed:
+            if self._closing:
+                return  # all that is on the device goes with it
+            self._add(call)
+        with contextlib.suppress(TimeoutError, CancelledError):
+            call.result.result(_FORGET_S)
 
     def _given_back(self) -> Overloaded:
         return Overloaded(f"GPU {self.number} is being given back. Try again.", retry_after=1.0)
 
     def close(self) -> None:
         """Finish what is under way, refuse what waits, end the thread."""
-        self._closing.set()
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
         self._owner.join()
 
     def _serve(self) -> None:
-        while not self._closing.is_set():
-            try:
-                result, work = self._calls.get(timeout=0.05)
-            except Empty:
-                continue
-            _run(result, work)
-            del result, work  # what a call held on the device must not live until the next
+        while self._serve_next():
+            pass
         self.resources = None
-        while not self._calls.empty():
-            result, _ = self._calls.get_nowait()
-            result.cancel()
+        while self._calls:
+            self._calls.popleft().result.cancel()
+
+    def _serve_next(self) -> bool:
+        """Wait for a call and answer it and its like; False when there is nothing more to be done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._calls or self._closing)
+            if self._closing:
+                return False
+            calls = [self._calls.popleft()]
+            if (key := calls[0].key) is not None:
+                calls += [call for call in self._calls if call.key == key][: _TOGETHER - 1]
+                taken = set(map(id, calls))
+                self._calls = deque(call for call in self._calls if id(call) not in taken)
+        _answer([call for call in calls if call.result.set_running_or_notify_cancel()])  # others wait no more
+        return True
 
 
-def _run(result: Future[Result], work: Callable[[], Result]) -> None:
-    if not result.set_running_or_notify_cancel():
-        return  # nobody waits any more
+def _answer(calls: Sequence[_Call]) -> None:
+    """Run calls of one kind as one."""
+    if not calls:
+        return
     try:
-        result.set_result(work())
+        results = calls[0].run([call.item for call in calls])
     except BaseException as error:  # noqa: BLE001  # whoever asked is told
-        result.set_exception(error)
+        if len(calls) == 1 or not is_out_of_memory(error):
+            for call in calls:
+                call.result.set_exception(error)
+            return
+    else:
+        for call, result in zip(calls, results, strict=True):
+            call.result.set_result(result)
+        return
+    _answer(calls[: len(calls) // 2])
+    _answer(calls[len(calls) // 2 :])
 
 
 @dataclass(slots=True)
@@ -164,15 +216,14 @@ class GpuShard:
         if allowed is not None:
             raise ValueError("a GPU shard does not filter")
 
-        def work() -> NDArray[np.int64]:
+        def search(queries: list[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
             if self.index is None:
                 raise NotReady("This index was given up. Ask again.")
-            _, rows = self.index.search(query[np.newaxis], fetch, params=self.parameters(effort))
-            found: NDArray[np.int64] = rows[0][rows[0] >= 0]
-            return np.unique(found)  # a graph may give a row twice
+            _, rows = self.index.search(np.stack(queries), fetch, params=self.parameters(effort))
+            return [np.unique(found[found >= 0]) for found in rows]  # a graph may give a row twice
 
         try:
-            return self.device.call(work)
+            return self.device.together((id(self), fetch, effort), search, query)
         except Exception as error:
             if is_out_of_memory(error):
                 raise DeviceMemoryFull(

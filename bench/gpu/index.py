@@ -1,6 +1,7 @@
 """Indexes on a GPU, through the service's own shards: how fast, how good, and whether they hold what is promised."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ def index(setting: Setting, report: Report) -> None:
     from index import gpu as on_gpu  # noqa: PLC0415  # FAISS takes a while
 
     devices = [on_gpu.Device(number, deadline_s=120) for number in range(setting.gpus)]
+    singly: list[dict[str, Any]] = []
     promises: list[dict[str, Any]] = []
     try:
         on_gpu.check_support(devices)
@@ -41,6 +43,7 @@ def index(setting: Setting, report: Report) -> None:
             try:
                 found = _rates(opened.shards[0], opened.tuned, queries, exact, built_s, setting, report)
                 exact = found if kind == "flat" else exact
+                singly += _singly(opened.shards[0], opened.tuned, queries, setting)
                 shown = type(opened.shards[0].index).__name__  # type: ignore[attr-defined]  # as all of a GPU
                 promises += [{"type": shown, **held} for held in _promises(opened, vectors, queries[:_ASKED])]
             finally:
@@ -51,6 +54,8 @@ def index(setting: Setting, report: Report) -> None:
     finally:
         for device in devices:
             device.close()
+        for row in singly:
+            report.row("index: single queries, as the service asks", **row)
         for held in promises:
             report.row("index: what must hold, as it is served", **held)
 
@@ -79,6 +84,23 @@ def _rates(
             built_s=built_s,
         )
     return rows
+
+
+def _singly(shard: Any, tuned: int, queries: NDArray[np.float16], setting: Setting) -> list[dict[str, Any]]:
+    """How fast one device answers single queries of so many threads; what comes while it is busy it makes as one."""
+    effort, asked = shard.effort(tuned, 10), list(queries.astype(np.float32))
+    found = []
+    for threads in (1, 4, 16, 64):
+        with ThreadPoolExecutor(threads) as pool:
+
+            def ask() -> None:
+                list(pool.map(lambda query: shard.search(query, 10, effort, None), asked))
+
+            per_s = rate(ask, len(asked), setting)
+        found.append(
+            {"type": type(shard.index).__name__, "rows": shard.rows, "threads": threads, "queries_per_s": per_s}
+        )
+    return found
 
 
 def _promises(index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray[np.float16]) -> list[dict[str, Any]]:

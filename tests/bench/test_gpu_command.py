@@ -56,7 +56,8 @@ def test_every_part_prints_its_table(
     assert "not run" not in said
     assert [name for name in found if f"## {name}\n" in said] == [
         "default bundle: CUDA against CPU", "default bundle: throughput", "ViT-B/16 dual in float16", "out of memory",
-        "index", "index: what must hold, as it is served", "HTTP at rising load", "hot swaps at half load",
+        "index", "index: single queries, as the service asks", "index: what must hold, as it is served",
+        "HTTP at rising load", "hot swaps at half load",
     ]  # fmt: skip
     assert found["default bundle: CUDA against CPU"][0]["largest_1_minus_cos"] < 1e-5
     throughput = found["default bundle: throughput"]
@@ -68,6 +69,9 @@ def test_every_part_prints_its_table(
     assert batches[0] == 32
     assert max(batches[3:]) <= 8, "it was really full, and smaller batches were made"
     assert full["outcome"].startswith("right within")
+    singly = found["index: single queries, as the service asks"]
+    assert [row["threads"] for row in singly] == [1, 4, 16, 64] * 3
+    assert all(row["queries_per_s"] > 0 for row in singly)
     assert [(row["type"], row["batch"]) for row in found["index"]] == [
         ("StandInGpuIndex", batch) for _ in range(3) for batch in (1, 16, 256)
     ]

@@ -4,8 +4,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,15 +13,9 @@ from service.breaker import FAILURES
 from service.keys import create_key
 from tests.e2e.conftest import SAMESTYLE, Gateway
 from tests.servers.process import free_port
+from tests.waiting import wait_until
 
 PATIENCE_S = 30.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def run_to_the_end(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

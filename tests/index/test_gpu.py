@@ -28,6 +28,7 @@ from index.plan import Choice, IndexType, make_plan
 from index.search import ShardedIndex
 from tests.index.builders import FINGERPRINT, build, unit_rows
 from tests.index.standin_gpu import StandInGpuIndex, put_faiss_on_gpus, standin_shard
+from tests.waiting import wait_until
 
 VECTORS = unit_rows(500, 16).astype(np.float16)
 
@@ -100,11 +101,10 @@ def test_a_device_given_back_refuses() -> None:
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    while device._calls.empty():
-        pass
+    wait_until(lambda: bool(device._calls))
     closing = threading.Thread(target=device.close)
     closing.start()
-    assert device._closing.wait(10)
+    wait_until(lambda: device._closing)
     release.set()
     for thread in (closing, waiting, holder):
         thread.join(10)
@@ -138,6 +138,81 @@ def test_a_shard_calls_its_index_on_the_device_thread_only(device: Device) -> No
         shard.search(VECTORS[7].astype(np.float32), 5, 1, np.ones(500, np.bool_))
 
 
+class Counting(StandInGpuIndex):
+    """Notes how many queries came at a time, and has no memory for more than `most`."""
+
+    def __init__(self, shard: GpuShard, most: int = 1_000) -> None:
+        super().__init__(shard.index._index)
+        self._most = most
+        self.asked: list[tuple[int, int]] = []
+
+    def search(self, queries: NDArray[np.float32], k: int, params: Any = None) -> tuple[Any, Any]:
+        self.asked.append((len(queries), k))
+        if len(queries) > self._most:
+            raise MemoryError("CUDA out of memory")
+        return super().search(queries, k, params)
+
+
+def search_together(device: Device, shard: GpuShard, fetches: Sequence[int]) -> list[NDArray[np.int64] | Exception]:
+    """What searches for the first vectors find that all came while the device was busy."""
+    let_on = threading.Event()
+    holder = hold(device, let_on)
+
+    def search(row: int) -> NDArray[np.int64] | Exception:
+        try:
+            return shard.search(VECTORS[row].astype(np.float32), fetches[row], 1, None)
+        except Exception as error:  # noqa: BLE001  # to be looked at
+            return error
+
+    with ThreadPoolExecutor(len(fetches)) as pool:
+        asked = pool.map(search, range(len(fetches)))
+        wait_until(lambda: len(device._calls) == len(fetches))
+        let_on.set()
+        found = list(asked)
+    holder.join(10)
+    return found
+
+
+@pytest.fixture
+def roomy() -> Iterator[Device]:
+    device = Device(waiting=64, deadline_s=10)
+    yield device
+    device.close()
+
+
+def test_searches_that_wait_are_made_as_one_and_each_gets_its_own(roomy: Device) -> None:
+    shard = standin_shard(roomy, "flat", VECTORS)
+    alone = [shard.search(VECTORS[row].astype(np.float32), 5, 1, None) for row in range(9)]
+    shard.index = counting = Counting(shard)
+    found = search_together(roomy, shard, [5] * 9)
+    assert counting.asked == [(9, 5)]
+    for row in range(9):
+        assert row in alone[row]
+        np.testing.assert_array_equal(found[row], alone[row])
+
+
+def test_only_searches_for_the_same_are_made_as_one(roomy: Device) -> None:
+    shard = standin_shard(roomy, "flat", VECTORS)
+    shard.index = counting = Counting(shard)
+    found = search_together(roomy, shard, [5, 8, 5, 8, 5])
+    assert sorted(counting.asked) == [(2, 8), (3, 5)]
+    assert list(map(len, found)) == [5, 8, 5, 8, 5]  # type: ignore[arg-type]
+
+
+def test_without_memory_for_all_they_are_made_by_halves(roomy: Device) -> None:
+    shard = standin_shard(roomy, "flat", VECTORS)
+    shard.index = counting = Counting(shard, most=3)
+    found = search_together(roomy, shard, [5] * 7)
+    assert counting.asked == [(7, 5), (3, 5), (4, 5), (2, 5), (2, 5)]
+    assert all(row in rows for row, rows in enumerate(found))  # type: ignore[operator]
+
+
+def test_without_memory_for_one_each_is_told(roomy: Device) -> None:
+    shard = standin_shard(roomy, "flat", VECTORS)
+    shard.index = Counting(shard, most=0)
+    assert [type(error) for error in search_together(roomy, shard, [5] * 3)] == [DeviceMemoryFull] * 3
+
+
 def test_a_released_shard_lets_its_memory_go_on_the_device_thread(device: Device) -> None:
     freed: list[int] = []
 
@@ -158,8 +233,7 @@ def test_a_shard_is_released_however_many_searches_wait(device: Device) -> None:
     for _ in range(4):
         threads.append(threading.Thread(target=shard.search, args=(VECTORS[7].astype(np.float32), 5, 1, None)))
         threads[-1].start()
-    while not device._calls.full():
-        pass
+    wait_until(lambda: len(device._calls) == 4)
     threads.append(threading.Thread(target=shard.release))
     threads[-1].start()
     let_on.set()

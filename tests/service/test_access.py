@@ -16,7 +16,7 @@ from models import StandInEncoders
 from service.access import role_for
 from service.keys import Role, create_key, revoke_key
 from tests.service.conftest import client_of, copy_of
-from tests.service.test_keys import wait_until
+from tests.waiting import wait_until
 
 OPEN = {"GET /livez", "GET /readyz", "GET /docs", "GET /openapi.json", "GET /docs/oauth2-redirect"}
 PAGE = {"GET /"}

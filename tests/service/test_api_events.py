@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,7 @@ from service.ids import RequestIds
 from tests.service.conftest import client_of, photo, style_colour
 from tests.service.test_api_products import get
 from tests.service.test_api_search import JSON, encoded, search
-
-PATIENCE_S = 20.0
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -67,13 +66,6 @@ def rows(data: Path, table: str) -> list[dict[str, Any]]:
         + [pq.ParquetFile(file).read() for file in sorted((data / "events" / table).rglob("*.parquet"))]
     )
     return list(found.to_pylist())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 class TestEvents:

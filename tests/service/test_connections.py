@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from service import connections
 from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting
-from tests.service.test_keys import wait_until
+from tests.waiting import wait_until
 
 PATIENCE_S = 20.0
 GET = b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n"

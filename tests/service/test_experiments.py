@@ -28,9 +28,10 @@ from service.experiments.page import page
 from service.experiments.report import as_json, report
 from service.experiments.statistics import POWER, Rate, chi_square_p, compare, rate, sample_ratio_p
 from tests.service.conftest import client_of
-from tests.service.test_api_events import send, wait_until
+from tests.service.test_api_events import send
 from tests.service.test_api_products import get
 from tests.service.test_api_search import search
+from tests.waiting import wait_until
 
 USERS = 4_000
 

@@ -3,8 +3,6 @@
 import hmac
 import json
 import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,18 +16,12 @@ from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
 from service import keys
 from service.cli import app
 from service.keys import KeyRing, KeyTable, create_key, digest_of, read_keys, revoke_key
+from tests.waiting import wait_until
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "keys.json"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.01)
 
 
 class TestFile:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.watching import WatchedFile
-from tests.service.test_keys import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture
