@@ -9,7 +9,7 @@ import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Any, Final, Literal, TypeVar
@@ -85,6 +85,8 @@ class Device:
         self._calls: deque[_Call] = deque()
         self._changed = Condition()
         self._closing = False
+        self._under_way: Sequence[_Call] = ()
+        self._left_alone = False
         self._owner = Thread(target=self._serve, name=f"gpu-{number}", daemon=True)
         self._owner.start()
 
@@ -146,11 +148,20 @@ class Device:
         return Overloaded(f"GPU {self.number} is being given back. Try again.", retry_after=1.0)
 
     def close(self) -> None:
-        """Finish what is under way, refuse what waits, end the thread."""
+        """Finish what is under way, refuse what waits, end the thread; may be called again.
+
+        Nobody waits any longer for an index that is being made: nothing can stop that, and it may take minutes.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._owner.join()
+        if self.building:
+            self._left_alone = True
+            for call in self._under_way:
+                with contextlib.suppress(InvalidStateError):  # just made
+                    call.result.set_exception(self._given_back())
+        if not self._left_alone:
+            self._owner.join(_FORGET_S)
 
     def _serve(self) -> None:
         while self._serve_next():
@@ -170,7 +181,9 @@ class Device:
                 calls += [call for call in self._calls if call.key == key][: _TOGETHER - 1]
                 taken = set(map(id, calls))
                 self._calls = deque(call for call in self._calls if id(call) not in taken)
-        _answer([call for call in calls if call.result.set_running_or_notify_cancel()])  # others wait no more
+        self._under_way = [call for call in calls if call.result.set_running_or_notify_cancel()]  # others wait no more
+        _answer(self._under_way)
+        self._under_way = ()
         return True
 
 
@@ -183,11 +196,13 @@ def _answer(calls: Sequence[_Call]) -> None:
     except BaseException as error:  # noqa: BLE001  # whoever asked is told
         if len(calls) == 1 or not is_out_of_memory(error):
             for call in calls:
-                call.result.set_exception(error)
+                with contextlib.suppress(InvalidStateError):  # it was given up meanwhile
+                    call.result.set_exception(error)
             return
     else:
         for call, result in zip(calls, results, strict=True):
-            call.result.set_result(result)
+            with contextlib.suppress(InvalidStateError):
+                call.result.set_result(result)
         return
     _answer(calls[: len(calls) // 2])
     _answer(calls[len(calls) // 2 :])

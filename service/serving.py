@@ -260,6 +260,10 @@ class Serving:
         self.models.keep(())
         self.pools.close()
         self.remote.close()
+        self.close_devices()
+
+    def close_devices(self) -> None:
+        """Search on GPUs no more; whoever waits for an index to be made there waits no longer."""
         for device in self._devices:
             device.close()
 

@@ -97,8 +97,9 @@ class Swaps:
         self._watcher.start()
 
     def close(self) -> None:
-        """Let a running swap end, and start no other."""
+        """Let a running swap end, and start no other; nothing is answered any more."""
         self._closing.set()
+        self._serving.close_devices()
         if self._watcher.is_alive():
             self._watcher.join()
         self._swapping.shutdown(cancel_futures=True)

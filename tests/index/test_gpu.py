@@ -113,6 +113,28 @@ def test_a_device_given_back_refuses() -> None:
         device.call(lambda: None)
 
 
+def test_giving_a_device_back_waits_for_no_index_that_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, begun, let_on = Device(), threading.Event(), threading.Event()
+
+    def make(*_: object) -> None:
+        begun.set()
+        let_on.wait(60)
+
+    monkeypatch.setattr("index.gpu._flat", make)
+    plan = make_plan(len(VECTORS), 16, 1, Choice(0.99, "flat"))
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(_shard, device, "flat", plan, VECTORS)
+        assert begun.wait(10)
+        device.close()
+        with pytest.raises(Overloaded, match="given back"):
+            made.result(10)
+        device.close()
+        assert device._owner.is_alive()
+        let_on.set()
+        device._owner.join(10)
+    assert not device._owner.is_alive()
+
+
 def test_the_stand_in_has_the_manners_of_the_real_one() -> None:
     flat = faiss.IndexFlatIP(16)
     flat.add(VECTORS.astype(np.float32))
