@@ -99,7 +99,7 @@ def export(
     image_weight: Weight = 0.5,
     as_json: AsJson = False,
 ) -> None:
-    """Make a bundle of a CLIP or SigLIP on this disk; see docs/zoo.md."""
+    """Make a bundle of a CLIP, SigLIP or Jina-CLIP on this disk; see docs/zoo.md."""
     how = _How(to, name, licence, variants, dim, catalogue, product_text, image_weight)
     with told():
         figures = _export(source, str(source), source.resolve().name, how)
@@ -119,7 +119,7 @@ def pull(
     image_weight: Weight = 0.5,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a CLIP or SigLIP from the Hugging Face hub and make a bundle of it; see docs/zoo.md."""
+    """Fetch a CLIP, SigLIP or Jina-CLIP from the Hugging Face hub and make a bundle of it; see docs/zoo.md."""
     how = _How(to, name, licence, variants, dim, catalogue, product_text, image_weight)
     with told():
         if to.exists():

@@ -1,6 +1,6 @@
 """A model's files from the Hugging Face hub: one commit, only what is needed, every byte checked.
 
-Nothing but JSON, text and safetensors is fetched: no code, and no pickled weights.
+Nothing but JSON, text, safetensors and, of a Jina-CLIP, its ONNX files is fetched: no code, and no pickled weights.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from catalogue.errors import BundleInvalid, ConfigurationError, InvalidInput
 from catalogue.files import sha256_file
-from models.export.source_files import INDEX, OPEN_CLIP, PICKLED, WEIGHTS, read_json
+from models.export.source_files import INDEX, JINA_CLIP, OPEN_CLIP, OWN_FILES, PICKLED, WEIGHTS, read_json
 
 Progress = Callable[[str, int], None]
 """Called with the name and bytes of a file about to be fetched."""
@@ -69,6 +69,8 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> lis
         names = [open_clip]
     elif WEIGHTS in there:
         names = [WEIGHTS]
+        if "config.json" in there and read_json(get(there["config.json"])).get("model_type") == JINA_CLIP:
+            names += [one for one in OWN_FILES if one in there]
     elif INDEX in there:
         parts = read_json(get(there[INDEX])).get("weight_map")
         names = sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
@@ -78,7 +80,7 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> lis
         pickled = [one for one in there if one.endswith(PICKLED)]
         why = f"only {', '.join(pickled[:3])}, which is never read: loading it runs code" if pickled else "none at all"
         raise BundleInvalid(f"{name} has no weights as safetensors, {why}.")
-    if missing := [one for one in names if one not in there or one != Path(one).name]:
+    if missing := [one for one in names if one not in there or one not in (Path(one).name, *OWN_FILES)]:
         raise BundleInvalid(f"{name} names weights that it does not have: {missing[0]}.")
     files = [*small, *(there[one] for one in names)]
     total = sum(file.size or 0 for file in files)

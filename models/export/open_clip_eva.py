@@ -47,7 +47,7 @@ def read_eva(where: Path, cfg: dict[str, Any], vision: dict[str, Any], text: dic
 
 
 class EvaClip(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
-    """Both towers, used as a CLIPModel of `transformers` is."""
+    """An EVA tower and one for texts, used as a CLIPModel of `transformers` is."""
 
     def __init__(self, tower: "EvaTower", reader: nn.Module, side: int) -> None:
         super().__init__()
@@ -74,17 +74,20 @@ class EvaClip(nn.Module):  # type: ignore[misc]  # torch is not installed where 
 
 
 class EvaTower(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
-    """Photos [n, 3, side, side] to features [n, dim], from the first token."""
+    """Photos [n, 3, side, side] to features [n, dim], from the first token; [n, width] of a tower without a head."""
 
-    def __init__(self, side: int, width: int, layers: int, heads: int, patch: int, dim: int) -> None:
+    def __init__(
+        self, side: int, width: int, layers: int, heads: int, patch: int, dim: int | None, inner: int | None = None
+    ) -> None:
         super().__init__()
         patches = side // patch
+        inner = int(width * 4 * 2 / 3) if inner is None else inner
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, patches**2 + 1, width))
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
-        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
+        self.blocks = nn.ModuleList(_Block(width, inner, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width, eps=_EPS)
-        self.head = nn.Linear(width, dim)
+        self.head = nn.Identity() if dim is None else nn.Linear(width, dim)
         cosines, sines = _rotations(patches, width // heads)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
@@ -101,9 +104,8 @@ class EvaTower(nn.Module):  # type: ignore[misc]  # torch is not installed where
 class _Block(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
     """Attention over rotated positions, then a gated network; both with a normalisation inside."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, inner: int, heads: int) -> None:
         super().__init__()
-        inner = int(width * 4 * 2 / 3)
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width, eps=_EPS), nn.LayerNorm(width, eps=_EPS)
         self.attn = nn.ModuleDict(

@@ -1,6 +1,6 @@
 """The weights of a checkpoint in OpenCLIP's format, and the names they have in a network of `transformers`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +32,9 @@ class Weights(dict[str, Tensor]):
             raise ValueError(f"there is no place for the weights {', '.join(sorted(left)[:3])}")
 
 
-def read_weights(path: Path) -> Weights:
-    """All of them in float32; raises BundleInvalid."""
-    name = next((name for name in _FILES if (path / name).is_file()), _FILES[0])
+def read_weights(path: Path, names: Sequence[str] = _FILES) -> Weights:
+    """All of them in float32, from the first file of these names that is there; raises BundleInvalid."""
+    name = next((name for name in names if (path / name).is_file()), names[0])
     check_weights(path, name)
     try:
         found: dict[str, Tensor] = load_file(path / name)

@@ -1,4 +1,4 @@
-"""A model somebody else trained, as its files describe it: CLIP and SigLIP, by `transformers` or by OpenCLIP.
+"""A model somebody else trained, as its files describe it: CLIP and SigLIP, by `transformers` or OpenCLIP; Jina-CLIP.
 
 Only safetensors are read, and no code that comes along is ever run. What cannot be used is refused with the reason
 (`BundleInvalid`) before anything is computed.
@@ -18,17 +18,17 @@ from transformers.utils import logging
 
 from catalogue.errors import BundleInvalid
 from catalogue.files import sha256_file
-from models.export.source_files import OPEN_CLIP, check_inside, check_weights, licence_of, read_json
+from models.export.source_files import JINA_CLIP, OPEN_CLIP, check_inside, check_weights, licence_of, read_json
 from models.export.source_images import pictures_of
 from models.preprocessing import PreprocessorConfig
 
 FAMILIES: Final = ("clip", "siglip")
+"""Those that `transformers` builds."""
 _FEWEST_WORDS: Final = 0.9
 """Of the model's vocabulary that a tokenizer must know: another model's has other numbers for the same words."""
 _WHY_NOT: Final = {
     "siglip2": "SigLIP 2 NaFlex takes photos of any proportions in a list of patches, and a bundle takes squares. "
     "Take a SigLIP 2 of fixed resolution, such as google/siglip2-base-patch16-224",
-    "jina_clip": "Jina-CLIP's architecture exists only as code in its repository, which is never run",
 }
 
 
@@ -70,11 +70,15 @@ def read_source(path: Path) -> Source:
         from models.export.open_clip import read_open_clip  # noqa: PLC0415  # it builds on what is here
 
         return checked(read_open_clip(path))
-    return checked(_read_transformers(path))
-
-
-def _read_transformers(path: Path) -> Source:
     config = read_json(path / "config.json")
+    if config.get("model_type") == JINA_CLIP:
+        from models.export.jina_clip import read_jina_clip  # noqa: PLC0415  # it builds on what is here
+
+        return checked(read_jina_clip(path, config))
+    return checked(_read_transformers(path, config))
+
+
+def _read_transformers(path: Path, config: dict[str, Any]) -> Source:
     kind = config.get("model_type")
     if kind not in FAMILIES:
         raise BundleInvalid(f"{path}: {_refusal(config)}.")
@@ -180,7 +184,8 @@ def _refusal(config: dict[str, Any]) -> str:
         return _WHY_NOT[kind]
     if "auto_map" in config:
         return f"{kind!r} needs the code that comes with it, which is never run"
-    return f"{kind!r} is not an architecture that can be exported. Those that can: {', '.join(FAMILIES)}, and OpenCLIP"
+    can = ", ".join((*FAMILIES, JINA_CLIP))
+    return f"{kind!r} is not an architecture that can be exported. Those that can: {can}, and OpenCLIP"
 
 
 @contextmanager

@@ -10,6 +10,10 @@ from catalogue.errors import BundleInvalid
 WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 OPEN_CLIP: Final = "open_clip_config.json"
+JINA_CLIP: Final = "jina_clip"
+"""What config.json calls it."""
+OWN_FILES: Final = ("onnx/vision_model.onnx", "onnx/text_model.onnx")
+"""ONNX files that come with a model, as Transformers.js names them."""
 PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _MAX_JSON: Final = 64_000_000
 

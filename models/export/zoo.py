@@ -6,7 +6,7 @@ read the source -> export in float32 -> check against the source -> float16 and 
 
 import copy
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from models.encoders import Encoders
 from models.evaluation import Mode, cosine_drift, embed_modes, recall_lost
 from models.export.dual import DualFusion, export_fusion
 from models.export.narrow import Narrow, narrowed
+from models.export.own_files import own_word
 from models.export.quantise import quantise_weights
 from models.export.source import Source
 from models.export.towers import export_image, export_text
@@ -34,6 +35,8 @@ PRECISIONS: Final[Mapping[str, Device]] = {"float32": "cpu", "float16": "cuda", 
 """Where a variant is for; float32 is the reference and runs anywhere."""
 TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 MAX_DIFFERENCE: Final = 1e-4
+_MAX_FROM_OWN: Final = 1e-3
+"""As above, but from ONNX files that others made of the source: their weights may have been rounded otherwise."""
 _LARGEST: Final = 2_000_000_000
 """Bytes of an ONNX file that holds its weights: Protocol Buffers end there."""
 _OF_PHOTOS: Final = ("vision_model.", "visual_projection.", "tower.")
@@ -70,6 +73,8 @@ class Figures:
     """What the export found out."""
 
     parity: float = 0.0
+    from_own: float | None = None
+    """The largest difference from the ONNX files that the source brings along, where it has any."""
     drift: dict[str, Drift] = field(default_factory=dict)
     refused: dict[str, Drift] = field(default_factory=dict)
     """Variants left out because they drifted too far."""
@@ -101,6 +106,9 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         probe = _Probe(work, source, wanted)
         figures = Figures()
         figures.parity = parity(source, probe.load("float32", exact, source.dim), None)
+        figures.from_own = _from_own(source, probe.load("own", exact, source.dim))
+        if figures.from_own is not None:
+            say(f"largest difference from its own ONNX files: {figures.from_own:.1e}")
         matrix: NDArray[np.float32] | None = None
         if wanted.narrow is not None:
             say(f"fitting {wanted.narrow.dim} dimensions")
@@ -129,7 +137,9 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
     return figures
 
 
-def parity(source: Source, encoders: Encoders, matrix: NDArray[np.float32] | None) -> float:
+def parity(
+    source: Source, encoders: Encoders, matrix: NDArray[np.float32] | None, texts: Sequence[str] = _TEXTS
+) -> float:
     """The largest difference of any number of a unit vector from what the source's own network gives.
 
     Photos of noise and of flat colour, texts short and cut; `matrix` is what the bundle's space was narrowed with.
@@ -141,9 +151,9 @@ def parity(source: Source, encoders: Encoders, matrix: NDArray[np.float32] | Non
     with torch.inference_mode():
         pixels = torch.from_numpy(normalise(photos, source.preprocessor))
         seen = source.model.get_image_features(pixel_values=pixels).pooler_output.numpy()
-        read = np.concatenate([_text_features(source, text) for text in _TEXTS])
+        read = np.concatenate([_text_features(source, text) for text in texts])
     found_images = encoders.fuse([Encoded(tokens, None) for tokens in encoders.image_tokens(photos)])
-    ids = [encoders.prepare_text(text) for text in _TEXTS]
+    ids = [encoders.prepare_text(text) for text in texts]
     found_texts = encoders.fuse(
         [Encoded(None, tokens) for tokens in encoders.text_tokens([one for one in ids if one is not None])]
     )
@@ -154,6 +164,23 @@ def parity(source: Source, encoders: Encoders, matrix: NDArray[np.float32] | Non
         difference = float(np.abs(found - rows).max()) if found.shape == rows.shape else float("inf")
         worst = max(worst, difference if np.isfinite(difference) else float("inf"))
     return worst
+
+
+def _from_own(source: Source, encoders: Encoders) -> float | None:
+    """How far the bundle is from the source's own ONNX files; None without any.
+
+    Raises BundleInvalid where it is so far that the network was not read as its authors meant it.
+    """
+    own = own_word(source)
+    if own is None:
+        return None
+    difference = parity(own, encoders, None, _TEXTS[:-1])  # such files may not take texts of any length
+    if not difference <= _MAX_FROM_OWN:
+        raise BundleInvalid(
+            f"{source.path}: the ONNX files that come with the model give other vectors than the network read from its "
+            f"weights (by {difference:.1e}; {_MAX_FROM_OWN:.0e} is allowed): it is another network than is known here."
+        )
+    return difference
 
 
 def _text_features(source: Source, text: str) -> Vectors:

@@ -49,7 +49,7 @@ class Hub(http.server.ThreadingHTTPServer):
         for name, content in self.files.items():
             digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             one: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": digest}
-            if name.endswith((".safetensors", ".bin")):
+            if name.endswith((".safetensors", ".bin", ".onnx")):
                 one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 100}
             siblings.append(one)
         return {"id": "shop/clip", "modelId": "shop/clip", "sha": COMMIT, "siblings": siblings, "tags": []}
@@ -157,6 +157,17 @@ def test_a_repository_that_is_no_model_is_refused(
     with pytest.raises(BundleInvalid, match=reason):
         get(hub, tmp_path)
     assert "pytorch_model.bin" not in hub.asked
+
+
+def test_onnx_files_come_of_a_jina_clip_alone(hub: Hub, tmp_path: Path) -> None:
+    own = {"onnx/text_model.onnx": b"text", "onnx/vision_model.onnx": b"vision", "onnx/text_model_fp16.onnx": b"half"}
+    hub.files |= own
+    get(hub, tmp_path / "clip")
+    assert not own.keys() & set(hub.asked)
+    hub.files["config.json"] = b'{"model_type": "jina_clip"}'
+    get(hub, tmp_path / "jina")
+    assert own.keys() & set(hub.asked) == {"onnx/text_model.onnx", "onnx/vision_model.onnx"}
+    assert (tmp_path / "jina" / "onnx" / "text_model.onnx").read_bytes() == b"text"
 
 
 def test_weights_in_parts_come_by_their_index(hub: Hub, tmp_path: Path) -> None:

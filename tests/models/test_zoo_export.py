@@ -214,7 +214,6 @@ def edited(source: Path, to: Path, name: str, change: Any) -> Path:
     ("kind", "reason"),
     [
         ("bert", "not an architecture"),
-        ("jina_clip", "only as code"),
         ("siglip2", "NaFlex"),
         (None, "not an architecture"),
     ],
