@@ -230,6 +230,7 @@ def _print(to: Path, figures: Any, *, as_json: bool) -> None:
         found = {
             "bundle": str(to),
             "parity": figures.parity,
+            "from_own_files": figures.from_own,
             "drift": {name: drift.model_dump() for name, drift in figures.drift.items()},
             "left_out": {name: drift.model_dump() for name, drift in figures.refused.items()},
             "narrowing": figures.kept_of_width,

@@ -76,7 +76,7 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
     _check_changes(where, text.get("hf_model_config_kwargs"))
     tokenizer, filling = plain_tokenizer(path, fills=False)
     start, end = (tokenizer.token_to_id(word) for word in ("[CLS]", "[SEP]"))
-    if start is None or tokenizer.encode("a red mug").ids[0] != start or end is None:
+    if start is None or end is None or tokenizer.encode("a red mug").ids[:1] != [start]:
         raise BundleInvalid(f"{path / 'tokenizer.json'} does not begin a text with [CLS]: it is not this model's.")
     weights = read_weights(path, (WEIGHTS,))
     try:

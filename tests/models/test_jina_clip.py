@@ -14,8 +14,10 @@ from PIL import Image
 
 from catalogue.errors import BundleInvalid
 from models import Bundle, Encoders, ProductInput
+from models.export.hub import fetch
 from tests.catalogue.pictures import encode
 from tests.models import jina_clip_reference
+from tests.models.test_hub import COMMIT, serving_hub
 from tests.models.test_zoo_export import edited, leaves, read, unit, wanted
 
 pytestmark = pytest.mark.heavy
@@ -156,6 +158,18 @@ def test_it_is_held_beside_the_onnx_files_that_come_along(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "right", "wrong"]
 
 
+def test_it_comes_from_the_hub_with_its_onnx_files(source: Path, bundle: Path, tmp_path: Path) -> None:
+    whole = own_files(bundle, source, tmp_path / "there")
+    files = {path.relative_to(whole).as_posix(): path.read_bytes() for path in whole.rglob("*") if path.is_file()}
+    code = {"modeling_clip.py": b"raise SystemExit('this must never run')\n"}
+    with serving_hub(files | code) as hub:
+        fetch(f"shop/clip@{COMMIT}", tmp_path / "here", endpoint=hub.url)
+        assert set(hub.asked) == files.keys()
+    difference = from_own(tmp_path / "here", bundle)
+    assert difference is not None
+    assert difference < 1e-5
+
+
 def test_onnx_files_that_are_of_no_use_are_refused(source: Path, bundle: Path, tmp_path: Path) -> None:
     def outside(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -264,6 +278,9 @@ def test_other_tokenizers_are_refused(source: Path, tmp_path: Path) -> None:
 
     with pytest.raises(BundleInvalid, match=r"does not begin a text with \[CLS\]"):
         read(edited(source, tmp_path / "bare", "tokenizer.json", without("post_processor")))
+    empty = edited(source, tmp_path / "no", "tokenizer.json", lambda told: told["model"]["vocab"].clear())
+    with pytest.raises(BundleInvalid, match=r"tokenizer\.json"):
+        read(empty)
     fewer = edited(source, tmp_path / "few", "tokenizer.json", lambda told: told["model"]["vocab"].pop("oak"))
     assert read(fewer).dim == 192  # one word of a hundred, as the real one lacks six
     (tmp_path / "few" / "tokenizer.json").unlink()
