@@ -128,7 +128,10 @@ def pull(
         to.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".pull.") as folder:
             commit = hub.fetch(
-                repository, Path(folder), progress=lambda file, size: _say(f"{file}, {size / 1e6:,.1f} MB")
+                repository,
+                Path(folder),
+                progress=lambda file, size: _say(f"{file}, {size / 1e6:,.1f} MB"),
+                check=_room("source").check_architecture,
             )
             own = repository.partition("@")[0]
             figures = _export(Path(folder), f"{own} at commit {commit}", own.rpartition("/")[2], how)

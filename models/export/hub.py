@@ -34,8 +34,17 @@ def split_name(name: str) -> tuple[str, str]:
     return repository, revision if at else ""
 
 
-def fetch(name: str, folder: Path, *, endpoint: str | None = None, progress: Progress = lambda *_: None) -> str:
+def fetch(
+    name: str,
+    folder: Path,
+    *,
+    endpoint: str | None = None,
+    progress: Progress = lambda *_: None,
+    check: Callable[[Path], None] = lambda _: None,
+) -> str:
     """Fetch REPO@REVISION into `folder`, which is empty, and return the commit.
+
+    `check` is called with the folder when all but the weights is there; what it raises ends the fetching.
 
     Raises InvalidInput for a revision that is not a whole commit (telling which one it is now), BundleInvalid for a
     repository that cannot be used or a file that did not come whole, ConfigurationError without huggingface_hub.
@@ -54,13 +63,21 @@ def fetch(name: str, folder: Path, *, endpoint: str | None = None, progress: Pro
     if info.sha != revision:
         raise BundleInvalid(f"The hub answers for {name} with commit {info.sha}. Do not use it.")
     there = {file.rfilename: file for file in info.siblings or []}
-    for file in _wanted(there, name, lambda one: _get(hub, repository, revision, one, folder, endpoint, progress)):
-        _get(hub, repository, revision, file, folder, endpoint, progress)
+
+    def get(file: Any) -> Path:
+        return _get(hub, repository, revision, file, folder, endpoint, progress)
+
+    small, weights = _wanted(there, name, get)
+    for file in small:
+        get(file)
+    check(folder)
+    for file in weights:
+        get(file)
     return revision
 
 
-def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> list[Any]:
-    """The files to fetch beside those that had to be looked into; raises BundleInvalid for what cannot be used."""
+def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> tuple[list[Any], list[Any]]:
+    """The small files to fetch and the weights, by looking into some; raises BundleInvalid for what cannot be used."""
     small = [there[one] for one in _SMALL if one in there]
     if not any(file.rfilename in ("config.json", OPEN_CLIP) for file in small):
         raise BundleInvalid(f"{name} has no config.json: it is no model that can be exported.")
@@ -82,11 +99,11 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> lis
         raise BundleInvalid(f"{name} has no weights as safetensors, {why}.")
     if missing := [one for one in names if one not in there or one not in (Path(one).name, *OWN_FILES)]:
         raise BundleInvalid(f"{name} names weights that it does not have: {missing[0]}.")
-    files = [*small, *(there[one] for one in names)]
-    total = sum(file.size or 0 for file in files)
+    weights = [there[one] for one in names]
+    total = sum(file.size or 0 for file in small + weights)
     if total > _MAX_BYTES or any((file.size or 0) > _MAX_SMALL for file in small):
         raise BundleInvalid(f"{name} has {total:,} bytes to fetch; {_MAX_BYTES:,} are allowed.")
-    return files
+    return small, weights
 
 
 def _get(

@@ -67,13 +67,8 @@ _PARTS: Final = {
 def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
     """The model in a directory whose config.json is `config`; raises BundleInvalid with the reason why it cannot be."""
     where = path / "config.json"
-    vision, text = config.get("vision_config"), config.get("text_config")
-    if not isinstance(vision, dict) or not isinstance(text, dict):
-        raise BundleInvalid(f"{where} lacks vision_config and text_config. Fetch the model again.")
-    _check_options(where, "", config, _MODEL)
-    _check_options(where, "text_config.", text, _TEXT)
-    _check_options(where, "vision_config.", vision, _VISION)
-    _check_changes(where, text.get("hf_model_config_kwargs"))
+    check_config(where, config)
+    vision, text = config["vision_config"], config["text_config"]
     tokenizer, filling = plain_tokenizer(path, fills=False)
     start, end = (tokenizer.token_to_id(word) for word in ("[CLS]", "[SEP]"))
     if start is None or end is None or tokenizer.encode("a red mug").ids[:1] != [start]:
@@ -105,6 +100,17 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
         filling=filling,
         licence=licence_of(path),
     )
+
+
+def check_config(where: Path, config: Mapping[str, Any]) -> None:
+    """Raise BundleInvalid unless config.json speaks of a network that is built here."""
+    vision, text = config.get("vision_config"), config.get("text_config")
+    if not isinstance(vision, dict) or not isinstance(text, dict):
+        raise BundleInvalid(f"{where} lacks vision_config and text_config. Fetch the model again.")
+    _check_options(where, "", config, _MODEL)
+    _check_options(where, "text_config.", text, _TEXT)
+    _check_options(where, "vision_config.", vision, _VISION)
+    _check_changes(where, text.get("hf_model_config_kwargs"))
 
 
 def _check_options(where: Path, of: str, given: Mapping[str, Any], options: _Options) -> None:

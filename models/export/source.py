@@ -66,6 +66,7 @@ def read_source(path: Path) -> Source:
     if not path.is_dir():
         raise BundleInvalid(f"There is no model at {path}: it is not a directory. Check the path.")
     check_inside(path)
+    check_architecture(path)
     if (path / OPEN_CLIP).is_file():
         from models.export.open_clip import read_open_clip  # noqa: PLC0415  # it builds on what is here
 
@@ -78,10 +79,21 @@ def read_source(path: Path) -> Source:
     return checked(_read_transformers(path, config))
 
 
-def _read_transformers(path: Path, config: dict[str, Any]) -> Source:
-    kind = config.get("model_type")
-    if kind not in FAMILIES:
+def check_architecture(path: Path) -> None:
+    """Raise BundleInvalid where config.json in a directory says that the model cannot be used, whatever its weights."""
+    if (path / OPEN_CLIP).is_file():
+        return  # what its towers are is told by their weights, too
+    config = read_json(path / "config.json")
+    if config.get("model_type") == JINA_CLIP:
+        from models.export.jina_clip import check_config  # noqa: PLC0415  # it builds on what is here
+
+        check_config(path / "config.json", config)
+    elif config.get("model_type") not in FAMILIES:
         raise BundleInvalid(f"{path}: {_refusal(config)}.")
+
+
+def _read_transformers(path: Path, config: dict[str, Any]) -> Source:
+    kind = config["model_type"]
     check_weights(path)
     with _quietly(path, "config.json and weights"):
         model, told = AutoModel.from_pretrained(

@@ -159,6 +159,17 @@ def test_a_repository_that_is_no_model_is_refused(
     assert "pytorch_model.bin" not in hub.asked
 
 
+def test_what_cannot_be_used_is_refused_before_its_weights_are_fetched(hub: Hub, tmp_path: Path) -> None:
+    def refuse(folder: Path) -> None:
+        assert (folder / "config.json").read_bytes() == FILES["config.json"]
+        raise BundleInvalid("not this one")
+
+    with pytest.raises(BundleInvalid, match="not this one"):
+        fetch(f"shop/clip@{COMMIT}", tmp_path, endpoint=hub.url, check=refuse)
+    assert "config.json" in hub.asked
+    assert "model.safetensors" not in hub.asked
+
+
 def test_onnx_files_come_of_a_jina_clip_alone(hub: Hub, tmp_path: Path) -> None:
     own = {"onnx/text_model.onnx": b"text", "onnx/vision_model.onnx": b"vision", "onnx/text_model_fp16.onnx": b"half"}
     hub.files |= own
