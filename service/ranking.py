@@ -45,7 +45,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a query: a unit vector float32 [dim], and its weight in the sum."""
+    """A part of a query: a vector float32 [dim], of length 1 unless it is a negative, and its weight in the sum."""
 
     name: str
     weight: float

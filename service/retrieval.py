@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -28,12 +28,11 @@ from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import threshold
-from service.pools import Pools
+from service.pools import Pools, Result
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
+from service.unlike import unlike
 
-NEGATIVE_WEIGHT: Final = 0.5
-"""What all negatives together weigh against the query: more, and the answer is only 'anything but these'."""
 _SMALLEST_QUERY: Final = 1e-3
 _RECENT: Final = 32
 _RECENT_BYTES: Final = 500_000
@@ -243,12 +242,12 @@ class Retrieval:
         if start is None:
             async with self._with_photo(query) as at_hand:
                 self._remember(at_hand, scope)
-                parts, photo = await together(self._terms(at_hand, view), self._photo_of(at_hand))
+                parts, photo = await together(self._terms(at_hand, scope, view), self._photo_of(at_hand))
                 terms = _normalised(parts, apart=scope.explain)
             self.drift.add(query.modality, terms)
         else:
             terms = start.terms
-        excluded = scope.exclude | ({query.product_id} if query.product_id else set())
+        excluded = _excluded(query, scope)
 
         def look_up() -> Hits:
             with metrics.stage("search"):
@@ -264,7 +263,7 @@ class Retrieval:
                 ids = [neighbour.listing.product_id for neighbour in found]
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
 
-        return await asyncio.wrap_future(self.pools.search.submit(copy_context().run, look_up))
+        return await self._looked_up(look_up)
 
     @asynccontextmanager
     async def _with_photo(self, query: Query) -> AsyncIterator[Query]:
@@ -285,16 +284,23 @@ class Retrieval:
         if query.image is None or len(query.image) <= _RECENT_BYTES:
             self.recent.append((query, Scope(k=scope.k, target=scope.target, filters=scope.filters)))
 
-    async def _terms(self, query: Query, view: LiveView) -> list[Term]:
+    async def _terms(self, query: Query, scope: Scope, view: LiveView) -> list[Term]:
         """The terms with a weight, embedded side by side."""
         weights = {name: weight for name, weight in query.weights.items() if weight}
-        share = -NEGATIVE_WEIGHT / max(1, len(query.negatives))
-        vectors = await together(
-            *(self._positive(name, query, view) for name in weights),
-            *(self._negative(text, view) for text in query.negatives),
+        vectors, negatives = await together(
+            together(*(self._positive(name, query, view) for name in weights)),
+            together(*(self._negative(text, view) for text in query.negatives)),
         )
-        weights |= {f"negative {number}": share for number in range(1, len(query.negatives) + 1)}
-        return [Term(*term) for term in zip(weights.keys(), weights.values(), vectors, strict=True)]
+        terms = [Term(*term) for term in zip(weights.keys(), weights.values(), vectors, strict=True)]
+        if not negatives:
+            return terms
+        own = view.rows_of(_excluded(query, scope))
+        return terms + await self._looked_up(lambda: unlike(view, terms, negatives, scope, own))
+
+    def _looked_up(self, work: Callable[[], Result]) -> Awaitable[Result]:
+        """What a searching thread makes of the index."""
+        context = copy_context()
+        return asyncio.wrap_future(self.pools.search.submit(lambda: context.run(work)))
 
     async def _positive(self, name: str, query: Query, view: LiveView) -> Vector:
         """One term: `fused` is all that is given together, `image` and `text` one modality of it."""
@@ -326,12 +332,13 @@ class Retrieval:
             text = words if photo is not None else f"{words}, {text}"
         return ProductInput(photo, text or None)
 
-    async def _negative(self, negative: str, view: LiveView) -> Vector:
-        """A product id where there is such a product, else words."""
+    async def _negative(self, negative: str, view: LiveView) -> tuple[Vector, int | None]:
+        """A product id where there is such a product, with its row, else words."""
         try:
-            return _stored(view, view.row_of(negative))
+            row = view.row_of(negative)
         except NotFound:
-            return await self.embed(ProductInput(text=negative))
+            return await self.embed(ProductInput(text=negative)), None
+        return _stored(view, row), row
 
     def _is_same(self, own: Product, other: Listing, score: float) -> bool:
         return score >= self._same_style_from() and not contradict(own, other)
@@ -352,6 +359,11 @@ def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
         raise InvalidInput("The terms of the query cancel each other out. Change weights or negatives.")
     scaled = tuple(Term(term.name, term.weight / length, term.vector) for term in terms)
     return scaled if apart else (Term("query", 1.0, combined(scaled)),)
+
+
+def _excluded(query: Query, scope: Scope) -> frozenset[str]:
+    """What is never in the answer: the query's own product among them."""
+    return scope.exclude | ({query.product_id} if query.product_id else set())
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -94,6 +94,26 @@ def test_by_photo_and_words(client: httpx.Client) -> None:
         assert sum(answer[0]["explain"].values()) == pytest.approx(answer[0]["score"], abs=1e-4)
 
 
+@pytest.mark.parametrize("base", ["words", "photo and words"])
+def test_less_like_one_is_still_what_was_asked_for(client: httpx.Client, base: str) -> None:
+    """Of the kind that was found, but fewer of the one that is not wanted."""
+    kinds = ["Mugs", "Tote Bags", "Vases", "Table Lamps", "Paint Brushes", "Cushions"]
+    examples = [next(p for p in PRODUCTS if (p.category or "").endswith(kind)) for kind in kinds]
+    kept: list[float] = []
+    before, left = 0, 0
+    for kind, example in zip(kinds, examples, strict=True):
+        query = {"text": kind.lower()} if base == "words" else {"text": "blue", "product_id": example.product_id}
+        first = hits(client.post("/v1/search", json=query))
+        unwanted = first[0]["product_id"]
+        answer = hits(client.post("/v1/search", json={**query, "negatives": [unwanted]}))
+        was_kind = [hit["category"] for hit in first].count(example.category)
+        kept.append([hit["category"] for hit in answer].count(example.category) / was_kind)
+        before += [STYLES[hit["product_id"]] for hit in first].count(STYLES[unwanted])
+        left += [STYLES[hit["product_id"]] for hit in answer].count(STYLES[unwanted])
+    assert sum(kept) / len(kept) >= 0.75
+    assert left <= 0.5 * before
+
+
 def test_the_tabs_and_photos_of_a_product(client: httpx.Client) -> None:
     product = HELD_OUT[0]
     for hit in hits(client.get(f"/v1/products/{product.product_id}/same-style")):

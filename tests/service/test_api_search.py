@@ -134,6 +134,11 @@ class TestAlgebra:
         scores = {hit["product_id"]: hit["score"] for hit in with_negative["hits"]}
         assert scores[worst_wanted] < plain["hits"][0]["score"]
 
+    @pytest.mark.parametrize("wanted", [[], ["acme-01"], ["acme-00"], ["acme-00", "acme-01"]])
+    def test_a_negative_where_little_is_found(self, api: TestClient, wanted: list[str]) -> None:
+        answer = search(api, text="mug", negatives=["acme-01", "lamp"], filters={"ids": wanted or ["nobody"]})
+        assert sorted(ids(answer)) == wanted
+
     def test_terms_that_cancel_out_are_refused(self, api: TestClient) -> None:
         detail = refused(api, 400, {"text": "mug", "weights": {"fused": 0.5, "text": -0.5}})
         assert "cancel" in detail
