@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { money } from "./card.js";
 import { h, latest } from "./dom.js";
 import { filtersOf, isSearch } from "./query.js";
-import { FILTERS, go, link } from "./route.js";
+import { FILTERS, go, link, read } from "./route.js";
 
 const LEVEL = " > ";
 const COUNTED = ["category", "supplier", "price", "currency"]; // keys of the state, and names of facets
@@ -14,9 +14,11 @@ const price = document.querySelector("#price");
 const currency = document.querySelector("#currency");
 const sort = document.querySelector("#sort");
 const stock = document.querySelector("#stock");
+const mixed = document.querySelector("#mixed-prices");
 const { run } = latest();
 
 let counted = null;
+let currencies = 0; // how many there are under all other filters
 
 for (const select of [supplier, price, sort]) {
   select.addEventListener("change", () => go({ [select.id]: select.value }));
@@ -30,6 +32,7 @@ export function showFacets(state) {
   sort.hidden = searching; // an answer is in order of likeness
   sort.value = state.sort;
   stock.checked = state.stock === "1";
+  showCurrencies(state, searching);
   const key = JSON.stringify([searching, ...FILTERS.map((name) => state[name]), searching && state.q]);
   if (key === counted) return;
   counted = key;
@@ -39,8 +42,8 @@ export function showFacets(state) {
       const number = (count) => (searching ? "" : ` (${count.toLocaleString()})`);
       showOptions(supplier, "All suppliers", facets.supplier, state.supplier, (value, count) => value + number(count));
       showOptions(currency, "All currencies", facets.currency, state.currency, (value) => value);
-      const several = facets.currency.filter(({ value }) => value).length > 1;
-      currency.hidden = !several && !state.currency;
+      currencies = facets.currency.filter(({ value }) => value).length;
+      showCurrencies(read(), searching);
       const range = (value, count) => rangeOf(value, state.currency) + number(count);
       showOptions(price, "Any price", facets.price, state.price, range);
     },
@@ -48,6 +51,16 @@ export function showFacets(state) {
       counted = null; // the grid says what is wrong
     },
   });
+}
+
+/** Amounts of several currencies cannot be compared: there are no ranges of them, and sorting says what it does. */
+function showCurrencies(state, searching) {
+  const several = currencies > 1 && !state.currency;
+  currency.hidden = currencies < 2 && !state.currency;
+  price.hidden = several && !state.price;
+  const compares = state.price || (!searching && state.sort.endsWith("price"));
+  mixed.textContent = `Prices are in ${currencies} currencies, compared by their amounts alone. Choose a currency.`;
+  mixed.hidden = !(several && compares);
 }
 
 /** One request for the facets nothing is chosen of, and one for each other, without its own choice. */

@@ -100,7 +100,8 @@ function append(answer, explain) {
 function continueHits(answer, add) {
   cursor = answer.next_cursor;
   const number = grid.children.length;
-  count.textContent = `${number} ${number === 1 ? "product" : "products"}, best match first`;
+  const all = `${number} ${number === 1 ? "product" : "products"}, best match first`;
+  count.textContent = cursor ? `The best ${number} matches` : all;
   more.hidden = cursor === null;
   more.onclick = () =>
     loadMore((signal) => api.nextPage(cursor, PAGE, signal), (next, signal) => {

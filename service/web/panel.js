@@ -115,13 +115,16 @@ function showChips(state) {
   if (state.photo) {
     const picture = photoNamed(state.photo);
     const thumbnail = picture ? h("img", { src: picture.url, alt: "", onerror: (event) => event.target.remove() }) : null;
-    list.push(chip([thumbnail, "Your photo"], "Remove the photo", { photo: null, crop: null, mix: null }));
+    list.push(chip([thumbnail, "Your photo"], "Remove the photo", { photo: null, crop: null, mix: null, less: state.q ? state.less : null }));
   } else if (state.like) {
     const without = { like: null, crop: null, mix: null, less: state.q ? state.less : null };
     const open = h("a", { href: link({ product: state.like, tab: null }), title: "Open this product" }, named(state.like));
     list.push(chip(["Like ", open], "Remove the product", without));
   }
-  if (state.q) list.push(chip([`“${state.q}”`], "Remove the words", { q: null, mix: null }));
+  if (state.q) {
+    const kept = state.photo || state.like ? state.less : null;
+    list.push(chip([`“${state.q}”`], "Remove the words", { q: null, mix: null, less: kept }));
+  }
   const less = lessOf(state);
   for (const productId of less) {
     const rest = less.filter((other) => other !== productId).join("\n");

@@ -37,8 +37,10 @@ onPhoto(async (file) => {
 
 /** A first search is over the whole shop; refining it keeps the filters. */
 function search(changes) {
-  const whole = isSearch(read()) ? {} : without(FILTERS);
-  go({ ...whole, ...changes, product: null, tab: null, by: null });
+  const state = read();
+  const whole = isSearch(state) ? {} : without([...FILTERS, "less"]);
+  const left = isSearch({ ...state, ...changes }) ? {} : without(["less"]); // nothing to be unlike among
+  go({ ...whole, ...left, ...changes, product: null, tab: null, by: null });
 }
 
 export function showWords(state) {

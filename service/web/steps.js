@@ -5,9 +5,10 @@ import { isSearch, lessOf, mixOf, nameOfSearch } from "./query.js";
 import { QUERY, link } from "./route.js";
 
 const MOST = 12;
+const STORED = "steps";
 const nav = document.querySelector("#steps");
 
-let steps = []; // as { key, query, changed, label }
+let steps = remembered(); // as { key, query, changed, label }
 let inSearch = false; // the last state was a search, rather than the catalogue
 let at = -1;
 
@@ -41,6 +42,24 @@ function draw() {
     h("li", {}, h("a", { href: link(query), "aria-current": position === at && "step" }, label)),
   );
   nav.querySelector("ol").replaceChildren(...items);
+  remember();
+}
+
+/** They last as long as the tab: a reload does not lose them. */
+function remember() {
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify(steps));
+  } catch {
+    // full, or not allowed
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED)) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** The part of a search that is another one. */

@@ -72,6 +72,19 @@ def test_a_price_range_is_one_of_a_currency(shop: Shop) -> None:
     assert all(low <= product["price"] <= high for product in expected)
 
 
+def test_prices_of_several_currencies_are_not_compared_unsaid(shop: Shop) -> None:
+    shop.open()
+    price = shop.page.get_by_label("Price", exact=True)
+    expect(shop.page.get_by_label("Currency")).to_be_visible()
+    expect(price).to_be_hidden()  # ranges of what?
+    shop.page.get_by_label("Sort by").select_option("price")
+    said = shop.page.get_by_text(re.compile(r"Prices are in \d currencies"))
+    expect(said).to_be_visible()
+    shop.page.get_by_label("Currency").select_option("USD")
+    expect(price).to_be_visible()
+    expect(said).to_be_hidden()
+
+
 @pytest.mark.heavy
 def test_filters_that_leave_nothing_can_be_cleared(shop: Shop) -> None:
     shop.visit(supplier="bluepeak", currency="USD")
@@ -97,6 +110,7 @@ def test_words_find_products(shop: Shop) -> None:
 def test_a_search_has_more_pages_and_filters(shop: Shop) -> None:
     shop.open()
     shop.find("mug")
+    expect(shop.page.locator("#count")).to_have_text("The best 48 matches")  # there are more
     shop.page.get_by_label("Supplier").select_option("kestrel")
     shop.expect_products(shop.search(text="mug", filters={"suppliers": ["kestrel"]}))
     shop.page.get_by_role("button", name="Show more").click()

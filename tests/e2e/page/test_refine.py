@@ -122,11 +122,28 @@ def test_less_like_this_on_a_result_and_back(shop: Shop, mug: dict[str, Any]) ->
     shop.expect_products(hits)
 
 
+def test_what_one_search_avoids_is_not_avoided_by_the_next(shop: Shop, mug: dict[str, Any]) -> None:
+    shop.open(q="mug", less=mug["product_id"])
+    expect(shop.chips).to_have_count(2)
+    shop.find("")
+    expect(shop.heading).to_have_text("All products")
+    assert shop.state() == {}
+    shop.find("lamp")
+    shop.expect_products(shop.search(text="lamp"))
+
+    shop.visit(q="mug", less=mug["product_id"])
+    shop.page.get_by_role("button", name="Remove the words").click()
+    expect(shop.heading).to_have_text("All products")
+    assert shop.state() == {}
+
+
 def test_the_steps_lead_back_and_the_address_can_be_shared(shop: Shop, mug: dict[str, Any]) -> None:
     shop.open(like=mug["product_id"])
     shop.find("frog")
     shop.page.get_by_label("What counts more").fill("40")
     shop.page.wait_for_url(re.compile("mix=40"))
+    expect(shop.steps).to_have_text(["Like this product", "“frog”", "words +40 %"])
+    shop.page.reload()
     expect(shop.steps).to_have_text(["Like this product", "“frog”", "words +40 %"])
     shop.settled()
     shared, ids = shop.page.url, shop.ids()
