@@ -26,7 +26,7 @@ export function onPhoto(take) {
   };
   addEventListener("paste", (event) => takeFrom(event, event.clipboardData));
   addEventListener("drop", (event) => {
-    drop.classList.remove("shown");
+    drop.togglePopover(false);
     takeFrom(event, event.dataTransfer);
   });
 }
@@ -34,10 +34,10 @@ export function onPhoto(take) {
 addEventListener("dragover", (event) => {
   if (!event.dataTransfer.types.includes("Files")) return;
   event.preventDefault();
-  drop.classList.add("shown");
+  drop.togglePopover(true);
 });
 addEventListener("dragleave", (event) => {
-  if (event.relatedTarget === null) drop.classList.remove("shown");
+  if (event.relatedTarget === null) drop.togglePopover(false);
 });
 
 for (const [id, input] of [["choose-photo", chosen], ["take-photo", taken]]) {

@@ -5,7 +5,7 @@ import { choosePhoto } from "./camera.js";
 import { card } from "./card.js";
 import { latest, note, skeletons } from "./dom.js";
 import * as events from "./events.js";
-import { filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, nameOfSearch } from "./query.js";
+import { filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, mixOf, nameOfSearch } from "./query.js";
 import { FILTERS, QUERY, go, without } from "./route.js";
 import { isBadPhoto, trouble } from "./trouble.js";
 import { find } from "./turns.js";
@@ -202,6 +202,10 @@ function remedy(error, state) {
     const gone = new api.Problem("The product this search starts from is no longer in the catalogue.");
     const others = { action: "Search with the words alone", onaction: () => go({ like: null, crop: null, mix: null }) };
     return [gone, again, state.q ? others : all];
+  }
+  if (state.like && error.status === 400 && mixOf(state) < 0) {
+    const none = new api.Problem("This product has no photo that could count more than the words.");
+    return [none, again, { action: "Let both count", onaction: () => go({ mix: null }) }];
   }
   return [error, again];
 }

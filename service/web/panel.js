@@ -34,10 +34,15 @@ export function showPanel(state) {
   if (panel.hidden) return;
   showBase(state);
   showChips(state);
-  balance.hidden = !(state.q && (state.photo || state.like));
+  showBalance(state);
   document.querySelector("#balance-base").textContent = state.photo ? "Photo" : "Product photo";
   if (document.activeElement !== mix) mix.value = String(mixOf(state));
   mixed.textContent = mix.ariaValueText = balanceOf(mixOf(state));
+}
+
+/** Between photo and words, where there are both. */
+function showBalance(state) {
+  balance.hidden = !(state.q && (state.photo || (state.like && !photoless.has(state.like))));
 }
 
 function balanceOf(mix) {
@@ -90,6 +95,7 @@ function showCropper(url, name) {
 }
 
 const names = new Map(); // of products, by id
+const photoless = new Set();
 const loading = latest();
 
 function showProduct(productId) {
@@ -97,10 +103,12 @@ function showProduct(productId) {
   loading.run((signal) => api.product(productId, signal), {
     done(product) {
       names.set(productId, nameOf(product));
+      if (!product.image_url) photoless.add(productId);
       const ours = product.image_url?.startsWith("/"); // the service may have no copy of a foreign one
       if (ours) showCropper(`${product.image_url}&w=640`, "The product’s photo");
       else base.replaceChildren(photoOf(product, { width: 320, lazy: false }));
       showCrop(read());
+      showBalance(read());
       showChips(read());
     },
     failed() {

@@ -76,6 +76,18 @@ def test_a_pasted_photo_and_a_dropped_one_are_searched_with(shop: Shop) -> None:
     expect(shop.cards().first.locator("h3")).to_have_text(second["title"])
 
 
+def test_where_to_drop_a_photo_is_seen_over_an_open_product(shop: Shop) -> None:
+    product, other = shop.products(2)
+    shop.open(product=product["product_id"])
+    give_by(shop, "dragover", shop.photo_of(other))
+    words = shop.page.get_by_text("Drop a photo to find the product")
+    expect(words).to_be_visible()
+    assert words.evaluate("words => words.parentElement.matches(':popover-open')")  # in the top layer, as the dialog is
+    give_by(shop, "drop", shop.photo_of(other))
+    expect(shop.dialog).to_be_hidden()
+    expect(shop.cards().first.locator("h3")).to_have_text(other["title"])
+
+
 @pytest.mark.heavy
 def test_a_photo_and_words_search_together_and_clear_one_by_one(shop: Shop) -> None:
     photo = shop.photo_of(shop.products(1)[0])

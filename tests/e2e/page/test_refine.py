@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Request, Route, expect
 
 from tests.e2e.page.shop import Shop
+from tests.e2e.page.test_troubles import refuse
 
 
 @pytest.fixture
@@ -58,6 +59,25 @@ def test_the_slider_moves_between_photo_and_words(shop: Shop, mug: dict[str, Any
     assert shop.state()["mix"] == "48"
     shop.page.reload()
     expect(slider).to_have_value("48")
+
+
+def test_a_product_without_a_photo_has_nothing_to_balance(troubled: Shop) -> None:
+    mug = troubled.search(text="mug with an owl", k=1)[0]
+    address = f"/v1/products/{mug['product_id']}"
+    plain = {**troubled.ask(address), "image_url": None}
+    troubled.page.route(f"**{address}", lambda route: route.fulfill(json=plain))
+    troubled.open(like=mug["product_id"], q="frog")
+    slider = troubled.page.get_by_label("What counts more")
+    expect(troubled.page.locator("#base .no-photo")).to_be_visible()
+    expect(slider).to_be_hidden()
+
+    searches = re.compile("/v1/search(/refine)?$")
+    troubled.page.route(searches, refuse(400, "weights.image is set, but the query has no image.", times=9))
+    troubled.visit(like=mug["product_id"], q="frog", mix="-100")
+    expect(troubled.alert).to_contain_text("This product has no photo that could count more than the words.")
+    troubled.page.unroute(searches)
+    troubled.page.get_by_role("button", name="Let both count").click()
+    troubled.expect_products(troubled.search(product_id=mug["product_id"], text="frog"))
 
 
 def test_a_photo_is_sent_once_and_gone_on_with(troubled: Shop) -> None:
