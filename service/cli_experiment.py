@@ -140,7 +140,7 @@ def _print(made: "Report") -> None:
             against: Any = arm.compared.get(metric)
             row = [metric, arm.arm, page.percent(arm.rates[metric].value)]
             if against is not None:
-                row += [page.percent(against.uplift, 1), page.interval(against.interval), f"{against.p:.4f}"]
+                row += [page.uplift(against.uplift), page.interval(against.interval), page.p_value(against.p)]
                 row.append(page.percent(against.detectable, 1))
             rates.add_row(*row)
     print_table(rates)

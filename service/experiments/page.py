@@ -57,6 +57,16 @@ def percent(value: float, digits: int = 2) -> str:
     return f"{value * 100:.{digits}f} %" if math.isfinite(value) else "-"
 
 
+def uplift(value: float) -> str:
+    """With its sign; a dash for what is not known."""
+    return f"{value * 100:+.1f} %" if math.isfinite(value) else "-"
+
+
+def p_value(value: float) -> str:
+    """Never 0."""
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
+
+
 def interval(value: tuple[float, float], digits: int = 1) -> str:
     """An interval of shares, with signs."""
     low, high = value
@@ -83,7 +93,7 @@ def _rates(made: Report, metric: str) -> str:
         if against is None:
             row += ["control", "", ""]
         else:
-            row += [percent(against.uplift, 1), interval(against.interval), f"{against.p:.4f}"]
+            row += [uplift(against.uplift), interval(against.interval), p_value(against.p)]
         rows.append((*row, percent(against.detectable, 1) if against is not None else ""))
     return _table(("arm", "rate", "uplift", "95 % interval", "p", "found in 4 of 5 from"), rows)
 
@@ -100,7 +110,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _forest(made: Report, metric: str) -> str:
     """Uplifts and their intervals around 0."""
-    known = [arm for arm in made.arms if arm.compared and math.isfinite(arm.compared[metric].uplift)]
+    known = [arm for arm in made.arms if arm.compared and math.isfinite(arm.compared[metric].interval[0])]
     if not known:
         return "<p>Too few users to compare.</p>"
     reach = max(0.01, *(abs(end) for arm in known for end in arm.compared[metric].interval)) * 1.1

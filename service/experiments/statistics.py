@@ -61,7 +61,11 @@ def rate(counts: Numbers, of: Numbers) -> Rate:
 
 
 def compare(control: Rate, other: Rate) -> Comparison:
-    """How `other` differs: p by the difference, the uplift's interval by the delta method of the ratio."""
+    """How `other` differs: p by the difference, the uplift's interval by the same test (Fieller).
+
+    So the interval leaves out 0 exactly where p is below 0.05. It is nan where the control's rate is itself hardly
+    above 0, which bounds no ratio.
+    """
     error = math.hypot(control.error, other.error)
     enough = min(control.users, other.users) >= MIN_USERS and control.value > 0 and error > 0
     if not enough or math.isnan(error):
@@ -69,9 +73,19 @@ def compare(control: Rate, other: Rate) -> Comparison:
     difference = other.value - control.value
     p = 2 * (1 - _NORMAL.cdf(abs(difference) / error))
     uplift = difference / control.value
-    reach = Z * math.hypot(other.error, (1 + uplift) * control.error) / control.value
     detectable = (Z + _NORMAL.inv_cdf(POWER)) * error / control.value
-    return Comparison(uplift, (uplift - reach, uplift + reach), p, detectable)
+    return Comparison(uplift, _fieller(control, other), p, detectable)
+
+
+def _fieller(control: Rate, other: Rate) -> tuple[float, float]:
+    """The uplifts whose rate is less than Z standard errors away from `other`."""
+    square = control.value**2 - (Z * control.error) ** 2
+    if square <= 0:
+        return math.nan, math.nan
+    product = control.value * other.value
+    inner = product**2 - square * (other.value**2 - (Z * other.error) ** 2)
+    reach = math.sqrt(max(0.0, inner))
+    return (product - reach) / square - 1, (product + reach) / square - 1
 
 
 def sample_ratio_p(users: Sequence[int], shares: Sequence[float]) -> float:

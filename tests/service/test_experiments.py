@@ -71,6 +71,19 @@ class TestStatistics:
         covered = np.mean([run.interval[0] <= stated <= run.interval[1] for run in runs])
         assert covered >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / 400)
 
+    @given(st.floats(0.001, 1), st.floats(0.001, 1), st.floats(0.0001, 0.3), st.floats(0.0001, 0.3))
+    def test_the_interval_leaves_out_0_where_p_says_so(self, one: float, other: float, wide: float, far: float) -> None:
+        found = compare(Rate(one, wide * one, 100), Rate(other, far * other, 100))
+        low, high = found.interval
+        assert low <= found.uplift <= high
+        if abs(found.p - 0.05) > 1e-6:
+            assert (low <= 0 <= high) == (found.p > 0.05)
+
+    def test_a_rate_hardly_above_0_bounds_no_ratio(self) -> None:
+        found = compare(Rate(0.001, 0.001, 100), Rate(0.02, 0.005, 100))
+        assert found.p < 0.05
+        assert math.isnan(found.interval[0])
+
     def test_searches_as_units_would_find_what_is_not_there(self) -> None:
         """Why users are the units: a few who search all day are not many shoppers."""
         random = np.random.default_rng(3)
