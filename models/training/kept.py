@@ -17,6 +17,8 @@ from models.training.views import Looks, apply_looks, draw_looks
 Look: TypeAlias = NDArray[np.float16]
 """The tokens of every photo in one look, [photos, tokens, width]."""
 
+TOKENS: Final = "tokens"
+"""Where they are, in a run's directory."""
 _CHUNK: Final = 32
 
 

@@ -24,7 +24,7 @@ from models.training.base import Base, start_narrow
 from models.training.batches import Batch, Batches
 from models.training.config import TrainConfig
 from models.training.data import Corpus
-from models.training.kept import Frozen, Look, keep_tokens
+from models.training.kept import TOKENS, Frozen, Look, keep_tokens
 from models.training.losses import ContrastiveUnit, Sides
 from models.training.measure import headline, late_fusion
 from models.training.negatives import LastSeen, Sampler
@@ -95,7 +95,7 @@ class Trainer:
             return []
         with everyone.main_process_first():  # the others find the files
             encoder = self.base or Frozen(self.model.photo, config.views.side)
-            kept = keep_tokens(encoder, self.corpus.photos, config.views, config.seed, self.out / "tokens", progress)
+            kept = keep_tokens(encoder, self.corpus.photos, config.views, config.seed, self.out / TOKENS, progress)
         if self.base is not None and network.width < self.base.width and config.start_from is None:
             told = [product_text(item.product, config.views.template) for item in self.corpus.items]
             start_narrow(self.model.photo, self.model.text, kept[0], told)
@@ -166,10 +166,7 @@ class Trainer:
         sides = self._gather(batch, chunks, outputs)
         loss, parts = self.unit(sides)
         if not torch.isfinite(loss):
-            raise TrainingFailed(
-                f"The loss of step {self.step + 1} is {loss.item()}. {checkpoints.CHECKPOINT} is from before: go on "
-                "from there with a lower lr (in another --out, by start_from), and look for broken photos or texts."
-            )
+            raise TrainingFailed(self._no_number(loss.item()))
         loss.backward()
         for (number, products, inputs), output in zip(chunks, outputs, strict=True):
             if self.config.cache_gradients:
@@ -178,6 +175,16 @@ class Trainer:
         self._learn()
         self.seen.keep(batch.items, torch.cat([sides.first[:, 2], sides.second[:, 2]]).detach())
         return loss.item(), {name: part.item() for name, part in parts.items()}
+
+    def _no_number(self, loss: float) -> str:
+        """What is wrong and what to do; `step` is the number of those done."""
+        what = f"The loss of step {self.step + 1} is {loss}. "
+        if (self.out / checkpoints.CHECKPOINT).is_file():
+            what += f"{checkpoints.CHECKPOINT} is from before: go on from there with a lower lr (in another --out, by "
+            what += "start_from)"
+        else:
+            what += "There is no checkpoint from before: start anew with a lower lr"
+        return f"{what}, and look for broken photos or texts."
 
     def _encode(self, chunk: int, inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor]:
         """The chunk's vectors; `keep` what learning from them needs. Twice the same dropout gives twice the same."""

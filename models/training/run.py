@@ -1,6 +1,7 @@
 """A training run and its directory: configuration, checkpoints, log and curves."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from models.training.base import Base
 from models.training.checkpoints import BEST, CHECKPOINT
 from models.training.config import TrainConfig, read_config
 from models.training.data import Corpus, read_corpus
+from models.training.kept import TOKENS
 from models.training.loop import Step, Trainer
 from models.training.photos import Progress
 from models.training.processes import is_main, processes
@@ -36,7 +38,7 @@ class Run:
         self.config, self.out, self._resume = config, out, resume
         if resume and not (out / CHECKPOINT).is_file():
             raise ConfigurationError(f"There is no {out / CHECKPOINT} to go on from. Leave --resume out to start anew.")
-        if not resume and (out / CONFIG).exists():
+        if not resume and (out / CHECKPOINT).exists():  # without one there is nothing to lose
             raise ConfigurationError(
                 f"{out} holds a run already. Add --resume to go on with it, or give another --out."
             )
@@ -71,7 +73,7 @@ class Run:
         """
         self.out.mkdir(parents=True, exist_ok=True)
         if is_main():
-            write_atomic(self.out / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
+            self._begin()
         trainer = Trainer(self.config, corpus, Tokenizer.from_file(str(TOKENIZER)), self.out, progress, self._base)
         if self._resume:
             trainer.resume()
@@ -80,6 +82,16 @@ class Run:
         else:
             self._run_and_log(trainer, report)
         processes().destroy_process_group()
+
+    def _begin(self) -> None:
+        """Write down what is run; what another one left behind before its first checkpoint goes."""
+        config = (self.config.model_dump_json(indent=2) + "\n").encode()
+        before = self.out / CONFIG
+        if not self._resume:
+            (self.out / LOG).unlink(missing_ok=True)
+            if not before.exists() or before.read_bytes() != config:
+                shutil.rmtree(self.out / TOKENS, ignore_errors=True)  # maybe of other photos
+        write_atomic(before, config)
 
     def _run_and_log(self, trainer: Trainer, report: Callable[[Mapping[str, Any]], None]) -> None:
         with (self.out / LOG).open("a") as log, SummaryWriter(str(self.out / "tensorboard")) as curves:
@@ -100,8 +112,15 @@ class Run:
 
 
 def configuration(path: Path | None, changes: tuple[str, ...], out: Path, *, resume: bool) -> TrainConfig:
-    """What a file and changes on top of it say; a resumed run keeps its own where neither is given."""
-    return read_config(out / CONFIG if resume and path is None else path, changes)
+    """What a file and changes on top of it say; a resumed run keeps its own where neither is given.
+
+    Raises ConfigurationError with the field at fault, or where there is no run to go on with.
+    """
+    if resume and path is None:
+        path = out / CONFIG
+        if not path.exists():
+            raise ConfigurationError(f"There is no run in {out} to go on with. Leave --resume out to start anew.")
+    return read_config(path, changes)
 
 
 def based(config: TrainConfig, base: Base) -> TrainConfig:

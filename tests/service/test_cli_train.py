@@ -52,6 +52,20 @@ def test_trains_keeps_its_configuration_and_goes_on(tmp_path: Path, shop: Path) 
     assert (code, "losses.locality: 0.25 here, 0.0 there" in text) == (1, True)
 
 
+def test_what_stopped_before_its_first_checkpoint_may_start_anew(tmp_path: Path, shop: Path) -> None:
+    config = write_config(tmp_path / "run.json", TINY)
+    words = ("train", str(shop), "--out", str(tmp_path / "run"), "--config", str(config))
+    code, text = run(*words, "--set", "lr=1e30", "--set", "clip=1e30", "--set", "warmup=0", "--set", "evaluate_every=9")
+    assert (code, "There is no checkpoint from before: start anew with a lower lr" in text) == (1, True)
+    code, text = run(*words, "--resume")
+    assert (code, "Leave --resume out" in text) == (1, True)
+    assert run(*words)[0] == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]  # of this run alone
+    code, text = run("train", "--out", str(tmp_path / "nothing"), "--resume")
+    assert (code, "There is no" in text, "Leave --resume out" in text) == (1, True, True)
+
+
 @pytest.mark.parametrize(
     ("content", "words", "says"),
     [
