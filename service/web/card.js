@@ -29,15 +29,24 @@ export function photo(product, { width = 320, lazy = true } = {}) {
   if (!address) return h("div", { class: "photo" }, missing());
   const sized = (pixels) => `${address}${address.includes("?") ? "&" : "?"}w=${pixels}`;
   const own = address.startsWith("/");
-  const image = h("img", {
-    alt: nameOf(product),
-    loading: lazy && "lazy",
-    decoding: "async",
-    srcset: own && `${sized(width)} 1x, ${sized(width * 2)} 2x`,
-    src: own ? sized(width) : address,
-    onerror: () => image.replaceWith(missing()),
-  });
-  return h("div", { class: "photo" }, image);
+  const frame = h("div", { class: "photo" });
+  const failed = () => {
+    frame.replaceChildren(missing());
+    if (!navigator.onLine) addEventListener("online", () => frame.isConnected && draw(), { once: true });
+  };
+  const draw = () =>
+    frame.replaceChildren(
+      h("img", {
+        alt: nameOf(product),
+        loading: lazy && "lazy",
+        decoding: "async",
+        srcset: own && `${sized(width)} 1x, ${sized(width * 2)} 2x`,
+        src: own ? sized(width) : address,
+        onerror: failed,
+      }),
+    );
+  draw();
+  return frame;
 }
 
 /**

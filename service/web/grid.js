@@ -78,8 +78,10 @@ function loadHits(state) {
         if (explain && hasBoth(state)) tellApart(answer.refine_cursor, page.hits, unlike, grid, current);
         return cards;
       };
+      const byKeyboard = grid.querySelector(":focus-visible");
       grid.replaceChildren();
-      add(answer, signal);
+      const [best] = add(answer, signal);
+      if (byKeyboard) best?.querySelector("h3 a").focus({ preventScroll: true }); // its place is gone with the card
       continueHits(answer, add);
       if (answer.hits.length === 0) nothing(state);
     },

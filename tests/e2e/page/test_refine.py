@@ -124,6 +124,18 @@ def test_a_part_of_a_product_is_searched_with(shop: Shop, mug: dict[str, Any]) -
     expect(shop.page.get_by_role("dialog", name=mug["title"])).to_be_visible()
 
 
+def test_the_keyboard_keeps_its_place_among_results_that_change(shop: Shop) -> None:
+    shop.open().find("mug")
+    less = shop.cards().nth(2).get_by_role("button", name="Less like this")
+    shop.cards().nth(2).get_by_role("button", name="Like this, but").focus()
+    shop.page.keyboard.press("Tab")
+    expect(less).to_be_focused()
+    shop.page.keyboard.press("Enter")
+    expect(shop.chips).to_have_count(2)
+    shop.settled()
+    expect(shop.cards().first.locator("h3 a")).to_be_focused()
+
+
 @pytest.mark.heavy
 def test_less_like_this_on_a_result_and_back(shop: Shop, mug: dict[str, Any]) -> None:
     shop.open().find("mug")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Route, expect
 
-from tests.e2e.page.shop import Shop
+from tests.e2e.page.shop import Shop, expect_photo
 
 
 def refuse(status: int, detail: str, times: int = 1, headers: dict[str, str] | None = None) -> Any:
@@ -104,6 +104,16 @@ def test_a_lost_connection_is_told_and_what_was_asked_comes_with_the_next_one(tr
     troubled.page.context.set_offline(False)
     troubled.expect_products(troubled.search(text="mug"))
     expect(troubled.alert).to_be_hidden()
+
+
+def test_photos_that_were_missed_offline_come_with_the_connection(troubled: Shop) -> None:
+    troubled.open()
+    last = troubled.cards().last
+    troubled.page.context.set_offline(True)
+    last.scroll_into_view_if_needed()
+    expect(last.locator(".no-photo")).to_be_visible()
+    troubled.page.context.set_offline(False)
+    expect_photo(last.locator("img"))
 
 
 def test_an_overloaded_service_is_asked_again_when_it_said(troubled: Shop) -> None:
