@@ -63,7 +63,7 @@ export function card(product, { requestId = null, position = 0, refine = false, 
     { class: "card", "data-id": product.product_id },
     photo(product),
     h("h3", {}, h("a", { href: open(null), onclick }, name)),
-    h("p", { class: "supplier" }, product.supplier_id),
+    h("p", { class: "supplier" }, product.supplier_id, alsoOf(product)),
     h("p", { class: "price" }, priceOf(product), soldOut),
     extra,
     h(
@@ -75,6 +75,9 @@ export function card(product, { requestId = null, position = 0, refine = false, 
     ),
   );
 }
+
+/** Near-identical listings of the supplier, which stand once in a tab. */
+const alsoOf = ({ group }) => (group?.size > 1 ? `, and ${group.size - 1} more like it` : null);
 
 function action(drawing, label, name, onclick) {
   const properties = { type: "button", class: drawing, title: label, "aria-label": `${label}: ${name}`, onclick };

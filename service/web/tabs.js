@@ -128,7 +128,8 @@ class Tab {
       card(hit, { requestId, position, extra: explain && reason(hit) }),
     );
     const more = this.#cursor && h("p", { class: "more" }, h("button", { type: "button", onclick: () => this.load() }, "Show more"));
-    this.panel.replaceChildren(h("ul", { class: "grid small" }, cards), more || "");
+    const part = by === "price" && more && h("p", { class: "hint part" }, `The ${cards.length} best matches by price; “Show more” adds others.`);
+    this.panel.replaceChildren(part || "", h("ul", { class: "grid small" }, cards), more || "");
     if (explain) {
       const hits = this.#hits.map(({ hit }) => hit);
       tellApart(this.#refine, hits, [], this.panel, this.signal);

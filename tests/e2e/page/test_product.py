@@ -54,6 +54,23 @@ def test_offers_are_sorted_by_price_within_a_currency(shop: Shop) -> None:
     assert shop.state()["by"] == "price"
 
 
+def test_a_tab_says_what_it_leaves_out(shop: Shop) -> None:
+    """Listings of one supplier that stand once, and pages that are not sorted yet."""
+    product = shop.product_with_both_tabs()
+    path = f"/v1/products/{product['product_id']}/same-style"
+    answer = shop.ask(f"{path}?k=2")
+    answer["hits"][0]["group"] = {"key": answer["hits"][0]["supplier_id"], "size": 3}
+    answer["next_cursor"] = "more"
+    shop.page.route(f"**{path}?*", lambda route: route.fulfill(json=answer))
+    shop.open(product=product["product_id"])
+    expect(shop.cards("#panel-same").first).to_contain_text("and 2 more like it")
+    expect(shop.cards("#panel-same").nth(1)).not_to_contain_text("more like it")
+    said = shop.page.get_by_text("The 2 best matches by price")
+    expect(said).to_be_hidden()
+    shop.page.get_by_label("Sort offers by").select_option("price")
+    expect(said).to_be_visible()
+
+
 @pytest.mark.heavy
 def test_a_tab_says_scores_and_reasons_when_asked(shop: Shop) -> None:
     product = shop.product_with_both_tabs()
