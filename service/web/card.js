@@ -77,7 +77,7 @@ export function card(product, { requestId = null, position = 0, refine = false, 
 }
 
 /** Near-identical listings of the supplier, which stand once in a tab. */
-const alsoOf = ({ group }) => (group?.size > 1 ? `, and ${group.size - 1} more like it` : null);
+const alsoOf = ({ group }) => (group?.size > 1 ? ` · ${group.size} listings` : null);
 
 function action(drawing, label, name, onclick) {
   const properties = { type: "button", class: drawing, title: label, "aria-label": `${label}: ${name}`, onclick };

@@ -63,8 +63,8 @@ def test_a_tab_says_what_it_leaves_out(shop: Shop) -> None:
     answer["next_cursor"] = "more"
     shop.page.route(f"**{path}?*", lambda route: route.fulfill(json=answer))
     shop.open(product=product["product_id"])
-    expect(shop.cards("#panel-same").first).to_contain_text("and 2 more like it")
-    expect(shop.cards("#panel-same").nth(1)).not_to_contain_text("more like it")
+    expect(shop.cards("#panel-same").first).to_contain_text("· 3 listings")
+    expect(shop.cards("#panel-same").nth(1)).not_to_contain_text("listings")
     said = shop.page.get_by_text("The 2 best matches by price")
     expect(said).to_be_hidden()
     shop.page.get_by_label("Sort offers by").select_option("price")
