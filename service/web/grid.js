@@ -102,7 +102,8 @@ function append(answer, explain) {
 function continueHits(answer, add) {
   cursor = answer.next_cursor;
   const number = grid.children.length;
-  const all = `${number} ${number === 1 ? "product" : "products"}, best match first`;
+  const order = number > 1 ? ", best match first" : "";
+  const all = `${number} ${number === 1 ? "product" : "products"}${order}`;
   count.textContent = cursor ? `The best ${number} matches` : all;
   more.hidden = cursor === null;
   more.onclick = () =>
