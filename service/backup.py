@@ -2,8 +2,8 @@
 
     backup.json         written last: what there is, with the size and SHA-256 of every file but snapshots and photos
     journal.sqlite3     the journal as it was, whichever database holds it
-    aliases.json        and keys.json, where it is in the data directory
-    snapshots/  photos/  bundles/  events/      as in the data directory
+    aliases.json        and experiments.json, and keys.json where it is in the data directory
+    snapshots/  photos/  bundles/  events/      as in the data directory, each spool of events one file
 
 The journal is copied first. What changes meanwhile comes too late for it, and so does not belong to the backup; every
 photo it names is there already. Snapshots are copied if the copied journal leads on from them.
@@ -30,6 +30,8 @@ from index.aliases import FILE as ALIASES
 from index.aliases import AliasTable, read_aliases
 from index.checksums import verify
 from index.snapshot import FileEntry, Manifest, SnapshotName, list_snapshots
+from service.events.copying import copy_events
+from service.experiments.arms import FILE as EXPERIMENTS
 
 SCHEMA_VERSION: Final = 1
 _DESCRIPTION: Final = "backup.json"
@@ -38,7 +40,8 @@ _KEYS: Final = "keys.json"
 _MANIFEST: Final = "manifest.json"
 _MOUNTED: Final = frozenset({"lost+found"})
 """What an empty disk holds."""
-_FOLDERS: Final = ("bundles", "events")
+_BUNDLES: Final = "bundles"
+_EVENTS: Final = "events"
 _ATTEMPTS: Final = 3
 _INSIDE: Final = "^[A-Za-z0-9_][^/]*(/[A-Za-z0-9_][^/]*)*$"
 """A file below the backup: no part of its path is hidden, or leads up."""
@@ -84,7 +87,7 @@ def create(settings: Settings, target: Path, *, previous: Path | None = None, sa
 
     What `previous`, an earlier backup beside it, holds too is linked from there instead of copied. Raises Conflict
     where there is something at `target`, SnapshotInvalid for a snapshot that is damaged, BackupInvalid for `previous`,
-    and what the journal raises.
+    EventsUnavailable for a spool that cannot be read, and what the journal raises.
     """
     if target.exists():
         raise Conflict(f"There is something at {target} already; every backup has a directory of its own.")
@@ -101,7 +104,7 @@ def create(settings: Settings, target: Path, *, previous: Path | None = None, sa
                 raise Conflict(
                     f"What was copied did not fit together, {_ATTEMPTS} times: {error}. Try again."
                 ) from None
-            say("snapshots were exchanged meanwhile; once more")
+            say("files were exchanged meanwhile; once more")
     raise AssertionError
 
 
@@ -115,13 +118,14 @@ def _copy_all(settings: Settings, work: Path, previous: Path | None, say: Say) -
         _copy_snapshot(data, work, manifest.name, previous)
     say("photos")
     photos = _copy_photos(data, work, previous, say)
-    for folder in _FOLDERS:
-        for path in _files(data / folder):
-            _copy(path, work / path.relative_to(data))
+    for path in _files(data / _BUNDLES):
+        _copy(path, work / path.relative_to(data))
+    copy_events(data / _EVENTS, work / _EVENTS, _files, _copy)
     if aliases.aliases:
         write_atomic(work / ALIASES, aliases.model_dump_json(indent=2).encode())
-    if (data / _KEYS).is_file():
-        _copy(data / _KEYS, work / _KEYS)
+    for name in (EXPERIMENTS, _KEYS):
+        if (data / name).is_file():
+            _copy(data / name, work / name)
     backup = Backup(
         created_at=datetime.now(UTC),
         samestyle=version("samestyle"),
@@ -272,7 +276,7 @@ def read(source: Path) -> Backup:
 def _described(work: Path) -> Iterator[Path]:
     """What has no checksum elsewhere: snapshots have manifests, and photos are named by theirs."""
     yield from (path for path in sorted(work.iterdir()) if path.is_file())
-    for folder in _FOLDERS:
+    for folder in (_BUNDLES, _EVENTS):
         yield from _files(work / folder)
 
 

@@ -89,6 +89,10 @@ class Experiment(BaseModel):
         return begun and (self.stopped_at is None or at_ms <= self.stopped_at.timestamp() * 1000 + _GRACE_MS)
 
 
+class _Schema(BaseModel):
+    schema_version: int = SCHEMA_VERSION
+
+
 class ExperimentTable(BaseModel):
     """`experiments.json`: the newest last."""
 
@@ -136,6 +140,11 @@ def read_experiments(data: Path) -> ExperimentTable:
     if len(text) > _MAX_BYTES:
         raise ExperimentsInvalid(f"{path} is over {_MAX_BYTES:,} bytes.")
     try:
+        schema = _Schema.model_validate_json(text).schema_version
+        if schema > SCHEMA_VERSION:
+            raise ExperimentsInvalid(
+                f"{path} has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
+            )
         return ExperimentTable.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

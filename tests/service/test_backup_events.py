@@ -1,0 +1,95 @@
+"""What a backup made amid events holds: each that was acknowledged, once, and the experiments they belong to."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pytest
+
+from catalogue.errors import EventsUnavailable, ExperimentsInvalid
+from catalogue.settings import Settings
+from service import backup
+from service.events import files
+from service.events.erasing import file_all
+from service.events.spool import Spool, connect
+from service.experiments.arms import FILE, read_experiments, start
+from tests.service.test_api_events import an_event
+
+PATIENCE_S = 30.0
+
+
+def in_files(root: Path) -> list[str]:
+    """The ids of all events, once the spools are files, too."""
+    file_all(root)
+    (day, _), *_ = files.days(root, "events")
+    found: list[str] = files.read(root, "events", day, ["event_id"], pc.scalar(True))["event_id"].to_pylist()
+    return sorted(found)
+
+
+def backed_up(settings: Settings, to: Path) -> Path:
+    backup.create(settings, to / "backup")
+    restored = settings.model_copy(update={"data": to / "restored"})
+    backup.restore(to / "backup", restored)
+    return restored.data
+
+
+@pytest.mark.parametrize("meanwhile", ["its log is written into the spool", "all becomes files"])
+def test_each_acknowledged_event_is_in_it_once(
+    own_shop: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    root = own_shop.data / "events"
+    spool = Spool(root, deadline_s=PATIENCE_S)
+    spool.add([an_event(1)], 100).result(PATIENCE_S)
+    spool.file()
+    spool.add([an_event(2), an_event(3)], 100).result(PATIENCE_S)
+    (root / "zzz").write_text("of somebody else")
+    copy = backup._copy
+
+    def copy_and_disturb(source: Path, target: Path, *more: Any) -> None:
+        copy(source, target, *more)
+        if meanwhile == "all becomes files":
+            if source.name in {"zzz", "spool-0.sqlite3-wal"}:
+                spool.file()
+        elif source.name == "spool-0.sqlite3":
+            spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    monkeypatch.setattr(backup, "_copy", copy_and_disturb)
+    backup.create(own_shop, tmp_path / "backup")
+    monkeypatch.undo()
+    spool.close()
+    restored = own_shop.model_copy(update={"data": tmp_path / "restored"})
+    backup.restore(tmp_path / "backup", restored)
+    assert in_files(restored.data / "events") == ["e-1", "e-2", "e-3"]
+    assert (restored.data / "events/zzz").is_file()
+
+
+def test_a_spool_is_copied_as_a_database_and_not_file_by_file(own_shop: Settings, tmp_path: Path) -> None:
+    """What is in SQLite's log beside it comes along in it; its lock is nobody else's business."""
+    spool = Spool(own_shop.data / "events", deadline_s=PATIENCE_S)
+    spool.add([an_event(1)], 100).result(PATIENCE_S)
+    data = backed_up(own_shop, tmp_path)
+    spool.close()
+    assert [path.name for path in sorted((data / "events").glob("spool-*"))] == ["spool-0.sqlite3"]
+    copy = connect(data / "events/spool-0.sqlite3")
+    assert copy.execute("SELECT event_id FROM events").fetchall() == [("e-1",)]
+    copy.close()
+
+
+def test_a_spool_that_cannot_be_read_is_named(own_shop: Settings, tmp_path: Path) -> None:
+    root = own_shop.data / "events"
+    root.mkdir()
+    (root / "spool-0.sqlite3").write_bytes(b"no database" * 500)
+    with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 cannot be copied"):
+        backup.create(own_shop, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+
+def test_experiments_come_back(own_shop: Settings, tmp_path: Path) -> None:
+    start(own_shop.data, "colours", {"live": 1, "next": 1})
+    data = backed_up(own_shop, tmp_path)
+    assert read_experiments(data) == read_experiments(own_shop.data)
+    assert read_experiments(data).running is not None
+    newer = (data / FILE).read_text().replace('"schema_version": 1', '"schema_version": 9')
+    (data / FILE).write_text(newer)
+    with pytest.raises(ExperimentsInvalid, match="has schema 9, this version reads up to 1; upgrade samestyle"):
+        read_experiments(data)
