@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from catalogue.settings import LogSettings
 from service import metrics
 from service.ids import uuid7
+from service.templates import template_of
 from service.tracing import Tracing
 from service.trail import CURRENT, Trail
 
@@ -71,7 +72,8 @@ class Observed:
     def _finish(self, trail: Trail, scope: Scope, status: int) -> None:
         """Nothing here knows the path as it was sent, but for a line of the log."""
         seconds = time.monotonic() - trail.started
-        route = getattr(scope.get("route"), "path", "none")  # the template, never the path itself
+        found = scope.get("route")  # a request that was refused at the door has met none
+        route: str = found.path if found is not None else template_of(scope["method"], scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics.labelled(metrics.REQUESTS, route, method, f"{status // 100}xx").observe(seconds)
         if self._tracing is not None:

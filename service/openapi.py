@@ -38,10 +38,16 @@ _EACH: Final = (
 """Lists of what is read one by one, so that one that cannot be read leaves the others."""
 
 
+ROUTERS: Final = tuple(
+    module.router for module in (search, batch, compare, events, writes, products, suppliers, admin, ops)
+)
+"""All routes of the gateway."""
+
+
 def include_routes(app: FastAPI) -> None:
-    """All routes of the gateway."""
-    for module in (search, batch, compare, events, writes, products, suppliers, admin, ops):
-        app.include_router(module.router, dependencies=[Depends(given_once)])
+    """Have an application answer them."""
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(given_once)])
 
 
 @cache

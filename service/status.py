@@ -30,7 +30,7 @@ class Load(BaseModel):
 
     per_second: float
     by_status: dict[str, float]
-    """Per second and class: 2xx, 4xx, 429, 5xx."""
+    """Per second and class: 2xx, 4xx, 5xx; `rejected` tells why."""
     p50_ms: float | None
     p99_ms: float | None
     rejected: dict[str, float]
@@ -199,16 +199,14 @@ def stand(url: str, before: Look | None, now: Look) -> Standing:
 
 
 def _load(before: Look | None, now: Look, per: float) -> Load:
-    statuses: dict[str, float] = defaultdict(float)
-    for status, count in _since(before, now, "samestyle_request_seconds_count", "status").items():
-        statuses[status if status == "429" else f"{status[:1]}xx"] += count * per
+    statuses = _since(before, now, "samestyle_request_seconds_count", "status")
     rejected = _since(before, now, "samestyle_rejected_total", "reason")
     buckets = {
         float(bound): count for bound, count in _since(before, now, "samestyle_request_seconds_bucket", "le").items()
     }
     return Load(
-        per_second=sum(statuses.values()),
-        by_status={status: rate for status, rate in sorted(statuses.items()) if rate},
+        per_second=sum(statuses.values()) * per,
+        by_status={status: count * per for status, count in sorted(statuses.items()) if count},
         p50_ms=_quantile_ms(buckets, 0.5),
         p99_ms=_quantile_ms(buckets, 0.99),
         rejected={reason: count * per for reason, count in sorted(rejected.items()) if count},

@@ -24,6 +24,7 @@ from service.drift import QueryDrift
 from service.ranking import Term
 from service.redis_calls import RedisCalls
 from service.swapping import open_serving
+from service.templates import template_of
 from tests.service.conftest import StandIns, client_of, photo
 
 STAGES = {"work", "decode", "tokenise", "image", "text", "fusion", "cache", "search", "rescore", "catalogue"}
@@ -229,3 +230,47 @@ def test_what_becomes_of_calls_to_redis_is_told_before_there_are_any() -> None:
     RedisCalls("limit", at_once=1)
     for name in ("samestyle_redis_errors_total", "samestyle_redis_bypassed_total"):
         assert REGISTRY.get_sample_value(name, {"operation": "limit"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "status"),
+    [
+        ({"host": "elsewhere.example"}, "/v1/products/acme-01/similar", 403),
+        ({"content-length": "30000000"}, "/v1/search", 413),
+        ({}, "/v1/search", 429),
+    ],
+)
+def test_who_is_refused_at_the_door_is_told_by_the_route_he_wanted(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], path: str, status: int
+) -> None:
+    """Or a flood is nobody's: dashboards and alerts ask by route."""
+    if status == 429:
+        monkeypatch.setattr("service.admission.MAX_IN_FLIGHT", 0)
+    method = "POST" if path == "/v1/search" else "GET"
+    route = path.replace("acme-01", "{product_id}")
+    labels = {"route": route, "method": method, "status": "4xx"}
+    before = value("samestyle_request_seconds_count", **labels)
+    assert api.request(method, path, content=b"{}", headers=headers).status_code == status
+    assert value("samestyle_request_seconds_count", **labels) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template"),
+    [
+        ("POST", "/v1/products/bulk", "/v1/products/bulk"),
+        ("PUT", "/v1/products/bulk", "/v1/products/{product_id}"),
+        ("BREW", "/v1/search", "/v1/search"),
+        ("GET", "/v1/products/a/b", "none"),
+        ("GET", "/v1/products/a\ue000b", "/v1/products/{product_id}"),
+        ("GET", "/", "/"),
+        ("GET", "/wp-login.php", "none"),
+    ],
+)
+def test_the_template_of_a_path(method: str, path: str, template: str) -> None:
+    assert template_of(method, path) == template
+
+
+def test_every_route_has_its_own_template(api: TestClient) -> None:
+    for path, operations in api.get("/openapi.json").json()["paths"].items():
+        for method in operations:
+            assert template_of(method.upper(), path) == path

@@ -39,18 +39,18 @@ def said(requests: dict[str, int], **more: float) -> str:
 
 
 def test_the_first_look_counts_from_the_start() -> None:
-    now = stand("u", None, look(said({"200": 90, "429": 10}), at=1000))
+    now = stand("u", None, look(said({"2xx": 90, "4xx": 10}), at=1000))
     assert now.over_s is None
     assert now.load.per_second == pytest.approx(1.0)
-    assert now.load.by_status == {"2xx": pytest.approx(0.9), "429": pytest.approx(0.1)}
+    assert now.load.by_status == {"2xx": pytest.approx(0.9), "4xx": pytest.approx(0.1)}
     assert now.process.up_s == 100
     assert now.cache.shares is None
     assert now.journal_lag == 0
 
 
 def test_the_next_look_counts_from_the_last() -> None:
-    before = look(said({"200": 90}, memory=10, miss=5), at=1000)
-    now = stand("u", before, look(said({"200": 100, "503": 10}, memory=19, miss=6), at=1010))
+    before = look(said({"2xx": 90}, memory=10, miss=5), at=1000)
+    now = stand("u", before, look(said({"2xx": 100, "5xx": 10}, memory=19, miss=6), at=1010))
     assert now.over_s == 10
     assert now.load.by_status == {"2xx": pytest.approx(1.0), "5xx": pytest.approx(1.0)}
     assert 10 < (now.load.p50_ms or 0) < 100
@@ -58,8 +58,8 @@ def test_the_next_look_counts_from_the_last() -> None:
 
 
 def test_a_gateway_that_was_started_again_is_counted_anew() -> None:
-    before = look(said({"200": 90}), at=1000)
-    now = stand("u", before, look(said({"200": 5}, started=1005), at=1010))
+    before = look(said({"2xx": 90}), at=1000)
+    now = stand("u", before, look(said({"2xx": 5}, started=1005), at=1010))
     assert now.over_s is None
     assert now.load.per_second == pytest.approx(1.0)
 
@@ -70,7 +70,7 @@ def test_latencies_lie_in_the_bucket_of_the_true_ones(seconds: list[float]) -> N
     registry = CollectorRegistry()
     histogram = Histogram("samestyle_request_seconds", "time", ["status"], buckets=bounds, registry=registry)
     for each in seconds:
-        histogram.labels("200").observe(each)
+        histogram.labels("2xx").observe(each)
     load = stand("u", None, look(generate_latest(registry).decode(), at=1000)).load
     for share, told_ms in ((0.5, load.p50_ms), (0.99, load.p99_ms)):
         true = sorted(seconds)[math.ceil(share * len(seconds)) - 1]
@@ -80,12 +80,17 @@ def test_latencies_lie_in_the_bucket_of_the_true_ones(seconds: list[float]) -> N
         assert lower <= told_ms / 1e3 <= upper * (1 + 1e-9)
 
 
-def test_all_a_gateway_says_is_understood(api: TestClient) -> None:
+def test_all_a_gateway_says_is_understood(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         assert api.post("/v1/search", json={"text": "mug"}).status_code == 200
+    with monkeypatch.context() as full:
+        full.setattr("service.admission.MAX_IN_FLIGHT", 0)
+        assert api.post("/v1/search", json={"text": "mug"}).status_code == 429
     status = StatusAnswer.model_validate_json(api.get("/admin/v1/status").content)
     now = stand("u", None, Look(status, api.get("/metrics").text, at=4e9))
     assert now.load.by_status["2xx"] > 0
+    assert now.load.by_status.keys() <= {"2xx", "3xx", "4xx", "5xx"}
+    assert now.load.rejected["overloaded"] > 0
     assert {"image", "text", "fusion"} <= now.load.waiting.keys()
     assert now.cache.shares is not None
     assert sum(now.cache.shares.values()) == pytest.approx(1)
