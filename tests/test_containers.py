@@ -17,6 +17,7 @@ from catalogue.settings import Settings
 from service import metrics
 from tests.catalogue.test_settings import names_and_defaults
 from tests.servers.process import missing
+from tests.servers.prometheus import require_promtool
 
 ROOT = Path(__file__).parents[1]
 _PATHS = sorted((ROOT / "docker/k8s").glob("*.yaml"))
@@ -147,6 +148,32 @@ def test_the_pod_may_do_little_and_is_never_all_gone() -> None:
     assert delay >= readiness["periodSeconds"] * readiness["failureThreshold"]
     assert pod["terminationGracePeriodSeconds"] > delay + 10
     assert manifest("HorizontalPodAutoscaler")["spec"]["minReplicas"] > 1
+
+
+def test_probes_have_connections_that_no_stranger_can_take() -> None:
+    [container] = manifest("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "admin", "containerPort": 9100} in container["ports"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["port"] == "admin"
+        assert container[probe]["httpGet"]["path"] in {"/readyz", "/livez"}
+
+
+def test_prometheus_finds_the_pods_as_the_documentation_says(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    [scraping] = [yaml.safe_load(block) for block in blocks if "scrape_configs" in block]
+    [job] = scraping["scrape_configs"]
+    shipped = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    assert job["job_name"] == "samestyle"
+    assert "samestyle" in {job["job_name"] for job in shipped}
+    pod = manifest("Deployment")["spec"]["template"]
+    [kept] = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
+    assert kept["regex"] == f"{pod['metadata']['labels']['app.kubernetes.io/name']};admin"
+    assert {"namespace", "pod", "instance"} <= {rule.get("target_label") for rule in job["relabel_configs"]}
+    assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+    job["static_configs"] = []  # Debian's Prometheus is built without Kubernetes
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(scraping))
+    checked = [require_promtool(), "check", "config", str(tmp_path / "prometheus.yml")]
+    subprocess.run(checked, check=True, capture_output=True)
 
 
 def test_pods_are_added_by_a_metric_that_there_is() -> None:
