@@ -4,17 +4,34 @@ Read from the environment: prefix `SAMESTYLE_`, nested names joined by `__` (`SA
 also stand in a file, which the same name with `_FILE` behind it names.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from catalogue.addresses import HostList
 from catalogue.secret_files import SecretFiles
 from catalogue.threads import ThreadBudget
 
-Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+$")]
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
+_COLLECTOR: Final = re.compile(r"https?://[^\s?#]+")
+
+
+def _is_origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(f"{text[:100]} is no origin; give one such as https://shop.example")
+    return text
+
+
+def _is_collector(text: str) -> str:
+    if not _COLLECTOR.fullmatch(text):
+        raise ValueError("this is no address of a collector; give one such as http://collector:4318")
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_is_origin)]
 """Scheme, host and port of a page, as browsers send it; `*` is none."""
 
 
@@ -114,7 +131,7 @@ class TracingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
+    endpoint: Annotated[str, AfterValidator(_is_collector)] | None = Field(
         default=None, description="an OpenTelemetry collector (OTLP over HTTP), as http://host:4318; default: none"
     )
     sample: float = Field(

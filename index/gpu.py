@@ -268,10 +268,15 @@ class GpuShard:
         return _WORTH / self.beside if effort else 0.0
 
 
-def check_support(devices: Sequence[Device]) -> None:
-    """Raise ConfigurationError where FAISS was built without GPUs, or finds fewer of them."""
+def check_built() -> None:
+    """Raise ConfigurationError where FAISS was built without GPUs; asks no driver."""
     if not hasattr(_faiss, "StandardGpuResources"):
         raise ConfigurationError("This FAISS has no GPU support. Install the extra [gpu] instead of [cpu].")
+
+
+def check_support(devices: Sequence[Device]) -> None:
+    """Raise ConfigurationError where FAISS was built without GPUs, or finds fewer of them."""
+    check_built()
     there, needed = _faiss.get_num_gpus(), 1 + max(device.number for device in devices)
     if there < needed:
         raise ConfigurationError(

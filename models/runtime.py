@@ -29,11 +29,8 @@ def open_session(path: Path, *, device: Device, threads: int) -> Session:
     Raises BundleInvalid for a file ONNX Runtime cannot load, ConfigurationError where it would run elsewhere,
     NotEnoughMemory where the device has no room for it.
     """
+    check_device(device)
     provider = _PROVIDERS[device]
-    if provider not in ort.get_available_providers():
-        raise ConfigurationError(
-            f"This ONNX Runtime cannot run on {device}. Install samestyle[{'gpu' if device == 'cuda' else 'cpu'}]."
-        )
     try:
         session = ort.InferenceSession(str(path), _options(device, threads), providers=[_with_settings(provider)])
     except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
@@ -50,6 +47,14 @@ def open_session(path: Path, *, device: Device, threads: int) -> Session:
         return session
     check_placement(path, _operations(session))
     return BoundSession(session, device)
+
+
+def check_device(device: Device) -> None:
+    """Raise ConfigurationError where this ONNX Runtime was built without `device`."""
+    if _PROVIDERS[device] not in ort.get_available_providers():
+        raise ConfigurationError(
+            f"This ONNX Runtime cannot run on {device}. Install samestyle[{'gpu' if device == 'cuda' else 'cpu'}]."
+        )
 
 
 def check_placement(path: Path, operations: Mapping[str, set[str]]) -> None:

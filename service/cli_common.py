@@ -85,7 +85,7 @@ def settings_of(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg']}") from None
+        raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg'].removeprefix('Value error, ')}") from None
     except (ConfigurationError, SettingsError) as error:
         raise _failure(str(error)) from None
 

@@ -7,7 +7,7 @@ together, files that cannot be used, and variables that look like settings and a
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -20,9 +20,13 @@ from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError, SamestyleError
 from catalogue.secret_files import secret_variables
 from catalogue.settings import Settings
+from index.gpu import check_built
 from models.bundle import Bundle
+from models.runtime import check_device
+from service.connections import files_for
 from service.keys import read_keys
 from service.models import DEFAULT_BUNDLE
+from service.tracing import check_installed
 
 PREFIX: Final = "SAMESTYLE_"
 _MASK: Final = "********"
@@ -60,8 +64,9 @@ class Report:
 
 def check(given: Mapping[str, Any] | None = None) -> Report:
     """Look at the environment, and at what was `given` by options."""
-    wrong, problems, settings = _validated(given or {})
+    wrong, problems, settings, rest = _validated(given or {})
     leaves = list(_leaves(Settings))
+    unread = set(wrong)
     rows = [
         Setting(
             variable=variable,
@@ -74,20 +79,45 @@ def check(given: Mapping[str, Any] | None = None) -> Report:
     ]
     problems += [f"{variable}: {why}" for variable, why in wrong.items()]
     problems += unknown_variables()
-    if settings is not None:
-        problems += _together(settings)
+    if rest is not None:
+        problems += (problem for problem in _together(rest) if not _names(problem) & unread)
     return Report(rows, problems)
 
 
-def _validated(given: Mapping[str, Any]) -> tuple[dict[str, str], list[str], Settings | None]:
-    """What is wrong by variable, what is wrong besides, and the settings where nothing is."""
+def _validated(given: Mapping[str, Any]) -> tuple[dict[str, str], list[str], Settings | None, Settings | None]:
+    """What is wrong by variable, what is wrong besides, the settings where nothing is, and what is left to judge.
+
+    The last are the settings with defaults for those that cannot be read; None where not even that can be had.
+    """
     try:
-        return {}, [], Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        return {_variable(each["loc"]): each["msg"] for each in found}, [], None
+        wrong = {_variable(each["loc"]): each["msg"].removeprefix("Value error, ") for each in found}
+        try:
+            rest = Settings(**_with_defaults(given, wrong))
+        except (ValidationError, ConfigurationError, SettingsError):
+            rest = None
+        return wrong, [], None, rest
     except (ConfigurationError, SettingsError) as error:
-        return {}, [str(error)], None
+        return {}, [str(error)], None, None
+    return {}, [], settings, settings
+
+
+def _with_defaults(given: Mapping[str, Any], variables: Container[str]) -> dict[str, Any]:
+    """What is given, and the defaults of some settings above what the environment says of them."""
+    above = dict(given)
+    for variable, path, field in _leaves(Settings):
+        if variable in variables:
+            group = above
+            for name in path[:-1]:
+                group = group.setdefault(name, {})
+            group[path[-1]] = field.default
+    return above
+
+
+def _names(problem: str) -> set[str]:
+    return set(re.findall(rf"{PREFIX}[A-Z_]+", problem))
 
 
 def _variable(path: tuple[int | str, ...]) -> str:
@@ -159,13 +189,16 @@ def unknown_variables() -> Iterator[str]:
 
 def _together(settings: Settings) -> Iterator[str]:
     """What each setting allows and all of them do not, and files that cannot be used."""
-    if settings.keys_file is None and not is_loopback(settings.host):
-        yield (
-            f"SAMESTYLE_HOST={settings.host} needs API keys: only loopback is served without. Set SAMESTYLE_KEYS_FILE."
-        )
+    hosts = {"HOST": settings.host}
+    if settings.admin_port is not None:
+        hosts["ADMIN_HOST"] = settings.admin_host
+    for name, host in hosts.items():
+        if settings.keys_file is None and not is_loopback(host):
+            yield f"SAMESTYLE_{name}={host} needs API keys: only loopback is served without. Set SAMESTYLE_KEYS_FILE."
     if settings.admin_port == settings.port:
         yield "SAMESTYLE_ADMIN_PORT is SAMESTYLE_PORT. Choose another one."
     yield from _files(settings)
+    yield from _installed(settings)
     if settings.journal is not None and not settings.journal.get_secret_value().startswith("postgresql"):
         yield "SAMESTYLE_JOURNAL is no address of a PostgreSQL: postgresql://user:password@host/database."
     redis = settings.cache.redis_url
@@ -185,6 +218,28 @@ def _files(settings: Settings) -> Iterator[str]:
         Bundle.load(settings.bundle or DEFAULT_BUNDLE)
     except SamestyleError as error:
         yield f"SAMESTYLE_BUNDLE: {error}"
+
+
+def _installed(settings: Settings) -> Iterator[str]:
+    """What this machine, and what is installed on it, cannot do; no device is asked."""
+    try:
+        files_for(settings.max_connections)
+    except ConfigurationError as error:
+        yield str(error)
+    try:
+        check_device(settings.device)
+    except ConfigurationError as error:
+        yield f"SAMESTYLE_DEVICE: {error}"
+    if settings.index.device == "cuda":
+        try:
+            check_built()
+        except ConfigurationError as error:
+            yield f"SAMESTYLE_INDEX__DEVICE: {error}"
+    if settings.tracing.endpoint is not None:
+        try:
+            check_installed()
+        except ConfigurationError as error:
+            yield str(error)
 
 
 def _not_a_folder(path: Path) -> str:

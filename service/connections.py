@@ -6,6 +6,7 @@ in plain text.
 
 import asyncio
 import re
+import resource
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +16,15 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from catalogue.errors import ConfigurationError
 from service.problems import problem
 
 ACCEPTED_AT_ONCE: Final = 16
 """Connections taken in one turn of the event loop. libuv takes one of a listener, and under load, when turns are long,
 whoever connects anew would wait for hundreds of them."""
 MAX_ADMIN_CONNECTIONS: Final = 64
+FILES_BESIDE: Final = 512
+"""Open files for all but connections: mapped indexes, the journal, Redis, photos."""
 MAX_HEAD_BYTES: Final = 131_072
 """Of a request's line and headers; the longest lists of suppliers that a filter may name fit."""
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
@@ -46,6 +50,17 @@ class Bounds:
     def has_room(self, *, admin: bool) -> bool:
         """Whether one more may be opened."""
         return self.open[admin] < (MAX_ADMIN_CONNECTIONS if admin else self.max_connections)
+
+
+def files_for(connections: int) -> int:
+    """The open files that so many connections, and all else, need; raises ConfigurationError for more than allowed."""
+    wanted, (_, hard) = connections + FILES_BESIDE, resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise ConfigurationError(
+            f"SAMESTYLE_MAX_CONNECTIONS={connections} needs {wanted} open files, and this process may have {hard}. "
+            "Raise `ulimit -n`, or allow fewer connections."
+        )
+    return wanted
 
 
 def accepting(listener: socket.socket) -> list[socket.socket]:

@@ -22,7 +22,7 @@ from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
 from service.config_check import unknown_variables
-from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting
+from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting, files_for
 from service.gpu_metrics import find_gpus
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
@@ -34,8 +34,6 @@ from service.warming import warm_up
 
 DRAIN_S: Final = 10
 BACKLOG: Final = 512
-FILES_BESIDE: Final = 512
-"""Open files for all but connections: mapped indexes, the journal, Redis, photos."""
 
 
 def run(settings: Settings) -> None:
@@ -126,13 +124,8 @@ def bind(host: str, port: int, *, has_keys: bool = False) -> socket.socket:
 
 def _allow_files_for(connections: int) -> None:
     """Raise this process's limit of open files, where that may be done, so that connections do not use it up."""
+    wanted = files_for(connections)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + FILES_BESIDE
-    if hard != resource.RLIM_INFINITY and wanted > hard:
-        raise ConfigurationError(
-            f"SAMESTYLE_MAX_CONNECTIONS={connections} needs {wanted} open files, and this process may have {hard}. "
-            "Raise `ulimit -n`, or allow fewer connections."
-        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 

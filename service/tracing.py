@@ -81,20 +81,28 @@ def headers_out() -> dict[str, str]:
     return {"traceparent": f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"}
 
 
-def make_tracing(settings: TracingSettings) -> Tracing | None:
-    """What the settings ask for; None without an endpoint. Raises ConfigurationError where the extra is missing."""
-    if settings.endpoint is None:
-        return None
+def check_installed() -> None:
+    """Raise ConfigurationError where the extra is missing."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: F401, PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: F401, PLC0415
     except ImportError:
         raise ConfigurationError(
             "SAMESTYLE_TRACING__ENDPOINT is set, but OpenTelemetry is not installed: pip install 'samestyle[otel]'."
         ) from None
+
+
+def make_tracing(settings: TracingSettings) -> Tracing | None:
+    """What the settings ask for; None without an endpoint. Raises ConfigurationError where the extra is missing."""
+    if settings.endpoint is None:
+        return None
+    check_installed()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415
+
     provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(settings.sample)),
         resource=Resource.create({"service.name": "samestyle", "service.version": metrics.VERSION}),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,10 @@ def test_a_group_in_json_is_told_as_what_it_sets(monkeypatch: pytest.MonkeyPatch
     [
         ({"HOST": "0.0.0.0"}, "needs API keys"),
         ({"ADMIN_PORT": "8000"}, "SAMESTYLE_ADMIN_PORT is SAMESTYLE_PORT"),
+        ({"ADMIN_HOST": "::", "ADMIN_PORT": "9100"}, "SAMESTYLE_ADMIN_HOST=:: needs API keys"),
+        ({"MAX_CONNECTIONS": "100000000"}, "SAMESTYLE_MAX_CONNECTIONS=100000000 needs 100000512 open files"),
+        ({"DEVICE": "cuda"}, "SAMESTYLE_DEVICE: This ONNX Runtime cannot run on cuda. Install samestyle[gpu]"),
+        ({"INDEX__DEVICE": "cuda"}, "SAMESTYLE_INDEX__DEVICE: This FAISS has no GPU support. Install the extra [gpu]"),
         ({"JOURNAL": "mysql://u:hush@h/d"}, "no address of a PostgreSQL"),
         ({"CACHE__REDIS_URL": "hush:6379"}, "no address of a Redis"),
         ({"KEYS_FILE": "/nowhere/keys.json"}, "SAMESTYLE_KEYS_FILE: The keys file /nowhere/keys.json cannot be read"),
@@ -142,6 +147,55 @@ def test_what_does_not_go_together_or_is_not_there(
     assert len(found) == 1
     assert says in found[0]
     assert "hush" not in found[0]
+
+
+def test_values_that_cannot_be_read_hide_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PORT": "many",
+        "HOST": "0.0.0.0",
+        "JOURNAL": "mysql://u:hush@h/d",
+        "LOG__SLOW_S": "-1",
+    }.items():
+        monkeypatch.setenv(f"SAMESTYLE_{name}", value)
+    report = check({"data": __file__})
+    found = problems(report)
+    assert [problem.partition(": ")[0] for problem in found[:2]] == ["SAMESTYLE_PORT", "SAMESTYLE_LOG__SLOW_S"]
+    assert [word for problem in found[2:] for word in ("API keys", "PostgreSQL", "a folder") if word in problem] == [
+        "API keys",
+        "a folder",
+        "PostgreSQL",
+    ]
+    assert {row.variable: row.value for row in report.settings}["SAMESTYLE_PORT"] == "many"
+    assert not any("hush" in problem for problem in found)
+
+
+def test_what_depends_on_a_value_that_cannot_be_read_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMESTYLE_PORT", "many")
+    monkeypatch.setenv("SAMESTYLE_ADMIN_PORT", "8000")  # which is the default of what cannot be read
+    assert [problem.partition(": ")[0] for problem in problems(check())] == ["SAMESTYLE_PORT"]
+
+
+def test_traces_need_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMESTYLE_TRACING__ENDPOINT", "http://collector:4318")
+    assert check().is_fine
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    (problem,) = check().problems
+    assert problem.startswith("SAMESTYLE_TRACING__ENDPOINT is set, but OpenTelemetry is not installed")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TRACING__ENDPOINT", "collector:4318", "is no address of a collector; give one such as http://collector:4318"),
+        ("CORS_ORIGINS", "https://a.example shop", "shop is no origin; give one such as https://shop.example"),
+    ],
+)
+def test_an_address_that_is_none_is_told_by_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(f"SAMESTYLE_{name}", value)
+    (problem,) = problems(check())
+    assert says in problem
 
 
 def test_a_gateway_behind_keys_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
