@@ -40,9 +40,7 @@ def healthcheck(
     timeout: Annotated[float, typer.Option(min=0.1, help="Longest wait, in seconds.")] = 4.0,
 ) -> None:
     """Exit with 0 when a gateway answers searches, else with 1 and the reason."""
-    if url is None:
-        settings = settings_of()
-        url = url_from_here(settings.host, settings.port)
+    url = _gateway_of_settings() if url is None else url
     with told():
         check_url(url)
     try:
@@ -56,6 +54,14 @@ def healthcheck(
     (out if is_healthy else err).print(said, markup=False, highlight=False, soft_wrap=True)
     if not is_healthy:
         raise typer.Exit(1)
+
+
+def _gateway_of_settings() -> str:
+    """On its admin port, where it has one: strangers cannot take all connections of that."""
+    settings = settings_of()
+    if settings.admin_port is not None:
+        return url_from_here(settings.admin_host, settings.admin_port)
+    return url_from_here(settings.host, settings.port)
 
 
 def _readiness(url: str, timeout: float) -> tuple[int, str]:
@@ -91,10 +97,7 @@ def status(
     """Show how a running gateway is doing: versions, snapshots, load, cache, lag; with `--json` a line per look."""
     from service.status import Watched, read_key  # noqa: PLC0415  # importing the service takes a second
 
-    if url is None:
-        settings = settings_of()
-        host, port = settings.admin_host, settings.admin_port
-        url = url_from_here(settings.host, settings.port) if port is None else url_from_here(host, port)
+    url = _gateway_of_settings() if url is None else url
     with told():
         check_url(url)
         watched = Watched(url, read_key(key_file))

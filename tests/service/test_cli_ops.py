@@ -72,6 +72,16 @@ def test_healthcheck_takes_no_other_server_for_a_gateway(status: int, body: str,
     assert "<html>" not in found.output
 
 
+@pytest.mark.parametrize("command", ["healthcheck", "status"])
+def test_the_admin_port_is_asked_where_there_is_one(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one may be full of strangers."""
+    with answering(200, '{"status": "ready"}') as (url, asked):
+        monkeypatch.setenv("SAMESTYLE_PORT", "1")
+        monkeypatch.setenv("SAMESTYLE_ADMIN_PORT", url.rpartition(":")[2])
+        run(command, *(["--once"] if command == "status" else []))
+    assert asked == ["/readyz" if command == "healthcheck" else "/admin/v1/status"]
+
+
 def test_healthcheck_speaks_tls_where_the_address_says_so() -> None:
     with answering(200, '{"status": "ready"}') as (url, _):
         found = run("healthcheck", "--url", url.replace("http:", "https:"))
