@@ -1,22 +1,26 @@
-"""What counting costs: `python -m bench.metrics [--data DATA]`, in about two minutes.
+"""What counting costs: `python -m bench.metrics [--data DATA]`, in about three minutes.
 
-Two gateways run side by side, of which the second one's metrics do nothing: its process starts with prometheus_client's
-methods taken out. They are asked in turn, and the CPU that their processes took for an answer is compared pair by pair.
-Each pair's order is the other way round than the last one's. Two gateways that are alike differ by a per cent or two
-from start to start, so both are started several times, and the interval counts that in.
+One gateway is asked, and its metrics are switched off and on again meanwhile, by signals: the methods of
+prometheus_client are taken out of the running process, and put back. The CPU that it took for an answer is compared
+pair by pair. Each pair's order is the other way round than the last one's. (Of two gateways side by side, of which
+one's metrics do nothing, one may be some per cent slower for other reasons: where its memory lies, what a start left.)
 
-As it stays some per cent wide, the first gateway's own numbers say besides how much it counted for an answer, and a
-loop here how long that takes: again and again, and after something else has had the processor's caches.
+Besides, the gateway's own numbers say how much it counted for an answer, and a loop here how long that takes: again
+and again, and each call after something else has had the processor's caches. The truth lies in between: the calls are
+spread over an answer. And it says how long one scrape keeps it.
 """
 
 import itertools
 import math
+import os
 import random
+import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Annotated, Final
@@ -24,7 +28,6 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.gateway.queries import Source, id_request, some_ids
@@ -36,13 +39,15 @@ from index import Snapshot
 from index.snapshot import list_snapshots
 from service.metrics import BUCKETS
 
-PORTS: Final = (18_436, 18_437)
-STARTS: Final = 4
-ROUNDS: Final = 8
-SECONDS: Final = 0.5
-UNCOUNTED: Final = (sys.executable, "-m", "bench.metrics", "uncounted")
+PORT: Final = 18_436
+ROUNDS: Final = 80
+SECONDS: Final = 0.4
+SWITCHED: Final = (sys.executable, "-m", "bench.metrics", "switched")
+_ON, _OFF = signal.SIGUSR1, signal.SIGUSR2
+_SWITCHING_S: Final = 0.05
+_SCRAPES: Final = 20
 _SAMPLES: Final = 2_000
-_CALLS: Final = 200
+_CALLS: Final = 60
 _OTHER: Final = 50_000
 _GAUGES: Final = 2
 """What an answer changes that leaves no trace: the requests in flight, up and down."""
@@ -50,29 +55,41 @@ _GAUGES: Final = 2
 app = typer.Typer(add_completion=False)
 
 
+_COUNTING: Final = tuple(
+    (kind, name, getattr(kind, name))
+    for kind, names in ((Counter, ("inc",)), (Gauge, ("inc", "dec", "set")), (Histogram, ("observe",)))
+    for name in names
+)
+
+
 def silence() -> None:
-    """Let every metric of this process do nothing, and hand out none by its labels."""
-    for kind, names in ((Counter, ("inc",)), (Gauge, ("inc", "dec", "set")), (Histogram, ("observe",))):
-        for name in names:
-            setattr(kind, name, lambda *_, **__: None)
-    MetricWrapperBase.labels = lambda self, *_, **__: self  # type: ignore[method-assign]
+    """Let every metric of this process do nothing from now on."""
+    for kind, name, _ in _COUNTING:
+        setattr(kind, name, lambda *_, **__: None)
+
+
+def count() -> None:
+    """Let them count again."""
+    for kind, name, method in _COUNTING:
+        setattr(kind, name, method)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def uncounted(context: typer.Context) -> None:
-    """Be `samestyle`, without metrics."""
-    silence()
-    from service.cli import app as samestyle  # noqa: PLC0415  # its metrics are made now, and do nothing
+def switched(context: typer.Context) -> None:
+    """Be `samestyle`, with metrics that signals switch off and on."""
+    from service.cli import app as samestyle  # noqa: PLC0415  # of no use to who measures
 
+    signal.signal(_ON, lambda *_: count())
+    signal.signal(_OFF, lambda *_: silence())
     samestyle(context.args)
 
 
 @app.command()
 def main(
     data: Annotated[Path, typer.Option(help="a data directory with a snapshot")] = Path("data/demo"),
-    starts: Annotated[int, typer.Option(help="how often the two gateways are started")] = STARTS,
-    rounds: Annotated[int, typer.Option(help="pairs of each kind after each start")] = ROUNDS,
+    rounds: Annotated[int, typer.Option(help="pairs of each kind")] = ROUNDS,
     seconds: Annotated[float, typer.Option(help="of asking, in each half of a pair")] = SECONDS,
+    alike: Annotated[bool, typer.Option("--alike", help="switch nothing off: what is found of no difference")] = False,
 ) -> None:
     """Print the CPU of an answer with metrics and without, by product id and by words."""
     manifests, _ = list_snapshots(data / "snapshots")
@@ -83,21 +100,17 @@ def main(
         "product id": lambda: (id_request(random.choice(ids)) for _ in itertools.count()),
         "words": lambda: source.requests("text"),
     }
-    about = f"{newest.products} products, {starts} starts with {rounds} pairs of {seconds:g} s, {CLIENTS} clients"
+    about = f"{newest.products} products, {rounds} pairs of {seconds:g} s, {CLIENTS} clients"
     typer.echo(f"{', '.join(str(each) for each in machine().values())}, {about}")
-    found: dict[str, list[list[Pair]]] = {kind: [] for kind in kinds}
-    for start in range(starts):
-        ports = PORTS if start % 2 else PORTS[::-1]
-        with serving_copy(data, ports[0]) as counted, serving_copy(data, ports[1], program=UNCOUNTED) as silent:
-            for kind, requests in kinds.items():
-                _cpu(silent, requests(), seconds)
-                before = told(counted.port)
-                cpu_ms = _cpu(counted, requests(), seconds)  # both are warm then
-                if start == 0:
-                    typer.echo(f"{kind}, by what is counted: {_counted(before, told(counted.port), cpu_ms)}")
-                found[kind].append([_pair(counted, silent, requests, seconds, n) for n in range(rounds)])
-    for kind, pairs in found.items():
-        typer.echo(f"{kind}: {_compared(pairs)}")
+    with serving_copy(data, PORT, program=SWITCHED) as gateway:
+        for kind, requests in kinds.items():
+            _cpu(gateway, requests(), seconds)  # it is warm then, and has all its series
+            before = told(gateway.port)
+            cpu_ms = _cpu(gateway, requests(), 4 * seconds)
+            typer.echo(f"{kind}, by what is counted: {_counted(before, told(gateway.port), cpu_ms)}")
+            pairs = [_pair(gateway, requests, seconds, number, _ON if alike else _OFF) for number in range(rounds)]
+            typer.echo(f"{kind}: {_compared(pairs)}")
+        typer.echo(f"a scrape: {_scraped_ms(gateway):.2f} ms of CPU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +142,38 @@ def _counted(before: Told, after: Told, cpu_ms: float) -> str:
     counts = (after.counts - before.counts) / answers + _GAUGES
     hot_us, cold_us = taken_us(math.ceil(observations), math.ceil(counts))
     return (
-        f"{observations:.1f} observations and {counts:.1f} counts an answer take {hot_us:.1f} us, with cold caches "
-        f"{cold_us:.1f}: {hot_us / cpu_ms / 1e3:.2%} to {cold_us / cpu_ms / 1e3:.2%} of {cpu_ms:.3f} ms"
+        f"{observations:.1f} observations and {counts:.1f} counts an answer take {hot_us:.1f} us, each with cold "
+        f"caches {cold_us:.1f}: {hot_us / cpu_ms / 1e3:.2%} to {cold_us / cpu_ms / 1e3:.2%} of {cpu_ms:.3f} ms"
     )
 
 
 def taken_us(observations: int, counts: int) -> tuple[float, float]:
-    """Microseconds that so many calls take, of as many metrics: at once again, and after other work; medians."""
+    """Microseconds that so many calls take, of as many metrics: at once again, and each after other work; medians."""
     registry = CollectorRegistry()
     histograms = [
         Histogram(f"h{at}", "a", ["by"], buckets=BUCKETS, registry=registry).labels("b") for at in range(observations)
     ]
     counters = [Counter(f"c{at}", "a", ["by"], registry=registry).labels("b") for at in range(counts)]
+    calls: list[Callable[[], None]] = [
+        *(partial(each.observe, 0.003) for each in histograms),
+        *(each.inc for each in counters),
+    ]
     other, numbers = [{"at": at} for at in range(_OTHER)], np.ones(_OTHER * 8)
     cold: list[float] = []
     hot: list[float] = []
     for _ in range(_CALLS):
-        numbers.sum()
-        sum(each["at"] for each in other)
-        for times in (cold, hot):
+        took = 0.0
+        for call in calls:
+            numbers.sum()
+            sum(each["at"] for each in other)
             began = time.perf_counter()
-            for histogram in histograms:
-                histogram.observe(0.003)
-            for counter in counters:
-                counter.inc()
-            times.append(time.perf_counter() - began)
+            call()
+            took += time.perf_counter() - began
+        cold.append(took)
+        began = time.perf_counter()
+        for call in calls:
+            call()
+        hot.append(time.perf_counter() - began)
     return median(hot) * 1e6, median(cold) * 1e6
 
 
@@ -161,13 +181,23 @@ Pair = tuple[float, float]
 
 
 def _pair(
-    counted: Gateway, silent: Gateway, requests: Callable[[], Iterator[Request]], seconds: float, number: int
+    gateway: Gateway, requests: Callable[[], Iterator[Request]], seconds: float, number: int, off: signal.Signals
 ) -> Pair:
-    if number % 2:
-        without, with_ = _cpu(silent, requests(), seconds), _cpu(counted, requests(), seconds)
-    else:
-        with_, without = _cpu(counted, requests(), seconds), _cpu(silent, requests(), seconds)
-    return with_, without
+    took: dict[bool, float] = {}
+    for counts in (True, False) if number % 2 else (False, True):
+        os.kill(gateway.pid, _ON if counts else off)
+        time.sleep(_SWITCHING_S)
+        took[counts] = _cpu(gateway, requests(), seconds)
+    os.kill(gateway.pid, _ON)
+    return took[True], took[False]
+
+
+def _scraped_ms(gateway: Gateway) -> float:
+    """CPU milliseconds of one look at all metrics."""
+    before = gateway.cpu_s()
+    for _ in range(_SCRAPES):
+        told(gateway.port)
+    return (gateway.cpu_s() - before) / _SCRAPES * 1e3
 
 
 def _cpu(gateway: Gateway, requests: Iterator[Request], seconds: float) -> float:
@@ -179,19 +209,18 @@ def _cpu(gateway: Gateway, requests: Iterator[Request], seconds: float) -> float
     return (gateway.cpu_s() - before) / len(answers) * 1e3
 
 
-def _compared(starts: list[list[Pair]]) -> str:
-    """The mean of the pairs' ratios, with the interval that 95 % of its resamples, of starts and then pairs, lie in."""
-    ratios = np.array([[with_ / without for with_, without in pairs] for pairs in starts])
+def _compared(pairs: Sequence[Pair]) -> str:
+    """The mean of the pairs' ratios, with the interval that 95 % of its resamples lie in, and their median."""
+    ratios = np.array([with_ / without for with_, without in pairs])
     random_ = np.random.default_rng(0)
-    some = random_.integers(0, len(ratios), (_SAMPLES, len(ratios), 1))
-    means = ratios[some, random_.integers(0, ratios.shape[1], (_SAMPLES, *ratios.shape))].mean(axis=(1, 2))
+    means = ratios[random_.integers(0, len(ratios), (_SAMPLES, len(ratios)))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
-    with_, without = (mean(values) for values in zip(*itertools.chain(*starts), strict=True))
+    with_, without = (mean(values) for values in zip(*pairs, strict=True))
     return (
         f"{with_:.3f} ms with metrics, {without:.3f} without: {ratios.mean() - 1:+.1%} "
-        f"(95 % interval {low - 1:+.1%} to {high - 1:+.1%})"
+        f"(95 % interval {low - 1:+.1%} to {high - 1:+.1%}), median {median(ratios) - 1:+.1%}"
     )
 
 
 if __name__ == "__main__":
-    app(sys.argv[1:] if sys.argv[1:2] == ["uncounted"] else ["main", *sys.argv[1:]])
+    app(sys.argv[1:] if sys.argv[1:2] == ["switched"] else ["main", *sys.argv[1:]])

@@ -5,7 +5,7 @@ A panel is a line here: what it shows, in which unit, and the expressions with t
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,10 @@ class Panel:
     queries: Sequence[Query]
     about: str
     kind: str = "timeseries"
+    bad: float | None = None
+    """From where on somebody should look, drawn as a line; of a `stat`, which says what is left, below where."""
+    said: dict[int, str] = field(default_factory=dict)
+    """What numbers stand for."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,15 @@ SERVICE: Final = Dashboard(
                 "Share of requests answered 5xx",
                 "percentunit",
                 [(f"samestyle:request_errors:ratio_rate{window}", window) for window in ("5m", "1h", "6h", "3d")],
-                "0.1 % over 30 days may be.",
+                "0.1 % over 30 days may be: the line.",
+                bad=0.001,
             ),
             Panel(
                 "Share of searches over 0.5 s",
                 "percentunit",
                 [(f"samestyle:slow_searches:ratio_rate{window}", window) for window in ("5m", "1h", "6h", "3d")],
-                "1 % over 30 days may be.",
+                "1 % over 30 days may be: the line.",
+                bad=0.01,
             ),
             Panel(
                 "Error budget left",
@@ -104,12 +110,14 @@ SERVICE: Final = Dashboard(
                 [("samestyle:error_budget_left:ratio", "at the rate of the last 3 days")],
                 "Below zero: at this rate more fails than may.",
                 "stat",
+                bad=0,
             ),
             Panel(
                 "Alerts",
                 "short",
                 [('sum by (alertname) (ALERTS{alertname=~"Samestyle.*"}) or vector(0)', "{{alertname}}")],
                 about="Alerts that wait or fire; each has a runbook.",
+                bad=1,
             ),
         ),
         "Rate, errors, duration": (
@@ -169,7 +177,8 @@ SERVICE: Final = Dashboard(
                         "{{stage}}",
                     )
                 ],
-                "From three quarters on requests are turned away.",
+                "From half on somebody is woken up, from three quarters on requests are turned away.",
+                bad=0.5,
             ),
             Panel(
                 "Turned away",
@@ -265,7 +274,8 @@ RETRIEVAL: Final = Dashboard(
                     (_quantile(0.5, "samestyle_search_seconds", "modality"), "p50 {{modality}}"),
                     (_quantile(0.99, "samestyle_search_seconds", "modality"), "p99 {{modality}}"),
                 ],
-                about="Time of a search without HTTP, by what was asked with.",
+                about="Time of a search without HTTP, by what was asked with; beyond the line it is too slow.",
+                bad=0.5,
             ),
         ),
         "Batches and cache": (
@@ -302,7 +312,9 @@ RETRIEVAL: Final = Dashboard(
                 "Redis",
                 "short",
                 [(_gauge("samestyle_redis_state", "instance, operation", "max"), "{{instance}} {{operation}}")],
-                "0 used, 1 tried, 2 left alone.",
+                "Left alone, its calls are made without it, and it is tried once a second.",
+                bad=1,
+                said={0: "used", 1: "tried", 2: "left alone"},
             ),
             Panel(
                 "Redis errors",
@@ -396,6 +408,7 @@ INDEX: Final = Dashboard(
                 "short",
                 [('increase(samestyle_snapshot_damaged_total{instance=~"$instance"}[1h])', "{{instance}}")],
                 about="Damaged rows met in the last hour; `samestyle snapshot verify` says which files.",
+                bad=1,
             ),
         ),
         "Swaps": (
@@ -424,6 +437,7 @@ INDEX: Final = Dashboard(
                     (_gauge("samestyle_degraded"), "degraded {{instance}}"),
                 ],
                 about="Aliases whose wanted snapshot could not be served, so the former one still is.",
+                bad=1,
             ),
         ),
         "Journal": (
@@ -431,7 +445,8 @@ INDEX: Final = Dashboard(
                 "Lag",
                 "short",
                 [(_gauge("samestyle_journal_lag_entries"), "{{instance}}")],
-                "Entries that searches do not see yet.",
+                "Entries that searches do not see yet; a page from the line on.",
+                bad=1000,
             ),
             Panel(
                 "Changes",
@@ -459,13 +474,16 @@ INDEX: Final = Dashboard(
                         "{{instance}}",
                     )
                 ],
-                "At 1 writes are refused until a snapshot is cut.",
+                "From the line on somebody is woken up; at 100 % writes are refused until a snapshot is cut.",
+                bad=0.8,
             ),
             Panel(
                 "Snapshot due",
                 "short",
                 [(_gauge("samestyle_snapshot_due"), "{{instance}}")],
-                about="1 when the changes beside the snapshot are so many that a new one should be cut.",
+                about="Whether the changes beside the snapshot are so many that a new one should be cut.",
+                bad=1,
+                said={0: "no", 1: "yes"},
             ),
             Panel(
                 "Position",
@@ -517,7 +535,8 @@ EXPERIMENTS: Final = Dashboard(
                 "p99",
                 "s",
                 [(_quantile(0.99, "samestyle_search_seconds", "arm"), "{{arm}}")],
-                about="One search of the arm in a hundred took longer.",
+                about="One search of the arm in a hundred took longer; beyond the line it is too slow.",
+                bad=0.5,
             ),
             Panel(
                 "Failed",
@@ -574,7 +593,8 @@ EXPERIMENTS: Final = Dashboard(
                 "Not files yet",
                 "short",
                 [(_gauge("samestyle_events_waiting"), "{{instance}}")],
-                "At a million events are refused.",
+                "At a million, the line, events are refused.",
+                bad=1_000_000,
             ),
             Panel(
                 "Since the last files",
@@ -644,6 +664,14 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
     defaults: dict[str, Any] = {"unit": panel.unit, "custom": {"fillOpacity": 10}}
     if panel.unit not in _SIGNED and panel.kind != "stat":
         defaults["min"] = 0  # or a ripple looks like a flood
+    if panel.bad is not None:
+        below, above = ("red", "green") if panel.kind == "stat" else ("green", "red")
+        steps = [{"color": below, "value": None}, {"color": above, "value": panel.bad}]
+        defaults["thresholds"] = {"mode": "absolute", "steps": steps}
+        defaults["custom"]["thresholdsStyle"] = {"mode": "dashed"}
+    if panel.said:
+        options = {str(value): {"text": text, "index": at} for at, (value, text) in enumerate(panel.said.items())}
+        defaults["mappings"] = [{"type": "value", "options": options}]
     return {
         "id": number,
         "type": panel.kind,

@@ -116,6 +116,43 @@ def test_units_are_those_of_what_is_asked() -> None:
             assert panel["fieldConfig"]["defaults"]["unit"] in fitting, (name, target["expr"])
 
 
+LINES: list[tuple[str, str, str]] = [
+    ("service: Share of requests answered 5xx", "samestyle:error_budget_left:ratio", "/ {:g}"),
+    ("service: Share of searches over 0.5 s", "SamestyleLatencyBudgetBurn", "* {:g}"),
+    ("service: Fullness of queues", "SamestyleQueueSaturated", "> {:g}"),
+    ("retrieval: Searches", "samestyle:slow_searches:ratio_rate5m", 'le="{:g}"'),
+    ("experiments: p99", "samestyle:slow_searches:ratio_rate5m", 'le="{:g}"'),
+    ("index: Lag", "SamestyleJournalLag", "> {:g}"),
+    ("index: Delta", "SamestyleWritesNearlyRefused", "> {:g}"),
+]
+"""A panel, the rule that judges the same, and how its limit stands there."""
+
+
+@pytest.mark.parametrize(("panel", "rule", "written"), LINES)
+def test_a_panel_has_its_line_where_the_rule_has_its_limit(panel: str, rule: str, written: str) -> None:
+    files = [yaml.safe_load(path.read_text()) for path in (ROOT / "docker/prometheus/rules").glob("*.yml")]
+    rules = {
+        each.get("alert", each.get("record")): each
+        for file in files
+        for group in file["groups"]
+        for each in group["rules"]
+    }
+    ok, bad = dict(panels())[panel]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert (ok["value"], ok["color"], bad["color"]) == (None, "green", "red")
+    assert written.format(bad["value"]) in rules[rule]["expr"]
+
+
+def test_what_is_left_of_the_budget_is_red_below_zero() -> None:
+    defaults = dict(panels())["service: Error budget left"]["fieldConfig"]["defaults"]
+    assert [(step["color"], step["value"]) for step in defaults["thresholds"]["steps"]] == [("red", None), ("green", 0)]
+
+
+def test_states_are_said_in_words() -> None:
+    defaults = dict(panels())["retrieval: Redis"]["fieldConfig"]["defaults"]
+    (mapping,) = defaults["mappings"]
+    assert [each["text"] for each in mapping["options"].values()] == ["used", "tried", "left alone"]
+
+
 def labels_of(sample: str) -> set[str]:
     """The labels of a metric of ours, and what Prometheus adds; the names of metrics are those of their samples."""
     ours = {each._name: each._labelnames for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)}
