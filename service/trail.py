@@ -1,6 +1,8 @@
 """What happened to one request, and when: for the log of slow ones, and for traces."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -50,3 +52,14 @@ class Trail:
 
 CURRENT: Final[ContextVar[Trail | None]] = ContextVar("trail", default=None)
 """The trail of the request this runs for; None where it runs for none."""
+
+
+@contextmanager
+def noted(name: str) -> Iterator[None]:
+    """Note how long a block takes, as a stage of the current request that no metric has."""
+    trail, began = CURRENT.get(), time.monotonic()
+    try:
+        yield
+    finally:
+        if trail is not None:
+            trail.add(name, began, time.monotonic())

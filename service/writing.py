@@ -21,6 +21,7 @@ from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import field_inputs
 from service.serving import Serving
+from service.trail import noted
 
 _VISIBLE_S: Final = 1.0
 """How long an answer waits until searches see the change; it is durable already."""
@@ -168,8 +169,9 @@ class Writer:
         """Durable, then visible."""
         if not changes:
             return []
-        positions = await self._serving.pools.in_time(asyncio.wrap_future(self._serving.journal.submit(changes)))
-        with suppress(TimeoutError):  # durable all the same; the feed goes on trying
+        with noted("journal"):
+            positions = await self._serving.pools.in_time(asyncio.wrap_future(self._serving.journal.submit(changes)))
+        with noted("visible"), suppress(TimeoutError):  # durable all the same; the feed goes on trying
             async with asyncio.timeout(min(_VISIBLE_S, current().left_s)):
                 await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
         return positions

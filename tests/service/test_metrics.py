@@ -36,8 +36,12 @@ def value(name: str, **labels: str) -> float:
 
 def series(api: TestClient) -> set[str]:
     lines = api.get("/metrics").text.splitlines()
-    names = {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
-    return {name for name in names if "_created" not in name}
+    return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
+
+
+def test_no_series_says_when_another_was_made(api: TestClient) -> None:
+    names = {name.partition("{")[0] for name in series(api)}
+    assert {name for name in names if name.endswith("_created")} == set()
 
 
 def ask(app: Callable[..., Awaitable[None]], requests: list[tuple[str, str, bytes]]) -> list[int]:

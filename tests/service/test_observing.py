@@ -80,6 +80,15 @@ def test_a_slow_request_is_logged_with_its_stages(own_shop: Settings, embedder: 
     assert all(0 <= ms <= line["ms"] for ms in line["stages_ms"].values())
 
 
+def test_a_slow_write_is_logged_with_what_it_waited_for(own_shop: Settings, embedder: StandInEncoders) -> None:
+    with logged() as lines, client_of(with_log(own_shop, slow_s=1e-6), embedder) as api:
+        api.put("/v1/products/new", json={"title": "a mug as nobody else has it"}).raise_for_status()
+        api.delete("/v1/products/new").raise_for_status()
+    put, delete = (line["stages_ms"] for line in lines if line["event"] == "slow_request")
+    assert put.keys() >= {"text", "fusion", "journal", "visible"}
+    assert delete.keys() == {"journal", "visible"}
+
+
 def test_stages_of_a_batch_are_each_request_s_own(own_shop: Settings, embedder: StandInEncoders) -> None:
     with logged() as lines, client_of(with_log(own_shop, slow_s=1e-6), embedder) as api:
         api.get("/v1/products/acme-01")
