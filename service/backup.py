@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final
@@ -118,9 +119,10 @@ def _copy_all(settings: Settings, work: Path, previous: Path | None, say: Say) -
         _copy_snapshot(data, work, manifest.name, previous)
     say("photos")
     photos = _copy_photos(data, work, previous, say)
+    copy = _copy if previous is None else partial(_linked_or_copied, work, previous)
     for path in _files(data / _BUNDLES):
-        _copy(path, work / path.relative_to(data))
-    copy_events(data / _EVENTS, work / _EVENTS, _files, _copy)
+        copy(path, work / path.relative_to(data))
+    copy_events(data / _EVENTS, work / _EVENTS, _files, copy)
     if aliases.aliases:
         write_atomic(work / ALIASES, aliases.model_dump_json(indent=2).encode())
     for name in (EXPERIMENTS, _KEYS):
@@ -205,12 +207,27 @@ def _copy_photos(data: Path, work: Path, previous: Path | None, say: Say) -> int
 
 
 def _link_or_copy(earlier: Path | None, path: Path, target: Path, sha256: str | None = None) -> None:
-    """Of files that never change: whoever has the name and the size has the bytes."""
-    if earlier is not None and earlier.is_file() and earlier.stat().st_size == path.stat().st_size:
+    """Link to what an earlier backup has, where it is the same, and copy else: what has rotted there is not handed on.
+
+    A photo has the hash `sha256`; of a snapshot's file the size is enough, as all of it is verified then.
+    """
+    is_there = earlier is not None and earlier.is_file() and earlier.stat().st_size == path.stat().st_size
+    if earlier is not None and is_there and (sha256 is None or sha256_file(earlier) == sha256):
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(earlier, target)
     else:
         _copy(path, target, sha256)
+
+
+def _linked_or_copied(work: Path, previous: Path, path: Path, target: Path) -> None:
+    """Of files that may change under their name."""
+    earlier = previous / target.relative_to(work)
+    is_same = earlier.is_file() and earlier.stat().st_size == path.stat().st_size
+    if is_same and sha256_file(earlier) == sha256_file(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(earlier, target)
+    else:
+        _copy(path, target)
 
 
 def _files(root: Path) -> Iterator[Path]:

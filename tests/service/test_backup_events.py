@@ -93,3 +93,25 @@ def test_experiments_come_back(own_shop: Settings, tmp_path: Path) -> None:
     (data / FILE).write_text(newer)
     with pytest.raises(ExperimentsInvalid, match="has schema 9, this version reads up to 1; upgrade samestyle"):
         read_experiments(data)
+
+
+def test_what_is_as_in_the_last_backup_is_linked_and_what_is_not_is_copied(own_shop: Settings, tmp_path: Path) -> None:
+    """Also where the last backup has rotted: its damage is not handed on."""
+    root = own_shop.data / "events"
+    day = "events/date=2026-11-27"
+    for name in ("same", "rotten", "changed"):
+        (root / day).mkdir(parents=True, exist_ok=True)
+        (root / day / f"{name}.parquet").write_text(name * 9)
+    first, second = tmp_path / "first", tmp_path / "second"
+    backup.create(own_shop, first)
+    photo, *_ = sorted(path for path in (first / "photos").rglob("*") if path.is_file())
+    for path in (photo, first / "events" / day / "rotten.parquet"):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    (root / day / "changed.parquet").write_text("another"[:7] * 9)
+    backup.create(own_shop, second, previous=first)
+    links = {path.stem: path.stat().st_nlink for path in (second / "events" / day).iterdir()}
+    assert links == {"same": 2, "rotten": 1, "changed": 1}
+    for path in (root / day).iterdir():
+        assert (second / "events" / day / path.name).read_bytes() == path.read_bytes()
+    of_shop = own_shop.data / "photos" / photo.relative_to(first / "photos")
+    assert (second / "photos" / photo.relative_to(first / "photos")).read_bytes() == of_shop.read_bytes()
