@@ -176,6 +176,22 @@ def test_prometheus_finds_the_pods_as_the_documentation_says(tmp_path: Path) -> 
     subprocess.run(checked, check=True, capture_output=True)
 
 
+def test_the_job_that_the_documentation_has_fits_the_manifests() -> None:
+    try:
+        import kubernetes_validate
+    except ImportError:
+        missing("kubernetes-validate", "make test installs it")
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    [job] = [yaml.safe_load(block) for block in blocks if "kind: Job" in block]
+    kubernetes_validate.validate(job, "1.37", strict=True)
+    pods = [each["spec"]["template"]["spec"] for each in (job, manifest("Deployment"))]
+    [built], [served] = (pod["containers"] for pod in pods)
+    assert built["image"] == served["image"]
+    volumes = [{volume["name"]: volume for volume in pod["volumes"]} for pod in pods]
+    assert volumes[0]["data"] == volumes[1]["data"]
+    assert pods[0]["securityContext"].items() <= pods[1]["securityContext"].items()
+
+
 def test_pods_are_added_by_a_metric_that_there_is() -> None:
     [metric] = manifest("HorizontalPodAutoscaler")["spec"]["metrics"]
     [family] = metrics.WAITING.collect()
