@@ -15,7 +15,17 @@ import pytest
 from index.aliases import activate
 from tests.e2e.conftest import Gateway
 from tests.e2e.crashes import SmallDisk, build_shop, require_small_disks
-from tests.e2e.game_day import Alerts, Callers, FakedClock, Fault, check_nothing_lost, event_of, metric, slow_clients
+from tests.e2e.game_day import (
+    ENOUGH,
+    Alerts,
+    Callers,
+    FakedClock,
+    Fault,
+    check_nothing_lost,
+    event_of,
+    metric,
+    slow_clients,
+)
 from tests.e2e.test_durability import eventually, get, point
 from tests.servers.postgres import Postgres
 from tests.servers.process import free_port
@@ -63,7 +73,8 @@ def game(
         mend_it()
         mended = time.perf_counter()
         eventually(lambda: httpx.get(f"{gateway.url}/readyz", timeout=30).json()["status"] == "ready", within_s=30)
-        time.sleep(CALM_S)  # and after
+        time.sleep(CALM_S)  # and after, on a busy machine for longer
+        eventually(lambda: min(len(callers.acknowledged), len(callers.acknowledged_events)) > ENOUGH, within_s=60)
     told = ", ".join(f"`{each}`" for each in fired) + f" after {fired_s:.1f} s" if fired else "none"
     fault = Fault(name, began, mended, callers, told)
     print(f"\n{fault.row()}")
