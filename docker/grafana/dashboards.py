@@ -119,6 +119,12 @@ SERVICE: Final = Dashboard(
                 about="Alerts that wait or fire; each has a runbook.",
                 bad=1,
             ),
+            Panel(
+                "Versions",
+                "short",
+                [('samestyle_build_info{instance=~"$instance"}', "{{instance}}: {{version}}, Python {{python}}")],
+                about="What each gateway runs; they differ only during a rollout.",
+            ),
         ),
         "Rate, errors, duration": (
             Panel(
@@ -327,6 +333,18 @@ RETRIEVAL: Final = Dashboard(
                     ),
                 ],
                 about="Calls that failed, and those not made while Redis is left alone.",
+            ),
+            Panel(
+                "Limits counted without Redis",
+                "reqps",
+                [(_rate("samestyle_limits_fallback_total", "instance"), "{{instance}}")],
+                about="Requests that each gateway counted by itself: a key may then ask that often of each of them.",
+            ),
+            Panel(
+                "Photos by URL",
+                "ops",
+                [(_rate("samestyle_fetches_total", "outcome") + " or vector(0)", "{{outcome}}")],
+                about="Photos fetched from other hosts, by what came of it.",
             ),
         ),
         "Drift": (

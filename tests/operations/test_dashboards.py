@@ -161,7 +161,7 @@ def labels_of(sample: str) -> set[str]:
 
 
 def test_legends_tell_series_apart_by_labels_they_have() -> None:
-    infos = {"samestyle_snapshot_info", "samestyle_model_info"}
+    infos = {"samestyle_snapshot_info", "samestyle_model_info", "samestyle_build_info"}
     for name, panel in panels():
         legends = [target["legendFormat"] for target in panel["targets"]]
         assert len(set(legends)) == len(legends), name
@@ -211,6 +211,17 @@ def test_every_metric_that_is_asked_for_is_there() -> None:
         }
     assert len(asked) > 50
     assert asked - there - recorded - OTHERS == set()
+
+
+def test_every_metric_that_is_there_is_shown_or_judged() -> None:
+    rules = [yaml.safe_load(path.read_text()) for path in (ROOT / "docker/prometheus/rules").glob("*.yml")]
+    judged = [rule["expr"] for file in rules for group in file["groups"] for rule in group["rules"]]
+    asked = {name for expression in [*expressions(), *judged] for name in names_in(expression)}
+    there = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    assert len(there) > 40
+    for metric in there:
+        [family] = metric.collect()
+        assert asked & _samples(family.name, family.type), family.name
 
 
 def _samples(name: str, kind: str) -> set[str]:
