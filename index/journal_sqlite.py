@@ -28,6 +28,32 @@ from index.journal_store import (
     vectors,
 )
 
+_PID: Final = 20
+_MACHINE: Final = 36
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _machine() -> str:
+    """Names this machine until it is started anew, in every container on it."""
+    return _BOOT.read_text().strip() if _BOOT.exists() else ""
+
+
+def is_held_elsewhere(path: Path) -> bool:
+    """Whether a process on another machine has the `ProcessLock` at `path`."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        machine = os.pread(handle, _MACHINE, _PID + 1).decode(errors="replace").strip()
+        return machine not in {"", _machine()}  # of a version that does not tell, as before
+    else:
+        return False
+    finally:
+        os.close(handle)
+
 
 class ProcessLock:
     """The right of one process to a file, held until it is released or the process ends, however it ends."""
@@ -37,9 +63,10 @@ class ProcessLock:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.pwrite(self._handle, f"{os.getpid():<20}\n".encode(), 0)  # in place: works on a full disk too
+            holder = f"{os.getpid():<{_PID}}\n{_machine():<{_MACHINE}}\n"
+            os.pwrite(self._handle, holder.encode(), 0)  # in place: works on a full disk too
         except BlockingIOError:
-            holder = os.pread(self._handle, 20, 0).decode(errors="replace").strip() or "unknown"
+            holder = os.pread(self._handle, _PID, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._handle)
             raise JournalLocked(
                 f"{path.with_suffix('')} is in use by process {holder}, and only one process may use it. "

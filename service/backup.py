@@ -122,7 +122,7 @@ def _copy_all(settings: Settings, work: Path, previous: Path | None, say: Say) -
     copy = _copy if previous is None else partial(_linked_or_copied, work, previous)
     for path in _files(data / _BUNDLES):
         copy(path, work / path.relative_to(data))
-    copy_events(data / _EVENTS, work / _EVENTS, _files, copy)
+    copy_events(data / _EVENTS, work / _EVENTS, _files, copy, say)
     if aliases.aliases:
         write_atomic(work / ALIASES, aliases.model_dump_json(indent=2).encode())
     for name in (EXPERIMENTS, _KEYS):

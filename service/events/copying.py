@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from catalogue.errors import EventsUnavailable
+from index.journal_sqlite import is_held_elsewhere
 from service.events import files
 from service.events.spool import spools
 
@@ -16,19 +17,27 @@ _SPOOL: Final = "spool-"
 
 
 def copy_events(
-    root: Path, target: Path, listed: Callable[[Path], Iterable[Path]], copy: Callable[[Path, Path], None]
+    root: Path,
+    target: Path,
+    listed: Callable[[Path], Iterable[Path]],
+    copy: Callable[[Path, Path], None],
+    say: Callable[[str], None],
 ) -> None:
     """Copy a folder of events into the new folder `target`; each row is there once. Raises EventsUnavailable.
 
     While the spools are copied nothing becomes a file, so that what is in them is in no file that is `listed` then.
     Those files are copied by `copy` afterwards, while gateways go on; one that is removed meanwhile is its
-    FileNotFoundError.
+    FileNotFoundError. A spool that another machine has open is left out, and told: SQLite shares its log through memory
+    of one machine.
     """
     if not root.is_dir():
         return
     with files.locked(root):
         for path in spools(root):
-            _copy_spool(path, target / path.name)
+            if is_held_elsewhere(path.with_name(f"{path.name}.lock")):
+                say(f"left out: {path} is in use on another machine; `samestyle events file` there makes files of it")
+            else:
+                _copy_spool(path, target / path.name)
         others = [path for path in listed(root) if not path.name.startswith(_SPOOL)]
     for path in others:
         copy(path, target / path.relative_to(root))

@@ -8,6 +8,7 @@ import pytest
 
 from catalogue.errors import EventsUnavailable, ExperimentsInvalid
 from catalogue.settings import Settings
+from index import journal_sqlite as process_lock
 from service import backup
 from service.events import files
 from service.events.erasing import file_all
@@ -115,3 +116,26 @@ def test_what_is_as_in_the_last_backup_is_linked_and_what_is_not_is_copied(own_s
         assert (second / "events" / day / path.name).read_bytes() == path.read_bytes()
     of_shop = own_shop.data / "photos" / photo.relative_to(first / "photos")
     assert (second / "photos" / photo.relative_to(first / "photos")).read_bytes() == of_shop.read_bytes()
+
+
+def test_a_spool_in_use_on_another_machine_is_not_opened(
+    own_shop: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log is shared through memory of one machine: who reads it from another one may ruin it."""
+    root = own_shop.data / "events"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(process_lock, "_machine", lambda: "another")
+        there = Spool(root, deadline_s=PATIENCE_S)
+    here = Spool(root, deadline_s=PATIENCE_S)
+    there.add([an_event(1)], 100).result(PATIENCE_S)
+    here.add([an_event(2)], 100).result(PATIENCE_S)
+    said: list[str] = []
+    backup.create(own_shop, tmp_path / "first", say=said.append)
+    there.close()
+    here.close()
+    assert [line for line in said if "spool-0.sqlite3 is in use on another machine" in line and "left out" in line]
+    assert [path.name for path in (tmp_path / "first/events").glob("spool-*")] == ["spool-1.sqlite3"]
+    said.clear()
+    backup.create(own_shop, tmp_path / "second", say=said.append)  # nobody has it any more
+    assert len(list((tmp_path / "second/events").glob("spool-*"))) == 2
+    assert not [line for line in said if "left out" in line]
