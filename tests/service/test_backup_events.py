@@ -1,5 +1,6 @@
 """What a backup made amid events holds: each that was acknowledged, once, and the experiments they belong to."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from service.experiments.arms import FILE, read_experiments, start
 from tests.service.test_api_events import an_event
 
 PATIENCE_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _no_events_yet(own_shop: Settings) -> None:
+    """The shop of all tests may have some by now."""
+    shutil.rmtree(own_shop.data / "events", ignore_errors=True)
 
 
 def in_files(root: Path) -> list[str]:
