@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
 from PIL import Image
 
 from catalogue.errors import BundleInvalid
@@ -110,8 +108,11 @@ def test_its_tower_for_photos_gives_what_timm_gave() -> None:
     np.testing.assert_allclose(unit(found.numpy()), unit(np.array(said["photos"])), atol=1e-5)
 
 
-def own_files(bundle: Path, source: Path, to: Path, change: Callable[[onnx.ModelProto], object] | None = None) -> Path:
+def own_files(bundle: Path, source: Path, to: Path, change: Callable[[Any], object] | None = None) -> Path:
     """The source with ONNX files as Transformers.js has them: the bundle's, which give [n, dim] by these names."""
+    import onnx
+    from onnx import helper, numpy_helper
+
     shutil.copytree(source, to)
     (to / "onnx").mkdir()
     for name, encoder, output in zip(NAMES, ("image", "text"), ("image_embeds", "text_embeds"), strict=True):
@@ -135,6 +136,9 @@ def from_own(source: Path, bundle: Path) -> float | None:
 def test_it_is_held_beside_the_onnx_files_that_come_along(
     source: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import onnx
+    from onnx import numpy_helper
+
     from models.export.zoo import export_zoo
 
     encoders = {name: onnx.load(bundle / "onnx" / f"{name}.onnx") for name in ("image_encoder", "text_encoder")}
@@ -145,7 +149,7 @@ def test_it_is_held_beside_the_onnx_files_that_come_along(
     (right / "onnx" / NAMES[0]).unlink()
     assert from_own(right, bundle) is None
 
-    def other(model: onnx.ModelProto) -> None:
+    def other(model: Any) -> None:
         """Both halves of a gated network change places, as if the checkpoint had them the other way round."""
         for tensor in model.graph.initializer:
             if tensor.dims == [192, 768]:
@@ -171,15 +175,18 @@ def test_it_comes_from_the_hub_with_its_onnx_files(source: Path, bundle: Path, t
 
 
 def test_onnx_files_that_are_of_no_use_are_refused(source: Path, bundle: Path, tmp_path: Path) -> None:
-    def outside(model: onnx.ModelProto) -> None:
+    import onnx
+    from onnx import helper
+
+    def outside(model: Any) -> None:
         tensor = model.graph.initializer[0]
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value="../../secret")
 
-    def another_input(model: onnx.ModelProto) -> None:
+    def another_input(model: Any) -> None:
         model.graph.input.append(helper.make_tensor_value_info("task", onnx.TensorProto.INT64, [1]))
 
-    def no_vectors(model: onnx.ModelProto) -> None:
+    def no_vectors(model: Any) -> None:
         model.graph.output[0].CopyFrom(model.graph.input[0])
 
     changes = {
