@@ -8,9 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from catalogue.errors import EventsUnavailable
-from index.journal_sqlite import is_held_elsewhere
 from service.events import files
-from service.events.spool import spools
+from service.events.spool import held_elsewhere, spools
 
 _BUSY_S: Final = 5.0
 _SPOOL: Final = "spool-"
@@ -27,14 +26,13 @@ def copy_events(
 
     While the spools are copied nothing becomes a file, so that what is in them is in no file that is `listed` then.
     Those files are copied by `copy` afterwards, while gateways go on; one that is removed meanwhile is its
-    FileNotFoundError. A spool that another machine has open is left out, and told: SQLite shares its log through memory
-    of one machine.
+    FileNotFoundError. A spool that another machine has open is left out, and told.
     """
     if not root.is_dir():
         return
     with files.locked(root):
         for path in spools(root):
-            if is_held_elsewhere(path.with_name(f"{path.name}.lock")):
+            if held_elsewhere(path):
                 say(f"left out: {path} is in use on another machine; `samestyle events file` there makes files of it")
             else:
                 _copy_spool(path, target / path.name)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from catalogue.errors import Conflict
 from service.events import files
-from service.events.spool import connect, file_rows, spools, unavailable
+from service.events.spool import connect, file_rows, held_elsewhere, spools, unavailable
 
 _PATIENCE_S: Final = 10.0
 
@@ -29,12 +29,15 @@ def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: N
     """Remove all that a user was shown and did, and what was done with answers to him without saying that it was him.
 
     What is still under way in a gateway comes after. Raises EventsUnavailable (with all still there where something is
-    of a newer schema), Conflict where a spool stays in use.
+    of a newer schema), Conflict where a spool stays in use, or (with all still there) another machine has one open.
     """
     if not root.exists():
         return Erased(0, 0)
     with unavailable(root), files.locked(root):
         files.check(root)
+        for path in spools(root):
+            if held_elsewhere(path):
+                raise Conflict(f"{path} is in use on another machine. Stop the gateway there, then erase.")
         databases = [connect(path) for path in spools(root)]
         try:
             for database in databases:  # one place to look into, and what is marked for a file must not come back
@@ -51,11 +54,16 @@ def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: N
 
 
 def file_all(root: Path) -> int:
-    """Let what is in the spools become files now; returns how many rows. Raises EventsUnavailable."""
+    """Let what is in the spools become files now; returns how many rows. Raises EventsUnavailable.
+
+    Spools that another machine has open are left to the gateways there, which file them, too.
+    """
     filed = 0
     if root.exists():
         with unavailable(root), files.locked(root):
             for path in spools(root):
+                if held_elsewhere(path):
+                    continue
                 database = connect(path)
                 try:
                     filed += file_rows(database, root)

@@ -23,7 +23,7 @@ from catalogue.errors import EventsUnavailable, JournalLocked, Overloaded
 from catalogue.event_files import SCHEMA_VERSION, check_schema
 from catalogue.files import sync_directory
 from index.group_commit import GroupCommit
-from index.journal_sqlite import ProcessLock
+from index.journal_sqlite import ProcessLock, is_held_elsewhere
 from service.events import files
 from service.ids import uuid7
 
@@ -182,6 +182,11 @@ def connect(path: Path) -> sqlite3.Connection:
 def spools(root: Path) -> list[Path]:
     """The databases there are, whoever uses them."""
     return sorted(root.glob("spool-*.sqlite3"))
+
+
+def held_elsewhere(path: Path) -> bool:
+    """Whether another machine has a spool open: SQLite shares its log through memory of one machine, so keep off."""
+    return is_held_elsewhere(path.with_name(f"{path.name}.lock"))
 
 
 def file_rows(db: sqlite3.Connection, root: Path) -> int:

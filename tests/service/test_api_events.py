@@ -21,7 +21,9 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from catalogue.errors import Conflict
 from catalogue.settings import EventSettings, Settings
+from index import journal_sqlite as process_lock
 from models import StandInEncoders
 from service.cli import app
 from service.events import files
@@ -310,6 +312,24 @@ class TestFiles:
         assert file_all(tmp_path) == 2
         one.close()
         other.close()
+
+    def test_spools_that_another_machine_has_open_are_kept_off(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SQLite's log is shared through memory of one machine: who opens it from another one may ruin it."""
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(process_lock, "_machine", lambda: "another")
+            there = Spool(tmp_path, deadline_s=5)
+        here = Spool(tmp_path, deadline_s=5)
+        there.add([an_event(1)], 100).result(60)
+        here.add([an_event(2)], 100).result(60)
+        assert file_all(tmp_path) == 1
+        with pytest.raises(Conflict, match="Stop the gateway there"):
+            erase(tmp_path, "0" * 32)
+        there.close()
+        assert file_all(tmp_path) == 1
+        assert erase(tmp_path, "0" * 32).events == 0
+        here.close()
 
     def test_acknowledged_means_on_the_disk(self, tmp_path: Path) -> None:
         """A process is killed right after it has said so; the next one files what it had acknowledged."""
