@@ -115,6 +115,8 @@ class BoundedProtocol(H11Protocol):
         self._reading: asyncio.TimerHandle | None = None
         self._lingering: _LingeringTransport | None = None
         self._is_broken = False
+        self._arrived = 0
+        """Bytes since the last head was complete, while one is awaited."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it and wait for headers, or refuse it."""
@@ -141,10 +143,13 @@ class BoundedProtocol(H11Protocol):
         """Read on, unless it is being closed or a request's head is too long, in however many parts it comes."""
         if self.transport.is_closing():
             return
-        if self.conn.their_state is h11.IDLE and _is_too_long(self.conn.trailing_data[0], data):
-            self._is_broken = True
-            self._refuse(431, "headers-too-large", f"The URL and headers are over {MAX_HEAD_BYTES:,} bytes. Send less.")
-            return
+        if self.conn.their_state is h11.IDLE:
+            self._arrived += len(data)
+            if self._arrived > MAX_HEAD_BYTES and _is_too_long(self.conn.trailing_data[0], data):
+                self._is_broken = True
+                detail = f"The URL and headers are over {MAX_HEAD_BYTES:,} bytes. Send less."
+                self._refuse(431, "headers-too-large", detail)
+                return
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
@@ -158,8 +163,10 @@ class BoundedProtocol(H11Protocol):
         """Wait no longer for headers once they have come."""
         before = self.cycle
         super().handle_events()
-        if self.cycle is not before and not self.cycle.response_complete:
-            self._stop(self._patience)
+        if self.cycle is not before:
+            self._arrived = len(self.conn.trailing_data[0])  # of the next request, where that has come already
+            if not self.cycle.response_complete:
+                self._stop(self._patience)
 
     def on_response_complete(self) -> None:
         """Wait for the next request; what is left of this one's body must come in the same time."""
