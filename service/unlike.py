@@ -1,7 +1,8 @@
 """What a query is to be unlike: only that in which it differs from what else the query finds.
 
 A mug that is not wanted is still a mug, as nearly all of its vector says. Taken away as it is, it takes all mugs along:
-over the 33 kinds of the demo shop, 0.95 of ten hits by words were of the kind asked for, and 0.28 less like the first.
+over the 33 kinds of the demo shop, 0.95 of ten hits by words were of the kind asked for, and 0.28 less like the first
+(`python -m bench.unlike` says what it is now).
 So of each negative only what is at right angles to the others found counts.
 """
 

@@ -1,0 +1,68 @@
+"""What "less like this" leaves of what was asked for: `python -m bench.unlike [DATA]`, of the demo shop.
+
+Each of its kinds is looked for, once as it is and once less like the first hit. Of the first ten, how many are of that
+kind, and how many of the style that was not wanted.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from catalogue import demo
+from catalogue.product import Product
+from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.settings import Settings
+from service.ranking import Scope
+from service.retrieval import Found, Query, Retrieval
+from service.swapping import answering
+
+DATA: Final = Path("data/demo")
+_K: Final = 10
+
+
+async def main() -> None:
+    """Print the table for queries by words, by product and by a product's photo with words."""
+    rows = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+    one_of = {product.category: product for product in reversed(rows) if product.category}
+    styles = {product.product_id: product.style_id for product in rows}
+    table = Table("query", "of the kind", "less like the first", "of that style", "less like the first")
+    async with answering(Settings(data=Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)) as retrieval:
+        for name in ("words", "product", "photo and “blue”"):
+            counts = np.array([await _asked(retrieval, _query(name, one), one, styles) for one in one_of.values()])
+            table.add_row(name, *(f"{share:.2f}" for share in counts.mean(axis=0) / _K))
+    Console().print(f"{len(one_of)} kinds, of the first {_K}:")
+    Console().print(table)
+
+
+def _query(name: str, product: Product) -> Query:
+    if name == "words":
+        return Query(text=(product.category or "").rpartition(" > ")[2].lower())
+    return Query(product_id=product.product_id, text=None if name == "product" else "blue")
+
+
+async def _asked(
+    retrieval: Retrieval, query: Query, product: Product, styles: dict[str, str | None]
+) -> tuple[int, int, int, int]:
+    """How many hits are of the kind of `product`, before and after, and of the style of the first, before and after."""
+    before = (await retrieval.search(query, Scope(k=_K))).found
+    unwanted = before[0].item.product.product_id
+    after = (await retrieval.search(replace(query, negatives=[unwanted]), Scope(k=_K))).found
+
+    def of_kind(found: Sequence[Found]) -> int:
+        return sum(each.item.product.category == product.category for each in found)
+
+    def of_style(found: Sequence[Found]) -> int:
+        return sum(styles[each.item.product.product_id] == styles[unwanted] for each in found)
+
+    return of_kind(before), of_kind(after), of_style(before), of_style(after)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
