@@ -14,7 +14,7 @@ from models.training.data import Corpus
 from models.training.kept import Look, tokens_of
 from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
-from models.training.texts import Words, difference_words, vary_texts
+from models.training.texts import Words, content_words, difference_words, few_words, told_words, vary_texts
 from models.training.views import Looks, apply_looks, draw_looks
 
 _MOST_WORDS = 16
@@ -49,6 +49,9 @@ class Batch:
     """int64 [k]: the rows whose second product is told from the first by words."""
     view_of: Tensor
     """int64 [v]: the products that come once more, changed, after all pairs."""
+    fits: Tensor
+    """bool [q, 2 * rows]: which products a shopper's few words fit, which come after the views like products without
+    a photo."""
     chunks: Sequence[Chunk]
 
 
@@ -97,13 +100,21 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         recolour = np.concatenate([np.zeros(len(rows), bool), recoloured, np.zeros(len(view_of), bool)])
         # of similar text length, so that little of a chunk is padding
         order = np.argsort([len(ids) for ids in told.ids], kind="stable")
+        asked = self._asked(pairs, step)
+        asked_ids = self._words(asked, _MOST_WORDS)
+        parts = [order[start : start + config.chunk] for start in range(0, len(order), config.chunk)]
+        ours, count = self._part
         chunks = [
-            self._chunk(number, order[start : start + config.chunk], items, told, recolour, step)
-            for number, start in enumerate(range(0, len(order), config.chunk))
-            if number % self._part[1] == self._part[0]
+            self._chunk(number, part, items, told, recolour, step)
+            for number, part in enumerate(parts)
+            if number % count == ours
         ]
+        for number, start in enumerate(range(0, len(asked), config.chunk), start=len(parts)):
+            if number % count == ours:
+                chunks.append(self._asked_chunk(number, len(items) + start, asked_ids[start : start + config.chunk]))
         with_words = torch.tensor(sorted(told.words), dtype=torch.long)
-        return Batch(pairs, torch.from_numpy(is_self), with_words, torch.from_numpy(view_of), chunks)
+        fits = self._fits(asked, pairs)
+        return Batch(pairs, torch.from_numpy(is_self), with_words, torch.from_numpy(view_of), fits, chunks)
 
     def _views(self, is_self: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
         """Which products get a view of their own. Drawn by itself, so that none of what else is drawn depends on it."""
@@ -120,6 +131,23 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for item, product in zip(items, products, strict=True)
         ]
         return self._words(texts, self._config.network.max_text_tokens)
+
+    def _asked(self, pairs: Sequence[int], step: int) -> list[str]:
+        """What shoppers would type to find the first side of each row, drawn by itself as the views are."""
+        if not self._config.losses.words:
+            return []
+        random = np.random.default_rng((self._config.seed, step, 0, 3))
+        firsts = pairs[: len(pairs) // 2]
+        asked = []
+        for item in firsts:
+            tellings = self._tellings(item, item, random)
+            asked.append(few_words(self._corpus.items[item].product, tellings[0] if tellings else random))
+        return [words for words in asked if content_words(words)]
+
+    def _fits(self, asked: Sequence[str], pairs: Sequence[int]) -> Tensor:
+        told = [told_words(self._corpus.items[item].product) for item in pairs] if asked else []
+        wanted = [content_words(words) for words in asked]
+        return torch.tensor([[words <= said for said in told] for words in wanted]).reshape(len(asked), len(pairs))
 
     def _tellings(
         self, first: int, second: int, random: np.random.Generator
@@ -176,6 +204,16 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         other_ids, other_mask = padded([told.words[int(chunk[at])] for at in with_words])
         rest = (ids, mask, has, other_ids, other_mask, torch.tensor(with_words, dtype=torch.long))
         return Chunk(number, torch.from_numpy(chunk), photos, rest)
+
+    def _asked_chunk(self, number: int, start: int, asked: Sequence[Sequence[int]]) -> Chunk:
+        """Few words as products without a photo, whose one zero token no photo encoder has to make."""
+        ids, mask = padded(asked)
+        has = torch.tensor([[False, len(row) > 0] for row in asked])
+        none, no_mask = padded([])
+        width = self._kept[0].shape[2] if self._kept else self._config.network.width
+        products = torch.arange(start, start + len(asked))
+        rest = (ids, mask, has, none, no_mask, torch.zeros(0, dtype=torch.long))
+        return Chunk(number, products, torch.zeros(len(asked), 1, width), rest)
 
     def _photos(
         self, places: Sequence[int], recolour: NDArray[np.bool_], random: np.random.Generator

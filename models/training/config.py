@@ -119,6 +119,8 @@ class LossConfig(_Strict):
     locality: Weight = 0.25
     composed: Weight = 0.05
     """Much more of it costs the other figures more than it gains (docs/model.md)."""
+    words: Weight = 0.0
+    """Of a shopper's few words, made of titles, attributes and descriptions."""
     composed_attributes: tuple[str, ...] = ("colour", "pattern")
     pairs: dict[ModePair, float] = Field(default_factory=lambda: dict(_PAIR_WEIGHTS))
     temperature: float = Field(default=0.07, gt=0)

@@ -196,7 +196,8 @@ class Trainer:
     def _gather(self, batch: Batch, chunks: Sequence[Ready], outputs: Sequence[tuple[Tensor, Tensor]]) -> Sides:
         """The vectors of all chunks of all processes in the order of the batch; gradients arrive at them."""
         rows, width = len(batch.is_self), self.config.network.width
-        count = 2 * rows + len(batch.view_of)
+        views = 2 * rows + len(batch.view_of)
+        count = views + len(batch.fits)
         vectors = torch.zeros((count, 3, width), device=self.accelerator.device)
         composed = torch.zeros((rows, width), device=self.accelerator.device)
         has = torch.zeros((count, 2), device=self.accelerator.device)
@@ -214,17 +215,20 @@ class Trainer:
             batch.is_self.to(vectors.device),
             composed.requires_grad_(),
             batch.with_words.to(vectors.device),
-            vectors[2 * rows :].requires_grad_(),
+            vectors[2 * rows : views].requires_grad_(),
             batch.view_of.to(vectors.device),
+            vectors[views:, 1].requires_grad_(),
+            batch.fits.to(vectors.device),
         )
 
     def _gradients(self, sides: Sides, products: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """What the losses want of a chunk's vectors."""
-        first, second, views, composed = (
+        first, second, views, composed, by_text = (
             torch.zeros_like(part) if part.grad is None else part.grad
-            for part in (sides.first, sides.second, sides.views, sides.composed)
+            for part in (sides.first, sides.second, sides.views, sides.composed, sides.asked)
         )
-        return torch.cat([first, second, views])[products], composed[products[inputs.other_rows]]
+        asked = torch.stack([torch.zeros_like(by_text), by_text, torch.zeros_like(by_text)], dim=1)
+        return torch.cat([first, second, views, asked])[products], composed[products[inputs.other_rows]]
 
     def _send_back(self, output: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor]) -> None:
         wanted = [

@@ -37,6 +37,10 @@ class Sides:
     """[v, 3, width]: changed views of some products, which have what these have."""
     view_of: Tensor
     """[v]: of which; 0 is the first row's first side, `rows` its second."""
+    asked: Tensor
+    """[q, width]: a shopper's few words."""
+    fits: Tensor
+    """bool [q, 2 * rows]: which products they fit, those of whose words they are made among them."""
 
     @property
     def all(self) -> tuple[Tensor, Tensor]:
@@ -96,6 +100,23 @@ def composed_nce(sides: Sides, scale: Tensor) -> Tensor:
     return 0.75 * losses[0] + 0.25 * losses[1]
 
 
+def words_nce(sides: Sides, scale: Tensor) -> Tensor:
+    """A few words must find each product they fit before all they do not, by photo, by text and above all by both.
+
+    The mean of InfoNCE over the products that fit, each among those that do not (SupCon's sum outside the logarithm).
+    """
+    everything, has = sides.all
+    losses = []
+    for mode in _MODE.values():
+        logits = scale * sides.asked @ everything[:, mode].T
+        against = logits.masked_fill(sides.fits | ~has[None, :, mode], _NEVER).logsumexp(dim=1, keepdim=True)
+        fitting = sides.fits & has[None, :, mode]
+        each = (functional.softplus(against - logits) * fitting).sum(dim=1) / fitting.sum(dim=1).clamp(min=1)
+        losses.append(_mean(each, fitting.any(dim=1)))
+    photo, text, both = losses
+    return 0.25 * photo + 0.25 * text + 0.5 * both
+
+
 class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
     """The weighted sum of all losses that are on, and each by its name."""
 
@@ -125,6 +146,8 @@ class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installe
             parts["locality"] = locality_consistency(sides, config.neighbours, config.locality_margin)
         if config.composed:
             parts["composed"] = composed_nce(sides, scale)
+        if config.words:
+            parts["words"] = words_nce(sides, scale)
         loss = sides.first.new_zeros(())
         for name, part in parts.items():
             loss = loss + getattr(config, name) * part

@@ -14,16 +14,25 @@ from models.training.batches import padded
 from models.training.config import TrainConfig
 from models.training.data import Corpus
 from models.training.network import CrossEncoder
-from models.training.texts import Words, difference_words, query_and_gallery_words
+from models.training.texts import (
+    Words,
+    content_words,
+    difference_words,
+    few_words,
+    query_and_gallery_words,
+    told_words,
+)
 from models.training.views import plain_photos
 
 _MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
 _CHUNK: Final = 32
 _COMPOSED_TASKS: Final = 500
+_FIRST: Final = 5
+_FEW: Final = 16
 
 
 def headline(model: CrossEncoder, corpus: Corpus, words: Words, config: TrainConfig) -> dict[str, float]:
-    """recall@10 of each mode among the items kept to choose by, recall@1 too of i-i, t-t, m-m, and the composed task.
+    """recall@10 of each mode among the items kept to choose by, @1 too of i-i, t-t, m-m; composed task and few words.
 
     Empty where nothing is kept.
     """
@@ -34,7 +43,9 @@ def headline(model: CrossEncoder, corpus: Corpus, words: Words, config: TrainCon
     gallery = embed(model, photos, told)
     result = _recalls(embed(model, photos, asked), gallery, corpus)
     composed = composed_recall(model, corpus, photos, gallery["m"], words, config)
-    return result if composed is None else {**result, "composed@10": composed}
+    few = few_words_precision(model, corpus, gallery["m"], words)
+    more = {"composed@10": composed, f"words@{_FIRST}": few}
+    return result | {name: score for name, score in more.items() if score is not None}
 
 
 def late_fusion(base: Base, corpus: Corpus, config: TrainConfig) -> dict[str, float]:
@@ -116,6 +127,22 @@ def composed_recall(
     wanted = similar[rows, [second for _, second, _ in tasks]]
     similar[rows, first] = -np.inf
     return float(((similar >= wanted[:, None]).sum(axis=1) <= 10).mean())
+
+
+def few_words_precision(model: CrossEncoder, corpus: Corpus, gallery: Vectors, words: Words) -> float | None:
+    """Of the first five products that a shopper's few words find, the share that they fit; of as many as there are."""
+    random = np.random.default_rng(0)
+    products = [corpus.items[item].product for item, _ in corpus.dev]
+    asked = [text for product in products if content_words(text := few_words(product, random))]
+    if not asked:
+        return None
+    told = [told_words(product) for product in products]
+    fits = np.array([[content_words(text) <= said for said in told] for text in asked])
+    ids = words(asked, _FEW)
+    nothing = torch.zeros((len(ids), 1, gallery.shape[1]), device=model.fusion.start.device)
+    nearest = np.argsort(-(embed(model, nothing, ids)["t"] @ gallery.T), axis=1)[:, :_FIRST]
+    found = np.take_along_axis(fits, nearest, axis=1).sum(axis=1)
+    return float((found / fits.sum(axis=1).clip(max=_FIRST)).mean())
 
 
 def _composed_tasks(corpus: Corpus, attributes: Sequence[str]) -> list[tuple[int, int, str]]:

@@ -12,6 +12,11 @@ from models.preprocessing import normalise_text, product_text
 from models.training.config import ViewConfig
 
 _PARTS: Final = re.compile(r"\s*[,|;()]\s*")
+_WORD: Final = re.compile(r"[^\W_]+(?:[.'\u2019-][^\W_]+)*")
+_EMPTY: Final = frozenset({
+    "a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "our", "per", "that",
+    "the", "this", "to", "with", "you", "your",
+})  # fmt: skip
 
 # How often a text is told which way. The figures barely matter as long as every way is common: shops differ.
 _FULL: Final = 0.3
@@ -20,6 +25,11 @@ _ATTRIBUTE: Final = 0.6
 _NAMED: Final = 0.3
 _SHUFFLED: Final = 0.15
 
+# What a shopper types: mostly the kind of thing, and one to three words for what it is like.
+_KIND: Final = 0.8
+_SAID: Final = (0.5, 0.4, 0.1)
+_SAID_BY: Final = {"title": 0.5, "attributes": 0.3, "description": 0.2}
+_ORDERS: Final = {"{said} {kind}": 0.7, "{kind} with {said}": 0.2, "{kind} {said}": 0.1}
 
 Words: TypeAlias = Callable[[Sequence[str], int], list[list[int]]]
 """Makes token ids of texts, at most so many of each; see `tokenise`."""
@@ -52,6 +62,55 @@ def difference_words(first: Product, second: Product, attributes: Sequence[str])
     """Those of the second product's attributes that differ from the first's; empty where none does."""
     theirs, ours = second.attributes, first.attributes
     return ", ".join(theirs[name] for name in attributes if theirs.get(name) and theirs[name] != ours.get(name))
+
+
+def few_words(product: Product, random: np.random.Generator) -> str:
+    """What a shopper would type who looks for such a product; empty where there is no text."""
+    sources = {
+        "title": _content(product.title),
+        "attributes": [value.strip().lower() for value in product.attributes.values() if value.strip()],
+        "description": _content(product.description),
+    }
+    kind = product.category_levels[-1].lower() if product.category_levels and random.random() < _KIND else ""
+    if kind and random.random() < 0.5:
+        *before, last = kind.split(" ")
+        kind = " ".join([*before, _singular(last)])
+    weights = np.array([share if sources[name] else 0.0 for name, share in _SAID_BY.items()])
+    said: list[str] = []
+    if weights.any():
+        for _ in range(1 + int(random.choice(len(_SAID), p=_SAID))):
+            source = sources[str(random.choice(list(sources), p=weights / weights.sum()))]
+            word = source[int(random.integers(len(source)))]
+            if not content_words(word) <= content_words(" ".join([*said, kind])):
+                said.append(word)
+    if not said or not kind:
+        return " ".join([*said, kind]).strip()
+    order = str(random.choice(list(_ORDERS), p=list(_ORDERS.values())))
+    return order.format(said=" ".join(said), kind=kind)
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words that say something, in lower case and in the singular (of English)."""
+    return frozenset(map(_singular, _content(text)))
+
+
+def told_words(product: Product) -> frozenset[str]:
+    """All content words that a product's fields say; few words fit it if these hold all of theirs."""
+    told = [product.title, product.description, *product.category_levels[-1:], *product.attributes.values()]
+    return content_words(" ".join(told))
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if word not in _EMPTY]
+
+
+def _singular(word: str) -> str:
+    """Near enough to count "mugs" and "mug" as one word; its own singular stays as it is."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
 def query_and_gallery_words(product: Product) -> tuple[str, str]:

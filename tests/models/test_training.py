@@ -180,7 +180,8 @@ def test_self_distinctiveness_and_locality_of_pairs_and_views() -> None:
     has = torch.ones(6, 3, dtype=torch.bool)
     is_self = torch.tensor([False, True, False, False, False, True])
     composed, of = torch.zeros(6, 8), torch.tensor([0, 3, 8])
-    sides = Sides(first, second, has, has, is_self, composed, torch.zeros(0).long(), views, of)
+    asked, fits = torch.zeros(0, 8), torch.zeros(0, 12, dtype=torch.bool)
+    sides = Sides(first, second, has, has, is_self, composed, torch.zeros(0).long(), views, of, asked, fits)
     # (a product, its view, its row): two rows of one product each, and three products with views
     cases = [(first[row], second[row], row) for row in (1, 5)]
     cases += [(torch.cat([first, second])[at], views[number], at % 6) for number, at in enumerate((0, 3, 8))]
@@ -271,3 +272,52 @@ def test_there_must_be_something_to_train_on(start: Start, tmp_path: Path) -> No
     write_pairs(tmp_path / "others.parquet", [("x", "y")])
     with pytest.raises(CatalogueInvalid, match="Check the product ids"):
         start(data__pairs=str(tmp_path / "others.parquet"))
+
+
+def test_few_words_find_what_they_fit(start: Start) -> None:
+    without, asking = start("plain", steps=40), start("asking", steps=40, losses__words=1.0)
+    plain, batch = (trainer._loader.dataset[3] for trainer in (without, asking))
+    assert batch.items == plain.items  # what else is drawn does not depend on it
+    assert not len(plain.fits)
+    assert batch.fits.shape == (10, 20)
+    assert all(batch.fits[row, row] for row in range(10))  # the words are made of the first sides
+    rest = sum(len(chunk.products) for chunk in batch.chunks)
+    assert rest == len(batch.items) + len(batch.fits)
+    steps = run(asking)
+    assert steps[-1].parts["words"] < 0.8 * steps[0].parts["words"]
+    cached = start("asking-cached", steps=40, losses__words=1.0, cache_gradients=True)
+    assert [step.loss for step in run(cached, until=3)] == pytest.approx([step.loss for step in steps[:3]], rel=1e-4)
+    assert 0 < (steps[-1].scores or {})["words@5"] <= 1
+
+
+def test_words_loss_spares_what_fits_too() -> None:
+    import torch
+
+    from models.training.losses import Sides, words_nce
+
+    unit = torch.eye(4)
+    first = unit[:2, None].expand(2, 3, 4)
+    second = torch.stack([unit[0], unit[2]])[:, None].expand(2, 3, 4)  # the first side's likeness, and another
+    has = torch.ones(2, 3, dtype=torch.bool)
+    nothing = torch.zeros(0).long()
+
+    def loss(fits: list[bool]) -> float:
+        asked, fitting = unit[:1], torch.tensor([fits])
+        sides = Sides(
+            first,
+            second,
+            has,
+            has,
+            torch.zeros(2).bool(),
+            torch.zeros(2, 4),
+            nothing,
+            first[:0],
+            nothing,
+            asked,
+            fitting,
+        )
+        return float(words_nce(sides, torch.tensor(10.0)))
+
+    assert loss([True, False, True, False]) == pytest.approx(2 * np.exp(-10), rel=1e-2)  # both before both others
+    assert loss([True, False, False, False]) > 0.6  # its likeness is as near, and must not be
+    assert loss([True, True, False, False]) > 4  # what fits is far away
