@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from models.training.config import TrainConfig
 from models.training.data import Corpus
+from models.training.invented import Inventor
 from models.training.kept import Look, tokens_of
 from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
@@ -18,6 +19,8 @@ from models.training.texts import Words, content_words, difference_words, few_wo
 from models.training.views import Looks, apply_looks, draw_looks
 
 _MOST_WORDS = 16
+_BASE_INVENTED = 50
+"""Steps whose invented products come again with a base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Batch:
     fits: Tensor
     """bool [q, 2 * rows]: which products a shopper's few words fit, which come after the views like products without
     a photo."""
+    invented_fits: Tensor
+    """bool [n, n]: the same of invented products; the n few words come next, then what is told of the n products."""
     chunks: Sequence[Chunk]
 
 
@@ -79,11 +84,12 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         config: TrainConfig,
         words: Words,
         sampler: Sampler,
+        inventor: Inventor,
         part: tuple[int, int],
         kept: Sequence[Look],
     ) -> None:
         self._corpus, self._config, self._words = corpus, config, words
-        self._sampler, self._part, self._kept = sampler, part, kept
+        self._sampler, self._inventor, self._part, self._kept = sampler, inventor, part, kept
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step."""
@@ -100,8 +106,11 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         recolour = np.concatenate([np.zeros(len(rows), bool), recoloured, np.zeros(len(view_of), bool)])
         # of similar text length, so that little of a chunk is padding
         order = np.argsort([len(ids) for ids in told.ids], kind="stable")
-        asked = self._asked(pairs, step)
-        asked_ids = self._words(asked, _MOST_WORDS)
+        asked, (invented, invented_asked) = self._asked(pairs, step), self._invented(step)
+        texts = [
+            *self._words([*asked, *invented_asked], _MOST_WORDS),
+            *self._words(invented, config.network.max_text_tokens),
+        ]
         parts = [order[start : start + config.chunk] for start in range(0, len(order), config.chunk)]
         ours, count = self._part
         chunks = [
@@ -109,12 +118,20 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for number, part in enumerate(parts)
             if number % count == ours
         ]
-        for number, start in enumerate(range(0, len(asked), config.chunk), start=len(parts)):
+        for number, start in enumerate(range(0, len(texts), config.chunk), start=len(parts)):
             if number % count == ours:
-                chunks.append(self._asked_chunk(number, len(items) + start, asked_ids[start : start + config.chunk]))
+                chunks.append(self._text_chunk(number, len(items) + start, texts[start : start + config.chunk]))
         with_words = torch.tensor(sorted(told.words), dtype=torch.long)
-        fits = self._fits(asked, pairs)
-        return Batch(pairs, torch.from_numpy(is_self), with_words, torch.from_numpy(view_of), fits, chunks)
+        told_of = [told_words(self._corpus.items[item].product) for item in pairs] if asked else []
+        return Batch(
+            pairs,
+            torch.from_numpy(is_self),
+            with_words,
+            torch.from_numpy(view_of),
+            _fits(asked, told_of, len(pairs)),
+            _fits(invented_asked, [content_words(text) for text in invented], len(invented)),
+            chunks,
+        )
 
     def _views(self, is_self: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
         """Which products get a view of their own. Drawn by itself, so that none of what else is drawn depends on it."""
@@ -144,10 +161,14 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             asked.append(few_words(self._corpus.items[item].product, tellings[0] if tellings else random))
         return [words for words in asked if content_words(words)]
 
-    def _fits(self, asked: Sequence[str], pairs: Sequence[int]) -> Tensor:
-        told = [told_words(self._corpus.items[item].product) for item in pairs] if asked else []
-        wanted = [content_words(words) for words in asked]
-        return torch.tensor([[words <= said for said in told] for words in wanted]).reshape(len(asked), len(pairs))
+    def _invented(self, step: int) -> tuple[list[str], list[str]]:
+        """Half as many invented products as there are rows, and few words for each."""
+        config = self._config
+        if not config.losses.invented:
+            return [], []
+        if config.network.base is not None:  # its encoder is slow, and knows texts it has met
+            step %= _BASE_INVENTED
+        return self._inventor.products(config.rows // 2, np.random.default_rng((config.seed, step, 0, 4)))
 
     def _tellings(
         self, first: int, second: int, random: np.random.Generator
@@ -205,15 +226,15 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         rest = (ids, mask, has, other_ids, other_mask, torch.tensor(with_words, dtype=torch.long))
         return Chunk(number, torch.from_numpy(chunk), photos, rest)
 
-    def _asked_chunk(self, number: int, start: int, asked: Sequence[Sequence[int]]) -> Chunk:
-        """Few words as products without a photo, whose one zero token no photo encoder has to make."""
-        ids, mask = padded(asked)
-        has = torch.tensor([[False, len(row) > 0] for row in asked])
+    def _text_chunk(self, number: int, start: int, texts: Sequence[Sequence[int]]) -> Chunk:
+        """Texts as products without a photo, whose one zero token no photo encoder has to make."""
+        ids, mask = padded(texts)
+        has = torch.tensor([[False, len(row) > 0] for row in texts])
         none, no_mask = padded([])
         width = self._kept[0].shape[2] if self._kept else self._config.network.width
-        products = torch.arange(start, start + len(asked))
+        products = torch.arange(start, start + len(texts))
         rest = (ids, mask, has, none, no_mask, torch.zeros(0, dtype=torch.long))
-        return Chunk(number, products, torch.zeros(len(asked), 1, width), rest)
+        return Chunk(number, products, torch.zeros(len(texts), 1, width), rest)
 
     def _photos(
         self, places: Sequence[int], recolour: NDArray[np.bool_], random: np.random.Generator
@@ -226,6 +247,14 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for place, other in zip(places, recolour, strict=True)
         ]
         return torch.from_numpy(np.stack(tokens))
+
+
+def _fits(asked: Sequence[str], told: Sequence[frozenset[str]], count: int) -> Tensor:
+    """Bool [asked, count]: which products, by all the words told of them, have the content words of each question."""
+    wanted = [content_words(words) for words in asked]
+    return torch.tensor([[words <= said for said in told] for words in wanted], dtype=torch.bool).reshape(
+        len(asked), count
+    )
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -121,6 +121,8 @@ class LossConfig(_Strict):
     """Much more of it costs the other figures more than it gains (docs/model.md)."""
     words: Weight = 0.0
     """Of a shopper's few words, made of titles, attributes and descriptions."""
+    invented: Weight = 0.0
+    """Of few words for products that there are not, told by words of the whole vocabulary."""
     composed_attributes: tuple[str, ...] = ("colour", "pattern")
     pairs: dict[ModePair, float] = Field(default_factory=lambda: dict(_PAIR_WEIGHTS))
     temperature: float = Field(default=0.07, gt=0)

@@ -24,6 +24,7 @@ from models.training.base import Base, start_narrow
 from models.training.batches import Batch, Batches
 from models.training.config import TrainConfig
 from models.training.data import Corpus
+from models.training.invented import Inventor
 from models.training.kept import TOKENS, Frozen, Look, keep_tokens
 from models.training.losses import ContrastiveUnit, Sides
 from models.training.measure import headline, late_fusion
@@ -81,7 +82,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.unit, config), betas=(0.9, 0.98))
         self.seen = LastSeen(len(corpus.items), config.network.width, device)
         part = (everyone.process_index, everyone.num_processes)
-        batches = Batches(corpus, config, self.words, Sampler(corpus, config, self.seen), part, kept)
+        inventor = Inventor(tokenizer.get_vocab(), corpus)
+        batches = Batches(corpus, config, self.words, Sampler(corpus, config, self.seen), inventor, part, kept)
         self._coming: list[int] = []
         # the base's texts are encoded and remembered in this process
         self._loader = _loader(batches, self._coming, 0 if base else _preparing(device))
@@ -197,7 +199,8 @@ class Trainer:
         """The vectors of all chunks of all processes in the order of the batch; gradients arrive at them."""
         rows, width = len(batch.is_self), self.config.network.width
         views = 2 * rows + len(batch.view_of)
-        count = views + len(batch.fits)
+        asked = views + len(batch.fits)
+        count = asked + 2 * len(batch.invented_fits)
         vectors = torch.zeros((count, 3, width), device=self.accelerator.device)
         composed = torch.zeros((rows, width), device=self.accelerator.device)
         has = torch.zeros((count, 2), device=self.accelerator.device)
@@ -217,18 +220,21 @@ class Trainer:
             batch.with_words.to(vectors.device),
             vectors[2 * rows : views].requires_grad_(),
             batch.view_of.to(vectors.device),
-            vectors[views:, 1].requires_grad_(),
+            vectors[views:asked, 1].requires_grad_(),
             batch.fits.to(vectors.device),
+            vectors[asked:, 1].reshape(2, -1, width).requires_grad_(),
+            batch.invented_fits.to(vectors.device),
         )
 
     def _gradients(self, sides: Sides, products: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """What the losses want of a chunk's vectors."""
-        first, second, views, composed, by_text = (
+        first, second, views, composed, asked, invented = (
             torch.zeros_like(part) if part.grad is None else part.grad
-            for part in (sides.first, sides.second, sides.views, sides.composed, sides.asked)
+            for part in (sides.first, sides.second, sides.views, sides.composed, sides.asked, sides.invented)
         )
-        asked = torch.stack([torch.zeros_like(by_text), by_text, torch.zeros_like(by_text)], dim=1)
-        return torch.cat([first, second, views, asked])[products], composed[products[inputs.other_rows]]
+        by_text = torch.cat([asked, *invented])
+        texts = torch.stack([torch.zeros_like(by_text), by_text, torch.zeros_like(by_text)], dim=1)
+        return torch.cat([first, second, views, texts])[products], composed[products[inputs.other_rows]]
 
     def _send_back(self, output: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor]) -> None:
         wanted = [

@@ -41,6 +41,10 @@ class Sides:
     """[q, width]: a shopper's few words."""
     fits: Tensor
     """bool [q, 2 * rows]: which products they fit, those of whose words they are made among them."""
+    invented: Tensor
+    """[2, n, width]: few words, and the texts of the invented products they are made for."""
+    invented_fits: Tensor
+    """bool [n, n]: which of them they fit."""
 
     @property
     def all(self) -> tuple[Tensor, Tensor]:
@@ -101,20 +105,19 @@ def composed_nce(sides: Sides, scale: Tensor) -> Tensor:
 
 
 def words_nce(sides: Sides, scale: Tensor) -> Tensor:
-    """A few words must find each product they fit before all they do not, by photo, by text and above all by both.
-
-    The mean of InfoNCE over the products that fit, each among those that do not (SupCon's sum outside the logarithm).
-    """
+    """A few words must find each product they fit before all they do not, by photo, by text and above all by both."""
     everything, has = sides.all
-    losses = []
-    for mode in _MODE.values():
-        logits = scale * sides.asked @ everything[:, mode].T
-        against = logits.masked_fill(sides.fits | ~has[None, :, mode], _NEVER).logsumexp(dim=1, keepdim=True)
-        fitting = sides.fits & has[None, :, mode]
-        each = (functional.softplus(against - logits) * fitting).sum(dim=1) / fitting.sum(dim=1).clamp(min=1)
-        losses.append(_mean(each, fitting.any(dim=1)))
-    photo, text, both = losses
+    photo, text, both = (
+        _fitting_nce(sides.asked, everything[:, mode], sides.fits, has[:, mode], scale) for mode in _MODE.values()
+    )
     return 0.25 * photo + 0.25 * text + 0.5 * both
+
+
+def invented_nce(sides: Sides, scale: Tensor) -> Tensor:
+    """Likewise among invented products, by text."""
+    asked, told = sides.invented
+    has = torch.ones(len(told), dtype=torch.bool, device=told.device)
+    return _fitting_nce(asked, told, sides.invented_fits, has, scale)
 
 
 class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
@@ -148,10 +151,21 @@ class ContrastiveUnit(nn.Module):  # type: ignore[misc]  # torch is not installe
             parts["composed"] = composed_nce(sides, scale)
         if config.words:
             parts["words"] = words_nce(sides, scale)
+        if config.invented:
+            parts["invented"] = invented_nce(sides, scale)
         loss = sides.first.new_zeros(())
         for name, part in parts.items():
             loss = loss + getattr(config, name) * part
         return loss, parts
+
+
+def _fitting_nce(asked: Tensor, told: Tensor, fits: Tensor, has: Tensor, scale: Tensor) -> Tensor:
+    """InfoNCE of each product that fits among those that do not, the mean over these (SupCon, sum outside the log)."""
+    logits = scale * asked @ told.T
+    against = logits.masked_fill(fits | ~has[None, :], _NEVER).logsumexp(dim=1, keepdim=True)
+    right = fits & has[None, :]
+    each = (functional.softplus(against - logits) * right).sum(dim=1) / right.sum(dim=1).clamp(min=1)
+    return _mean(each, right.any(dim=1))
 
 
 def _viewed(sides: Sides) -> tuple[Tensor, Tensor, Tensor, Tensor]:

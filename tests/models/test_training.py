@@ -11,6 +11,8 @@ from catalogue.errors import CatalogueInvalid, ConfigurationError, TrainingFaile
 from tests.models.shops import write_pairs, write_shop
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from models.training.loop import Step, Trainer
 
 pytestmark = pytest.mark.heavy
@@ -144,11 +146,12 @@ def test_who_is_near_whom_is_looked_up_among_those_seen() -> None:
     assert not seen(35, 5)
 
 
-@pytest.mark.parametrize("off", ["info_nce", "hinge", "self_distinct", "locality", "composed"])
+@pytest.mark.parametrize("off", ["info_nce", "hinge", "self_distinct", "locality", "composed", "words", "invented"])
 def test_each_loss_can_be_switched_off(start: Start, off: str) -> None:
-    (step,) = run(start(steps=1, **{f"losses__{off}": 0}))
+    weights = {"losses__words": 0.5, "losses__invented": 0.5, f"losses__{off}": 0}
+    (step,) = run(start(steps=1, **weights))
     assert off not in step.parts
-    assert len(step.parts) == 4
+    assert len(step.parts) == 6
     assert np.isfinite(step.loss)
 
 
@@ -180,8 +183,7 @@ def test_self_distinctiveness_and_locality_of_pairs_and_views() -> None:
     has = torch.ones(6, 3, dtype=torch.bool)
     is_self = torch.tensor([False, True, False, False, False, True])
     composed, of = torch.zeros(6, 8), torch.tensor([0, 3, 8])
-    asked, fits = torch.zeros(0, 8), torch.zeros(0, 12, dtype=torch.bool)
-    sides = Sides(first, second, has, has, is_self, composed, torch.zeros(0).long(), views, of, asked, fits)
+    sides = Sides(first, second, has, has, is_self, composed, torch.zeros(0).long(), views, of, *nothing_asked(6, 8))
     # (a product, its view, its row): two rows of one product each, and three products with views
     cases = [(first[row], second[row], row) for row in (1, 5)]
     cases += [(torch.cat([first, second])[at], views[number], at % 6) for number, at in enumerate((0, 3, 8))]
@@ -274,18 +276,31 @@ def test_there_must_be_something_to_train_on(start: Start, tmp_path: Path) -> No
         start(data__pairs=str(tmp_path / "others.parquet"))
 
 
+def nothing_asked(rows: int, width: int) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
+    """The last fields of `Sides` in a batch without few words."""
+    import torch
+
+    none = torch.zeros(0, 0, dtype=torch.bool)
+    return torch.zeros(0, width), torch.zeros(0, 2 * rows, dtype=torch.bool), torch.zeros(2, 0, width), none
+
+
 def test_few_words_find_what_they_fit(start: Start) -> None:
-    without, asking = start("plain", steps=40), start("asking", steps=40, losses__words=1.0)
-    plain, batch = (trainer._loader.dataset[3] for trainer in (without, asking))
+    asking = {"losses__words": 1.0, "losses__invented": 1.0}
+    without, trainer = start("plain", steps=40), start("asking", steps=40, **asking)
+    plain, batch = (each._loader.dataset[3] for each in (without, trainer))
     assert batch.items == plain.items  # what else is drawn does not depend on it
     assert not len(plain.fits)
     assert batch.fits.shape == (10, 20)
     assert all(batch.fits[row, row] for row in range(10))  # the words are made of the first sides
+    assert batch.invented_fits.shape == (5, 5)
+    assert all(batch.invented_fits[row, row] for row in range(5))
     rest = sum(len(chunk.products) for chunk in batch.chunks)
-    assert rest == len(batch.items) + len(batch.fits)
-    steps = run(asking)
-    assert steps[-1].parts["words"] < 0.8 * steps[0].parts["words"]
-    cached = start("asking-cached", steps=40, losses__words=1.0, cache_gradients=True)
+    assert rest == len(batch.items) + 10 + 2 * 5
+    steps = run(trainer)
+    for name in ("words", "invented"):
+        first, last = (np.mean([step.parts[name] for step in some]) for some in (steps[:5], steps[-5:]))
+        assert last < 0.8 * first, name
+    cached = start("asking-cached", steps=40, cache_gradients=True, **asking)
     assert [step.loss for step in run(cached, until=3)] == pytest.approx([step.loss for step in steps[:3]], rel=1e-4)
     assert 0 < (steps[-1].scores or {})["words@5"] <= 1
 
@@ -293,31 +308,30 @@ def test_few_words_find_what_they_fit(start: Start) -> None:
 def test_words_loss_spares_what_fits_too() -> None:
     import torch
 
-    from models.training.losses import Sides, words_nce
+    from models.training.losses import Sides, invented_nce, words_nce
 
     unit = torch.eye(4)
     first = unit[:2, None].expand(2, 3, 4)
     second = torch.stack([unit[0], unit[2]])[:, None].expand(2, 3, 4)  # the first side's likeness, and another
-    has = torch.ones(2, 3, dtype=torch.bool)
-    nothing = torch.zeros(0).long()
+    has, is_self = torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
+    told, scale = torch.cat([first[:, 0], second[:, 0]]), torch.tensor(10.0)
 
-    def loss(fits: list[bool]) -> float:
-        asked, fitting = unit[:1], torch.tensor([fits])
+    def losses(fits: list[bool]) -> tuple[float, float]:
+        nothing, fitting = torch.zeros(0, dtype=torch.long), torch.tensor([fits])
+        invented = torch.stack([unit[:1].expand(4, 4), told])
         sides = Sides(
-            first,
-            second,
-            has,
-            has,
-            torch.zeros(2).bool(),
-            torch.zeros(2, 4),
-            nothing,
-            first[:0],
-            nothing,
-            asked,
-            fitting,
+            *(first, second, has, has, is_self, torch.zeros(2, 4), nothing, first[:0], nothing),
+            *(unit[:1], fitting, invented, fitting.expand(4, 4)),
         )
-        return float(words_nce(sides, torch.tensor(10.0)))
+        return float(words_nce(sides, scale)), float(invented_nce(sides, scale))
 
-    assert loss([True, False, True, False]) == pytest.approx(2 * np.exp(-10), rel=1e-2)  # both before both others
-    assert loss([True, False, False, False]) > 0.6  # its likeness is as near, and must not be
-    assert loss([True, True, False, False]) > 4  # what fits is far away
+    for both in zip(
+        losses([True, False, True, False]),
+        losses([True, False, False, False]),
+        losses([True, True, False, False]),
+        strict=True,
+    ):
+        spared, likeness, far = both
+        assert spared == pytest.approx(2 * np.exp(-10), rel=1e-2)  # both before both others
+        assert likeness > 0.6  # its likeness is as near, and must not be
+        assert far > 4  # what fits is far away

@@ -1,10 +1,14 @@
 """A shopper's few words, as training makes them of products."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.product import Product
+from models.training.invented import Inventor
 from models.training.texts import content_words, few_words, told_words
 
 _TEXT = st.text(max_size=40)
@@ -52,3 +56,17 @@ def test_plurals_are_one_word_with_what_they_are_plurals_of() -> None:
     }.items():
         assert content_words(one) == content_words(many) == {one}
     assert content_words("the lens of a glass bus") == {"lens", "glass", "bus"} - {"lens"} | {"len"}
+
+
+def test_invented_products_are_told_by_all_of_the_vocabulary_and_found_by_few_words() -> None:
+    shown = product(title="Blue cup", attributes={"colour": "blue"}, description="Holds tea.")
+    corpus: Any = SimpleNamespace(items=[SimpleNamespace(product=shown)], styles={0: [0]})
+    vocabulary = [f"word{letter}" for letter in "abcdefghijklmnopqrtuvwxyz"] + ["##ing", "[CLS]", "the", "12"]
+    inventor = Inventor(vocabulary, corpus)
+    told, asked = inventor.products(200, np.random.default_rng(0))
+    words = {word for text in told for word in content_words(text)}
+    assert words <= {*vocabulary[:25], "blue", "cup", "hold", "tea"}
+    assert {word for text in asked for word in content_words(text)} <= set(vocabulary[:25])
+    assert all(content_words(wanted) <= content_words(text) for wanted, text in zip(asked, told, strict=True))
+    assert 3 < np.mean([sum(content_words(wanted) <= content_words(text) for text in told) for wanted in asked]) < 40
+    assert inventor.products(200, np.random.default_rng(0)) == (told, asked)
