@@ -4,7 +4,7 @@
 config.json               names, sizes, template, variants, thresholds, licence
 preprocessor_config.json  how a photo becomes pixels
 tokenizer.json            how a text becomes tokens (Hugging Face tokenizers)
-onnx/*.onnx               image, text and fusion encoder of each variant
+onnx/*.onnx               image, text and fusion encoder of each variant; weights too many for one lie beside it
 README.md                 the model card
 ```
 A bundle may come from a stranger. Loading one checks all of it before anything is run, and every refusal says what
@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 
 from catalogue.errors import BundleInvalid
 from catalogue.files import sha256_file, write_atomic
-from models.onnx_files import check_self_contained
+from models.onnx_files import data_files
 from models.preprocessing import PREPROCESSING_VERSION, PreprocessorConfig, check_template
 
 SCHEMA_VERSION: Final = 1
@@ -41,6 +41,8 @@ def _inside(value: str) -> str:
     path = PurePosixPath(value)
     if not value or "\\" in value or ":" in value or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{value!r} must be a relative path inside the bundle, such as onnx/image_encoder.onnx")
+    if path.suffix != ".onnx":  # by its ending ONNX Runtime takes a file for one of another format
+        raise ValueError(f"{value!r} must end in .onnx")
     return value
 
 
@@ -142,6 +144,8 @@ class Bundle:
     path: Path
     config: BundleConfig
     preprocessor: PreprocessorConfig
+    data: Mapping[str, tuple[str, ...]]
+    """Each ONNX file of any variant, and the files beside it that hold weights of its; all by their place in here."""
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -152,14 +156,10 @@ class Bundle:
         root = Path(path)
         if not root.is_dir():
             raise BundleInvalid(f"There is no model bundle at {root}: it is not a directory. Check the path.")
-        bundle = cls(
-            root,
-            _read(root / "config.json", BundleConfig),
-            _read(root / "preprocessor_config.json", PreprocessorConfig),
-        )
-        bundle._check_sizes()
-        bundle._check_files()
-        return bundle
+        config = _read(root / "config.json", BundleConfig)
+        preprocessor = _read(root / "preprocessor_config.json", PreprocessorConfig)
+        _check_sizes(root, config, preprocessor)
+        return cls(root, config, preprocessor, _checked_files(root, config))
 
     @property
     def reference(self) -> Variant:
@@ -184,19 +184,30 @@ class Bundle:
         """The place of a file of this bundle."""
         return self.path / relative
 
+    def weights(self, variant: Variant) -> tuple[str, ...]:
+        """The places of all files that hold weights of a variant."""
+        places = {getattr(variant, encoder) for encoder in ENCODERS}
+        return tuple(sorted(places.union(*(self.data[place] for place in places))))
+
     @cached_property
     def fingerprint(self) -> str:
         """The name of the vector space, 64 hexadecimal digits; a change of anything that moves a vector changes it.
 
         The model card, licence, thresholds and the other variants are outside it.
         """
-        parts = {
-            "onnx": {encoder: sha256_file(self.file(getattr(self.reference, encoder))) for encoder in ENCODERS},
+        hashes = {place: sha256_file(self.file(place)) for place in self.weights(self.reference)}
+        files = {encoder: getattr(self.reference, encoder) for encoder in ENCODERS}
+        parts: dict[str, Any] = {
+            "onnx": {encoder: hashes[place] for encoder, place in files.items()},
             "tokenizer": sha256_file(self.path / "tokenizer.json"),
             "preprocessing": {"version": PREPROCESSING_VERSION, **self.preprocessor.identity()},
             "max_text_tokens": self.config.max_text_tokens,
             "product_text": self.config.product_text,
         }
+        if any(self.data[place] for place in files.values()):
+            parts["onnx_data"] = {
+                encoder: [hashes[data] for data in self.data[place]] for encoder, place in files.items()
+            }
         canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -210,24 +221,34 @@ class Bundle:
             raise BundleInvalid(f"{self.path / 'tokenizer.json'} cannot be read: {error}. Fetch it again.") from error
         return tokenizer
 
-    def _check_sizes(self) -> None:
-        if self.preprocessor.crop != self.config.image_size:
-            raise BundleInvalid(
-                f"{self.path}: preprocessor_config.json crops to {self.preprocessor.crop} pixels but config.json has "
-                f"image_size {self.config.image_size}. Make them agree."
-            )
 
-    def _check_files(self) -> None:
-        root = self.path.resolve()
-        models = {getattr(variant, encoder) for variant in self.config.variants for encoder in ENCODERS}
-        for relative in sorted({"tokenizer.json", *models}):
-            file = self.file(relative)
-            if not file.is_file():
-                raise BundleInvalid(f"{file} is missing. Fetch the complete bundle again.")
-            if not file.resolve().is_relative_to(root):
-                raise BundleInvalid(f"{file} is a link that leads out of the bundle. Put the file itself there.")
-        for relative in sorted(models):
-            check_self_contained(self.file(relative))
+def _check_sizes(root: Path, config: BundleConfig, preprocessor: PreprocessorConfig) -> None:
+    if preprocessor.crop != config.image_size:
+        raise BundleInvalid(
+            f"{root}: preprocessor_config.json crops to {preprocessor.crop} pixels but config.json has "
+            f"image_size {config.image_size}. Make them agree."
+        )
+
+
+def _checked_files(root: Path, config: BundleConfig) -> dict[str, tuple[str, ...]]:
+    """See `Bundle.data`; raises BundleInvalid where a file is not there, leads out of the bundle or is not allowed."""
+    places = {getattr(variant, encoder) for variant in config.variants for encoder in ENCODERS}
+    for place in sorted({"tokenizer.json", *places}):
+        _check_inside(root, place)
+    found = {}
+    for place in sorted(places):
+        found[place] = tuple(str(PurePosixPath(place).with_name(name)) for name in data_files(root / place))
+        for data in found[place]:
+            _check_inside(root, data)
+    return found
+
+
+def _check_inside(root: Path, place: str) -> None:
+    file = root / place
+    if not file.is_file():
+        raise BundleInvalid(f"{file} is missing. Fetch the complete bundle again.")
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise BundleInvalid(f"{file} is a link that leads out of the bundle. Put the file itself there.")
 
 
 def _read(path: Path, kind: type[_Config]) -> _Config:

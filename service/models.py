@@ -9,7 +9,7 @@ from catalogue.errors import BundleInvalid
 from catalogue.product import Product
 from catalogue.settings import EncoderSettings, Settings
 from models import Embedder, Encoders, ProductInput
-from models.bundle import ENCODERS, Bundle, ModePair
+from models.bundle import Bundle, ModePair
 from service.encoding import EncoderQueues, WorkPool
 
 DEFAULT_BUNDLE: Final = Path(__file__).parent.parent / "models" / "default"
@@ -38,9 +38,8 @@ class Bundles:
     def needs(self, fingerprint: str) -> int:
         """See `ModelSource.needs`."""
         bundle = Bundle.load(find_bundle(self._settings, fingerprint))
-        variant = bundle.variant_for(self._settings.device)
-        files = {bundle.file(getattr(variant, encoder)) for encoder in ENCODERS}
-        return _MEMORY_FACTOR * sum(file.stat().st_size for file in files)
+        files = bundle.weights(bundle.variant_for(self._settings.device))
+        return _MEMORY_FACTOR * sum(bundle.file(place).stat().st_size for place in files)
 
     def load(self, fingerprint: str) -> Embedder:
         """See `ModelSource.load`; on the device of the settings."""

@@ -185,9 +185,10 @@ class _Made:
         path, tokenizer = self._work / name, self.bundle.file("tokenizer.json").read_bytes()
         write_files(path, config, self.bundle.preprocessor, tokenizer, {_FUSION: self._fusion}, card)
         for variant in config.variants:
-            for place in (variant.image_encoder, variant.text_encoder):
-                (path / place).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.bundle.file(place), path / place)
+            for encoder in (variant.image_encoder, variant.text_encoder):
+                (path / encoder).parent.mkdir(parents=True, exist_ok=True)
+                for place in (encoder, *self.bundle.data[encoder]):
+                    shutil.copyfile(self.bundle.file(place), path / place)
         return path
 
 

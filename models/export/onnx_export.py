@@ -10,6 +10,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from models.export.onnx_weights import rebuilt
+
 _OPSET = 20
 
 
@@ -39,9 +41,7 @@ def to_onnx(
     model: onnx.ModelProto = program.model_proto
     _forget_origin(model)
     _name_dimensions(model, dynamic)
-    _turn_weights(model.graph)
-    onnx.checker.check_model(model)
-    return model
+    return _turned(model)
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:
@@ -64,23 +64,25 @@ def _name_dimensions(model: onnx.ModelProto, dynamic: Mapping[str, Sequence[str 
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
 
 
-def _turn_weights(graph: onnx.GraphProto) -> None:
-    """Store weights the way they are used: the exporter leaves a Transpose before each use of a shared one."""
-    weights = {tensor.name: tensor for tensor in graph.initializer}
+def _turned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With weights stored the way they are used: the exporter leaves a Transpose before each use of a shared one."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
     turned: dict[str, onnx.TensorProto] = {}
     name_of: dict[str, str] = {}
-    for node in [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in weights]:
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type != "Transpose" or node.input[0] not in weights:
+            nodes.append(node)
+            continue
         order = next(tuple(attribute.ints) for attribute in node.attribute if attribute.name == "perm")
         name = f"{node.input[0]}_{'_'.join(map(str, order))}"
         if name not in turned:
             values = numpy_helper.to_array(weights[node.input[0]]).transpose(order)
             turned[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
         name_of[node.output[0]] = name
-        graph.node.remove(node)
-    for node in graph.node:
+    for node in nodes:
         for at, name in enumerate(node.input):
             node.input[at] = name_of.get(name, name)
-    used = {name for node in graph.node for name in node.input}
-    kept = [tensor for tensor in (*weights.values(), *turned.values()) if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+    used = {name for node in nodes for name in node.input}
+    kept = (tensor for tensor in (*weights.values(), *turned.values()) if tensor.name in used)
+    return rebuilt(model, nodes, kept)

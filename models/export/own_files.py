@@ -16,7 +16,7 @@ from torch import Tensor
 from catalogue.errors import BundleInvalid
 from models.export.source import Source
 from models.export.source_files import JINA_CLIP, OWN_FILES
-from models.onnx_files import check_self_contained
+from models.onnx_files import data_files
 
 
 def own_word(source: Source) -> Source | None:
@@ -53,7 +53,7 @@ class _Session:
 
     def __init__(self, path: Path, dim: int) -> None:
         self._path, self._dim = path, dim
-        check_self_contained(path)
+        data_files(path)
         try:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has exceptions of its own, without a common base

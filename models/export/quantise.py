@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from models.export.onnx_weights import rebuilt
+
 _SMALLEST = 50_000  # numbers; the many small convolutions cost most of the accuracy and little of the size
 _LAST_AXIS = "quantise_last_axis"
 _WEIGHT_INPUT = {"Conv": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
@@ -16,13 +18,11 @@ _WEIGHT_INPUT = {"Conv": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
 
 def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with all large weights in int8, its inputs and outputs unchanged."""
-    quantised = onnx.ModelProto()
-    quantised.CopyFrom(model)
-    graph = quantised.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes: list[onnx.NodeProto] = []
+    small: list[onnx.TensorProto] = []
     done: set[str] = set()
-    for node in graph.node:
+    for node in model.graph.node:
         position = _WEIGHT_INPUT.get(node.op_type)
         weight = weights.get(node.input[position]) if position is not None else None
         if weight is None or not _worth_it(weight):
@@ -31,18 +31,13 @@ def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         axis = _channel_axis(node, len(weight.dims))
         if weight.name not in done:
             done.add(weight.name)
-            graph.initializer.extend(_as_int8(weight, axis))
+            small.extend(_as_int8(weight, axis))
             if node.op_type != "Gather":
                 nodes.append(_expand(weight.name, axis))
         nodes.extend(_look_up(node, weight.name) if node.op_type == "Gather" else [_reading(node, weight.name)])
-    del graph.node[:]
-    graph.node.extend(nodes)
-    for name in done:
-        graph.initializer.remove(weights[name])
     if any(_LAST_AXIS in node.input for node in nodes):
-        graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), _LAST_AXIS))
-    onnx.checker.check_model(quantised)
-    return quantised
+        small.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), _LAST_AXIS))
+    return rebuilt(model, nodes, [*(tensor for name, tensor in weights.items() if name not in done), *small])
 
 
 def _worth_it(weight: onnx.TensorProto) -> bool:
@@ -64,9 +59,10 @@ def _as_int8(weight: onnx.TensorProto, axis: int) -> tuple[onnx.TensorProto, onn
     values: NDArray[np.float32] = numpy_helper.to_array(weight)
     others = tuple(a for a in range(values.ndim) if a != axis)
     scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / np.float32(127), np.float32(1e-12))
-    rounded = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+    rounded = values / scale
+    np.clip(np.rint(rounded, out=rounded), -127, 127, out=rounded)  # in place: a table may be a gigabyte
     return (
-        numpy_helper.from_array(rounded, f"{weight.name}_int8"),
+        numpy_helper.from_array(rounded.astype(np.int8), f"{weight.name}_int8"),
         numpy_helper.from_array(scale.astype(np.float32).ravel(), f"{weight.name}_scale"),
     )
 
@@ -78,8 +74,10 @@ def _expand(name: str, axis: int) -> onnx.NodeProto:
 
 
 def _reading(node: onnx.NodeProto, name: str) -> onnx.NodeProto:
-    node.input[_WEIGHT_INPUT[node.op_type]] = f"{name}_expanded"
-    return node
+    reading = onnx.NodeProto()
+    reading.CopyFrom(node)
+    reading.input[_WEIGHT_INPUT[node.op_type]] = f"{name}_expanded"
+    return reading
 
 
 def _look_up(node: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:

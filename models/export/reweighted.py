@@ -4,13 +4,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import onnx
-
 from catalogue.errors import Conflict
 from catalogue.files import write_atomic
 from models.bundle import Bundle
 from models.encoders import Encoders
 from models.export.dual import DualFusion, export_fusion
+from models.export.onnx_weights import save
 from models.export.writer import install
 from models.tuning import Tuned
 
@@ -37,7 +36,7 @@ def write_reweighted(bundle: Path, out: Path, tuned: Tuned) -> Bundle:
         fresh = Path(folder) / "bundle"
         shutil.copytree(bundle, fresh)
         for place in {variant.fusion_encoder for variant in config.variants}:
-            onnx.save_model(fusion, fresh / place)
+            save(fusion, fresh / place)
         write_atomic(fresh / "config.json", (config.model_dump_json(indent=2) + "\n").encode())
         card = (fresh / "README.md").read_text() if (fresh / "README.md").is_file() else ""
         (fresh / "README.md").write_text(f"{card.rstrip()}\n\n{_note(before, tuned)}")

@@ -10,6 +10,7 @@ import onnx
 
 from catalogue.files import sync_directory, sync_tree
 from models.bundle import BundleConfig, Variant
+from models.export.onnx_weights import save
 from models.preprocessing import PreprocessorConfig
 
 
@@ -44,7 +45,7 @@ def write_files(
         fresh, old = Path(temporary) / "new", Path(temporary) / "old"
         (fresh / "onnx").mkdir(parents=True)
         for place, model in files.items():
-            onnx.save_model(model, fresh / place)
+            save(model, fresh / place)
         (fresh / "config.json").write_text(_pretty(config.model_dump(mode="json")))
         (fresh / "preprocessor_config.json").write_text(_pretty(preprocessor.model_dump(mode="json")))
         (fresh / "tokenizer.json").write_bytes(tokenizer)

@@ -37,10 +37,6 @@ TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 MAX_DIFFERENCE: Final = 1e-4
 _MAX_FROM_OWN: Final = 1e-3
 """As above, but from ONNX files that others made of the source: their weights may have been rounded otherwise."""
-_LARGEST: Final = 2_000_000_000
-"""Bytes of an ONNX file that holds its weights: Protocol Buffers end there."""
-_OF_PHOTOS: Final = ("vision_model.", "visual_projection.", "tower.")
-"""What the names of weights of the tower for photos begin with, in the networks that are exported."""
 _FUSION: Final = "onnx/fusion_encoder.onnx"
 _TEXTS: Final = (
     "mug",
@@ -88,8 +84,8 @@ Models = dict[str, onnx.ModelProto]
 def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: None) -> Figures:
     """Write the bundle to `out`, which must not be there yet.
 
-    Raises Conflict where it is, BundleInvalid for a model that is too large or whose export computes something else,
-    InvalidInput for a width that cannot be had.
+    Raises Conflict where it is, BundleInvalid for a model whose export computes something else, InvalidInput for a
+    width that cannot be had.
     """
     if out.exists():
         raise Conflict(f"{out} is there already. Give another directory, or remove it.")
@@ -97,43 +93,37 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         raise InvalidInput(f"Variants are some of {', '.join(PRECISIONS)}, and float32 is always one of them.")
     if wanted.narrow is not None and not 1 <= wanted.narrow.dim < source.dim:
         raise InvalidInput(f"The model has {source.dim} dimensions, so it can be narrowed to 1..{source.dim - 1}.")
-    _check_sizes(source)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        work = Path(folder)
         say("exporting float32")
-        exact = _exported(source)
-        probe = _Probe(work, source, wanted)
-        figures = Figures()
-        figures.parity = parity(source, probe.load("float32", exact, source.dim), None)
-        figures.from_own = _from_own(source, probe.load("own", exact, source.dim))
+        probe = _Probe(Path(folder), source, wanted)
+        models = _exported(source)
+        encoders = probe.load("float32", models, source.dim)
+        figures = Figures(parity=parity(source, encoders, None), from_own=_from_own(source, encoders))
         if figures.from_own is not None:
             say(f"largest difference from its own ONNX files: {figures.from_own:.1e}")
         matrix: NDArray[np.float32] | None = None
         if wanted.narrow is not None:
             say(f"fitting {wanted.narrow.dim} dimensions")
-            matrix, figures.kept_of_width = wanted.narrow.fit(probe.load("full", exact, source.dim))
-            exact = narrowed(exact, matrix)
-            figures.parity = max(figures.parity, parity(source, probe.load("narrow", exact, wanted.narrow.dim), matrix))
+            matrix, figures.kept_of_width = wanted.narrow.fit(encoders)
+            encoders = probe.load("float32", narrowed(models, matrix), wanted.narrow.dim)
+            figures.parity = max(figures.parity, parity(source, encoders, matrix))
         if not figures.parity <= MAX_DIFFERENCE:
             raise BundleInvalid(
                 f"The export of {source.path} differs from its source by {figures.parity:.1e}; "
                 f"{MAX_DIFFERENCE:.0e} is allowed."
             )
         say(f"largest difference from the source: {figures.parity:.1e}")
-        dim = wanted.narrow.dim if wanted.narrow is not None else source.dim
-        sets = {"float32": exact}
-        reference = probe.vectors(probe.load("reference", exact, dim))
-        for precision in wanted.variants:
-            if precision != "float32":
-                say(f"making {precision}")
-                made = _variant(precision, source, exact, matrix)
-                drift = _drift(reference, probe.vectors(probe.load(precision, made, dim)))
-                (figures.drift if drift.tolerable else figures.refused)[precision] = drift
-                if drift.tolerable:
-                    sets[precision] = made
-                say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
-        _finish(work, out, source, wanted, figures, sets, dim)
+        dim = encoders.dim
+        reference = probe.vectors(encoders)
+        del models, encoders  # those of the variants need the memory; what is on disk is all that is needed of them
+        for precision in (one for one in wanted.variants if one != "float32"):
+            say(f"making {precision}")
+            made = probe.quantised() if precision == "int8" else _halved(source, matrix)
+            drift = _drift(reference, probe.vectors(probe.load(precision, made, dim)))
+            (figures.drift if drift.tolerable else figures.refused)[precision] = drift
+            say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
+        _finish(probe, out, source, wanted, figures, dim)
     return figures
 
 
@@ -191,19 +181,6 @@ def _text_features(source: Source, text: str) -> Vectors:
     return found
 
 
-def _check_sizes(source: Source) -> None:
-    """Raise BundleInvalid for a tower whose weights are too many for one file; the export would fail in the end."""
-    sizes = dict.fromkeys(("photos", "texts"), 0)
-    for name, weights in source.model.named_parameters():
-        sizes["photos" if name.startswith(_OF_PHOTOS) else "texts"] += 4 * weights.numel()
-    for side, size in sizes.items():
-        if size > _LARGEST:
-            raise BundleInvalid(
-                f"{source.path}: the tower for {side} has {size / 1e9:.1f} GB in float32, and an ONNX file can hold "
-                f"{_LARGEST / 1e9:.1f}. Take a smaller model of the family."
-            )
-
-
 def _exported(source: Source) -> Models:
     return {
         "image_encoder": export_image(source.model, source.preprocessor.crop),
@@ -211,9 +188,7 @@ def _exported(source: Source) -> Models:
     }
 
 
-def _variant(precision: str, source: Source, exact: Models, matrix: NDArray[np.float32] | None) -> Models:
-    if precision == "int8":
-        return {name: quantise_weights(model) for name, model in exact.items()}
+def _halved(source: Source, matrix: NDArray[np.float32] | None) -> Models:
     half = copy.deepcopy(source.model).half()
     models = {
         "image_encoder": export_image(half, source.preprocessor.crop),
@@ -233,19 +208,28 @@ def _drift(reference: Mapping[Mode, Vectors], vectors: Mapping[Mode, Vectors]) -
 
 
 class _Probe:
-    """Bundles of one variant, beside where the real one will be, to be measured."""
+    """Bundles of one variant each, beside where the real one will be, to be measured; it is made of their files."""
 
     def __init__(self, work: Path, source: Source, wanted: Wanted) -> None:
-        self._work, self._source, self._wanted = work, source, wanted
+        self.work, self._source, self._wanted = work, source, wanted
 
-    def load(self, name: str, models: Models, dim: int) -> Encoders:
-        """The encoders of a variant, as they are served."""
-        config = _config(self._source, self._wanted, dim, (_reference(),))
-        files = {f"onnx/{encoder}.onnx": model for encoder, model in models.items()}
+    def load(self, precision: str, models: Models, dim: int) -> Encoders:
+        """The encoders of a variant, as they are served; its files take the place of those there were."""
+        places = _places(precision)
+        files = {places[encoder]: model for encoder, model in models.items()}
         files[_FUSION] = export_fusion(DualFusion(self._wanted.image_weight), dim)
-        path = self._work / name
-        write_files(path, config, self._source.preprocessor, _saved(self._source), files, "")
-        return Encoders.load(path)
+        variant = Variant(name=precision, device="cpu", precision=precision, reference=True, **places)
+        config = _config(self._source, self._wanted, dim, (variant,))
+        write_files(self.work / precision, config, self._source.preprocessor, _saved(self._source), files, "")
+        return Encoders.load(self.work / precision)
+
+    def quantised(self) -> Models:
+        """The float32 encoders with their weights in int8."""
+        return {
+            encoder: quantise_weights(onnx.load_model(self.work / "float32" / place))
+            for encoder, place in _places("float32").items()
+            if place != _FUSION
+        }
 
     def vectors(self, encoders: Encoders) -> dict[Mode, Vectors]:
         """Of the sample, by photo, text and both, of the products that have both."""
@@ -255,19 +239,18 @@ class _Probe:
         return {mode: rows[whole] for mode, rows in made.items()}
 
 
-def _finish(
-    work: Path, out: Path, source: Source, wanted: Wanted, figures: Figures, sets: Mapping[str, Models], dim: int
-) -> None:
-    variants, files = [], {_FUSION: export_fusion(DualFusion(wanted.image_weight), dim)}
-    for precision in (one for one in wanted.variants if one in sets):
-        ending = "" if precision == "float32" else f"_{precision}"
-        files |= {f"onnx/{encoder}{ending}.onnx": model for encoder, model in sets[precision].items()}
-        variants.append(_reference() if not ending else _other(precision, ending, figures.drift[precision]))
+def _finish(probe: _Probe, out: Path, source: Source, wanted: Wanted, figures: Figures, dim: int) -> None:
+    variants = [_variant(one, figures.drift.get(one)) for one in wanted.variants if one not in figures.refused]
     config = _config(source, wanted, dim, tuple(variants))
-    card = zoo_card(source, wanted, figures, config)
-    write_files(work / "bundle", config, source.preprocessor, _saved(source), files, card)
-    Encoders.load(work / "bundle")  # what cannot be served is never put in place
-    install(work / "bundle", out, work / "old")
+    fusion = {_FUSION: export_fusion(DualFusion(wanted.image_weight), dim)}
+    whole = probe.work / "bundle"
+    write_files(whole, config, source.preprocessor, _saved(source), fusion, zoo_card(source, wanted, figures, config))
+    for variant in variants:
+        for file in (probe.work / variant.name / "onnx").iterdir():  # moved: they may be gigabytes
+            if not (whole / "onnx" / file.name).exists():
+                file.rename(whole / "onnx" / file.name)
+    Encoders.load(whole)  # what cannot be served is never put in place
+    install(whole, out, probe.work / "old")
 
 
 def _config(source: Source, wanted: Wanted, dim: int, variants: tuple[Variant, ...]) -> BundleConfig:
@@ -284,15 +267,18 @@ def _config(source: Source, wanted: Wanted, dim: int, variants: tuple[Variant, .
     )
 
 
-def _reference() -> Variant:
-    places = {f"{tower}_encoder": f"onnx/{tower}_encoder.onnx" for tower in ("image", "text", "fusion")}
-    return Variant(name="float32", device="cpu", precision="float32", reference=True, **places)
+def _variant(precision: str, drift: Drift | None) -> Variant:
+    reference = precision == "float32"
+    places = _places(precision)
+    return Variant(
+        name=precision, device=PRECISIONS[precision], precision=precision, reference=reference, drift=drift, **places
+    )
 
 
-def _other(precision: str, ending: str, drift: Drift) -> Variant:
-    places = {f"{tower}_encoder": f"onnx/{tower}_encoder{ending}.onnx" for tower in ("image", "text")}
-    device = PRECISIONS[precision]
-    return Variant(name=precision, device=device, precision=precision, drift=drift, fusion_encoder=_FUSION, **places)
+def _places(precision: str) -> dict[str, str]:
+    ending = "" if precision == "float32" else f"_{precision}"
+    towers = {f"{tower}_encoder": f"onnx/{tower}_encoder{ending}.onnx" for tower in ("image", "text")}
+    return towers | {"fusion_encoder": _FUSION}
 
 
 def _saved(source: Source) -> bytes:

@@ -28,14 +28,17 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a shop, and a base of 24 dimensions in two variants."""
+    """With a shop, and a base of 24 dimensions in two variants, whose weights are in files beside the ONNX files."""
     from models.export.zoo import export_zoo
     from tests.models.test_zoo_export import read, wanted
     from tests.models.zoo_sources import save_clip
 
     folder = tmp_path_factory.mktemp("based")
     write_shop(folder / "shop.parquet", styles=80)
-    export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted(variants=("float32", "int8")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.export.onnx_weights.MAX_ONE_FILE", 60_000)
+        export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted(variants=("float32", "int8")))
+    assert (folder / "base" / "onnx" / "text_encoder.onnx.data").is_file()
     return folder
 
 

@@ -125,7 +125,8 @@ def test_calibration_keeps_to_what_is_not_held_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_tuned_weights_make_another_bundle(tmp_path: Path) -> None:
+def test_tuned_weights_make_another_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one whose weights lie beside its ONNX files."""
     from models.export.source import read_source
     from models.export.zoo import Wanted, export_zoo
     from tests.models.zoo_sources import save_clip
@@ -137,6 +138,7 @@ def test_tuned_weights_make_another_bundle(tmp_path: Path) -> None:
     photos: list[bytes | None] = [(tmp_path / row["images"][0]).read_bytes() for row in content[:12]]
     sample = (photos, [row["title"] for row in content[:12]])
     wanted = Wanted(name="tiny", licence="mit", origin="tests", variants=("float32",), sample=sample)
+    monkeypatch.setattr("models.export.onnx_weights.MAX_ONE_FILE", 60_000)
     export_zoo(read_source(save_clip(tmp_path / "source")), old, wanted)
     code, out, said = run(products, "--bundle", old, "--tune-weights", new)
     assert code == 0
@@ -145,6 +147,8 @@ def test_tuned_weights_make_another_bundle(tmp_path: Path) -> None:
     before, after = Bundle.load(old), Bundle.load(new)
     assert after.fingerprint != before.fingerprint
     assert after.config.name.startswith("tiny-photo")
+    assert after.data == before.data
+    assert any(after.data.values())
     assert "Weights tuned" in (new / "README.md").read_text()
     assert report_of(products, "--bundle", new)["bundles"][0]["fingerprint"] == after.fingerprint
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
