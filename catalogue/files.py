@@ -3,12 +3,17 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 _READ_AHEAD: Final = 131_072
 """Bytes; of more at once Linux reads no more than this, on disks whose requests are small."""
+
+_SETTLED_NS: Final = 2_000_000_000
+"""A file that was changed this long ago gets another time when it is changed again, however coarse a disk's are."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -49,6 +54,19 @@ def sha256_file(path: Path) -> str:
     """The hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_known(path: Path) -> str:
+    """As `sha256_file`, but read once by this process while the file's size, times and inode stay as they are."""
+    stat = path.stat()
+    if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) < _SETTLED_NS:
+        return sha256_file(path)
+    return _remembered(path, (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _remembered(path: Path, _mark: tuple[int, ...]) -> str:
+    return sha256_file(path)
 
 
 def read_ahead(files: Iterable[Path]) -> None:

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tokenizers import Tokenizer
 
 from catalogue.errors import BundleInvalid
-from catalogue.files import sha256_file, write_atomic
+from catalogue.files import sha256_file, sha256_known, write_atomic
 from models.onnx_files import data_files
 from models.preprocessing import PREPROCESSING_VERSION, PreprocessorConfig, check_template
 
@@ -195,7 +195,7 @@ class Bundle:
 
         The model card, licence, thresholds and the other variants are outside it.
         """
-        hashes = {place: sha256_file(self.file(place)) for place in self.weights(self.reference)}
+        hashes = {place: sha256_known(self.file(place)) for place in self.weights(self.reference)}
         files = {encoder: getattr(self.reference, encoder) for encoder in ENCODERS}
         parts: dict[str, Any] = {
             "onnx": {encoder: hashes[place] for encoder, place in files.items()},

@@ -119,7 +119,7 @@ def _reference(entries: list[tuple[bytes, bytes]]) -> tuple[str, int]:
     """Which file beside an initializer lies in, and where it ends there; raises _Refused."""
     told = dict(entries)
     if len(told) < len(entries) or not _NEEDED <= told.keys() <= _NEEDED | {b"offset"}:
-        raise _Refused("does not say location and length of an initializer, once, and no more than that and an offset")
+        raise _Refused("keeps an initializer in another file, and not by location, length and offset alone, each once")
     location, offset, length = told[b"location"], told.get(b"offset", b"0"), told[b"length"]
     if not _NAME.fullmatch(location):
         raise _Refused(f"takes weights from {_shown(location)}: not the plain name of a file beside it")

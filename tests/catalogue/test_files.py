@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalogue import files
-from catalogue.files import read_ahead, sha256_file, sync_tree, write_atomic
+from catalogue.files import read_ahead, sha256_file, sha256_known, sync_tree, write_atomic
 
 
 def test_a_file_is_written_whole_where_there_was_no_folder(tmp_path: Path) -> None:
@@ -70,6 +70,33 @@ def test_a_tree_is_synced_with_every_file_and_folder(tmp_path: Path, monkeypatch
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert sha256_file(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_a_hash_is_known_while_a_file_that_has_settled_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "x", list[Path]()
+    path.write_bytes(b"abc")
+    monkeypatch.setattr(files, "sha256_file", lambda path: read.append(path) or sha256_file(path))
+
+    def known(times: int) -> bool:
+        read.clear()
+        return sha256_known(path) == sha256_file(path) and len(read) == times
+
+    assert known(1)
+    assert known(1)  # a change within the same tick would leave its times as they are
+    monkeypatch.setattr(files, "_SETTLED_NS", 0)
+    assert known(1)
+    assert known(0)
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(1, 1))
+    assert known(1)
+    changed = path.stat().st_ctime_ns
+    path.write_bytes(b"123")
+    while path.stat().st_ctime_ns == changed:  # the time of the change itself cannot be set back
+        os.utime(path, ns=(1, 1))
+    assert known(1)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        sha256_known(path)
 
 
 def test_files_are_read_ahead_whole_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_refuses_what_reaches_beyond_the_end(tmp_path: Path, offset: int, length
     ],
 )
 def test_refuses_what_does_not_say_where(tmp_path: Path, tensor: bytes) -> None:
-    refused(tmp_path, tensor, "does not say location and length of an initializer, once")
+    refused(tmp_path, tensor, "in another file, and not by location")
 
 
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])

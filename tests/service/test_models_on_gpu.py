@@ -13,7 +13,7 @@ from models import Encoders
 from models.bundle import Bundle
 from service.build import build
 from service.swapping import open_serving
-from tests.models.bundles import SHIPPED, copy_bundle, edit_json
+from tests.models.bundles import SHIPPED, copy_bundle, edit_json, part_weights
 from tests.models.pretend_cuda import Card, put_in
 from tests.service.conftest import client_of, copy_of, photo, style_colour, write_shop
 from tests.service.test_api_admin import live, point
@@ -21,12 +21,13 @@ from tests.service.test_api_admin import live, point
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Eight listings as snapshots of two models, both made on the CPU."""
+    """Eight listings as snapshots of two models, both made on the CPU; of one, weights lie beside an ONNX file."""
     folder = tmp_path_factory.mktemp("on-gpu")
     catalogue = write_shop(folder)
     catalogue.write_text("".join(catalogue.read_text().splitlines(keepends=True)[:8]))
     other = copy_bundle(folder / "data" / "bundles" / "other")
     edit_json(other / "config.json", lambda config: config.update(product_text="{title}"))
+    part_weights(other / "onnx" / "fusion_encoder.onnx")
     for name, bundle in (("other-1", other), ("shop-1", SHIPPED)):
         build(catalogue, folder / "data", name, Encoders.load(bundle, threads=1), decode_threads=1)
     return Settings(data=folder / "data")
