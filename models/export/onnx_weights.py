@@ -60,7 +60,7 @@ def _moved(weights: Iterable[onnx.TensorProto], beside: Path) -> list[onnx.Tenso
     made = []
     with beside.open("xb") as file:
         for tensor in weights:
-            if _size(tensor) < _STAY_INSIDE:
+            if _size(tensor) < _STAY_INSIDE or not tensor.HasField("raw_data"):
                 made.append(tensor)
                 continue
             file.write(bytes(-file.tell() % _ALIGNED))

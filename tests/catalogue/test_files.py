@@ -75,7 +75,12 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
 def test_a_hash_is_known_while_a_file_that_has_settled_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, read = tmp_path / "x", list[Path]()
     path.write_bytes(b"abc")
-    monkeypatch.setattr(files, "sha256_file", lambda path: read.append(path) or sha256_file(path))
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(files, "sha256_file", counted)
 
     def known(times: int) -> bool:
         read.clear()
