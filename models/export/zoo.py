@@ -116,11 +116,13 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         say(f"largest difference from the source: {figures.parity:.1e}")
         dim = encoders.dim
         reference = probe.vectors(encoders)
-        del models, encoders  # those of the variants need the memory; what is on disk is all that is needed of them
+        del models, encoders  # each variant needs the memory for itself
         for precision in (one for one in wanted.variants if one != "float32"):
             say(f"making {precision}")
-            made = probe.quantised() if precision == "int8" else _halved(source, matrix)
-            drift = _drift(reference, probe.vectors(probe.load(precision, made, dim)))
+            vectors = probe.vectors(
+                probe.load(precision, probe.quantised() if precision == "int8" else _halved(source, matrix), dim)
+            )
+            drift = _drift(reference, vectors)
             (figures.drift if drift.tolerable else figures.refused)[precision] = drift
             say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
         _finish(probe, out, source, wanted, figures, dim)

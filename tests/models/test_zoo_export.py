@@ -108,13 +108,16 @@ def test_clip_with_all_variants_gives_what_transformers_gives(
     assert beside == towers - {"image_encoder_float16.onnx.data"}  # which is small enough
 
 
-def test_siglip_is_filled_up_as_in_training_and_narrowed(siglip: Path, tmp_path: Path) -> None:
+def test_siglip_is_filled_up_as_in_training_and_narrowed(
+    siglip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
     from transformers import AutoTokenizer, SiglipModel
 
     from models.export.narrow import Narrow
     from models.export.zoo import export_zoo
 
+    monkeypatch.setattr("models.export.onnx_weights.MAX_ONE_FILE", 60_000)
     photos, texts = sample(60)
     figures = export_zoo(
         read(siglip),
@@ -125,6 +128,7 @@ def test_siglip_is_filled_up_as_in_training_and_narrowed(siglip: Path, tmp_path:
     assert figures.kept_of_width.keys() >= {"photo: of the 10 nearest, lost", "m-m: recall@10 lost"}
     encoders = Encoders.load(tmp_path / "bundle", threads=1)
     assert encoders.dim == 12
+    assert all(encoders.bundle.data[f"onnx/{side}_encoder.onnx"] for side in ("image", "text"))
     model, tokenizer = SiglipModel.from_pretrained(siglip).eval(), AutoTokenizer.from_pretrained(siglip)
     with torch.inference_mode():
         given = tokenizer(TEXTS, padding="max_length", truncation=True, max_length=24, return_tensors="pt")
