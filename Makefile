@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak bench lint format lock image-check clean demo-env test-env train-env browser prometheus
+.PHONY: help demo test test-all test-gpu soak bench lint format lock image-check clean demo-env test-env train-env gpu-env browser prometheus
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -16,6 +16,9 @@ test: browser prometheus ## Set up .venv and run the tests
 
 test-all: browser prometheus train-env ## Run the heavy tests (installs PyTorch)
 	@.venv/bin/python -m pytest -m heavy
+
+test-gpu: gpu-env ## Run the tests of the GPU path on this machine's GPU (sets up .venv-gpu)
+	@.venv-gpu/bin/python -m pytest -m gpu --gpu
 
 soak: test-env ## Run the long measurements and keep their dated output under docs/soak/
 	@mkdir -p docs/soak
@@ -42,7 +45,7 @@ image-check: test-env ## Build the container image, start its service and ask it
 	@bash docker/check.sh
 
 clean: ## Remove everything that was set up or cached
-	@rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .venv-gpu .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
 
 demo-env:
@@ -53,6 +56,9 @@ test-env:
 
 train-env:
 	@bash requirements/install.sh train
+
+gpu-env:
+	@bash requirements/install.sh gpu
 
 browser: test-env
 	@bash requirements/chromium.sh

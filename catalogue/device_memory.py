@@ -5,9 +5,10 @@ from typing import Final
 
 _RUNTIMES: Final = ("libcudart.so.13", "libcudart.so.12", "libcudart.so")
 _OUT_OF_MEMORY: Final = (
-    "out of memory", "failed to allocate memory", "available memory", "alloc_failed", "cudaerrormemoryallocation",
+    "out of memory", "failed to allocate", "available memory", "alloc_failed", "cudaerrormemoryallocation",
+    "memory allocation error", "out_of_memory",
 )  # fmt: skip
-"""What ONNX Runtime, CUDA, cuBLAS, cuDNN and FAISS say."""
+"""What ONNX Runtime, CUDA, cuBLAS, cuDNN, FAISS (with cuVS in other words than without) and RMM say."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -47,8 +47,8 @@ _WORTH: Final = 20_000.0
 """A call's time in rows that the CPU would scan meanwhile: launching costs more than scoring."""
 _PQ_PARTS: Final = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 """What FAISS has kernels for."""
-_SCRATCH: Final = 1_600_000_000
-"""FAISS takes 1.5 GB for all that is on a device, with the first index."""
+_SCRATCH: Final = 1_700_000_000
+"""FAISS takes 1.5 GiB for all that is on a device, with the first index, and cuBLAS a little."""
 _GRAPH_BEFORE, _GRAPH = 128, 64
 """Neighbours a row has in CAGRA's graph, by default."""
 _BUILD_S: Final = 3_600.0
@@ -219,6 +219,8 @@ class GpuShard:
     rows: int
     exact: bool
     hardest: int
+    each: float = 0.0
+    """Effort that every row asked for takes."""
     most: int = MOST_ROWS
     filters: bool = False
     beside: int = 1
@@ -260,8 +262,8 @@ class GpuShard:
         self.device.forget(drop)
 
     def effort(self, tuned: int, k: int) -> int:
-        """See `Shard.effort`; CAGRA must keep no fewer candidates than it gives."""
-        return min(math.ceil(tuned * math.sqrt(max(k, 10) / 10) + k / _CANDIDATES), self.hardest)
+        """See `Shard.effort`."""
+        return min(math.ceil(tuned * math.sqrt(max(k, 10) / 10) + k * self.each), self.hardest)
 
     def cost(self, effort: int) -> float:
         """See `Shard.cost`; on the device, effort costs little."""
@@ -316,12 +318,21 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
     """The rows of one device; raises NotEnoughMemory."""
     rows, dim = vectors.shape
     build = {"flat": _flat, "ivf-pq": _ivf_pq, "cagra": _cagra}[kind]
+
+    def make() -> GpuShard:
+        was_there = device.resources
+        try:
+            return build(device, plan.parameters, vectors)
+        except Exception as error:  # noqa: BLE001  # raised again, without frames that hold what was built so far
+            # Where its scratch memory found no room FAISS is left half set up, and would crash with the next index.
+            device.resources = was_there
+            raise error.with_traceback(None) from None
+
     device.building = True
     try:
-        return device.call(lambda: build(device, plan.parameters, vectors), deadline_s=_BUILD_S)
+        return device.call(make, deadline_s=_BUILD_S)
     except Exception as error:
         if is_out_of_memory(error):
-            error.with_traceback(None)  # its frames hold what was built so far
             raise NotEnoughMemory(
                 f"GPU {device.number} has no room for {rows:,} vectors of {dim} dimensions. What is served now goes "
                 "on. Take a larger GPU, or a smaller index."
@@ -352,9 +363,11 @@ def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
 def making_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
     """What an index takes of the machine's own memory, roughly and at most, until it is on its devices."""
     there, share = _kind_there(kind, rows), -(-rows // devices)
-    at_once = {"flat": min(share, _CHUNK), "cagra": share}.get(there)
-    if at_once is None:
-        at_once = max(min(share, _CHUNK), -(-share // _step(share, _lists(rows, dim, devices))))
+    if there == "cagra":  # and the graph, before and after it is cut, which cuVS keeps here
+        return share * 4 * (dim + _GRAPH_BEFORE + _GRAPH) * devices
+    at_once = min(share, _CHUNK)
+    if there == "ivf-pq":
+        at_once = max(at_once, -(-share // _step(share, _lists(rows, dim, devices))))
     return 4 * at_once * dim * devices
 
 
@@ -380,9 +393,10 @@ def on_shards(shards: Sequence[Shard], plan: Plan, vectors: NDArray[np.float16])
 
 
 def _resources(config: Any, device: Device) -> tuple[Any, Any]:
-    """On the device's thread; its scratch memory (1.5 GB) is shared by all that is on it."""
+    """On the device's thread; its scratch memory (1.5 GiB) is shared by all that is on it."""
     if device.resources is None:
         device.resources = _faiss.StandardGpuResources()
+        device.resources.setPinnedMemory(0)  # 256 MB of the machine's that only queries as large would use
     config.device = device.number
     return device.resources, config
 
@@ -408,7 +422,8 @@ def _ivf_pq(device: Device, parameters: Mapping[str, int], vectors: NDArray[np.f
     def probes(effort: int) -> Any:
         return _faiss.SearchParametersIVF(nprobe=effort)
 
-    return GpuShard(device, index, probes, len(vectors), exact=False, hardest=min(lists, MOST_ROWS))
+    each = 4 * lists / max(1, len(vectors))  # lists are not full of neighbours
+    return GpuShard(device, index, probes, len(vectors), exact=False, hardest=min(lists, MOST_ROWS), each=each)
 
 
 def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -> GpuShard:
@@ -420,7 +435,8 @@ def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -
     def candidates(effort: int) -> Any:
         return _faiss.SearchParametersCagra(itopk_size=_CANDIDATES * effort)
 
-    return GpuShard(device, index, candidates, len(vectors), exact=False, hardest=MOST_ROWS // _CANDIDATES)
+    each = 1 / _CANDIDATES  # it must keep no fewer than it gives
+    return GpuShard(device, index, candidates, len(vectors), exact=False, hardest=MOST_ROWS // _CANDIDATES, each=each)
 
 
 def _fill(index: Any, vectors: NDArray[np.float16]) -> None:

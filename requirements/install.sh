@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # install.sh cpu|test|train: makes .venv hold what that lock names, and does nothing when it already does.
+# install.sh gpu: makes .venv-gpu hold what tests need, with the libraries for a GPU in place of those for a CPU.
 #
 # .venv/.made says that .venv is whole and which Python and folder it belongs to. It is taken away while pip works,
 # so an environment left half-made by an interruption is built again from nothing.
@@ -7,7 +8,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
-venv_python=.venv/bin/python
+venv=.venv
+[ "${1:-}" != gpu ] || venv=.venv-gpu
+venv_python=$venv/bin/python
 torch=torch==2.13.0 # stays out of the locks; must be there before anything that would ask for another build of it
 
 say() { echo "setup: $*"; }
@@ -36,25 +39,25 @@ ensure_venv_module() {
 }
 
 ensure_venv() {
-    if [ "$(cat .venv/.made 2>/dev/null)" = "$(identity)" ] && "$venv_python" -c '' 2>/dev/null; then return; fi
+    if [ "$(cat $venv/.made 2>/dev/null)" = "$(identity)" ] && "$venv_python" -c '' 2>/dev/null; then return; fi
     ensure_venv_module
-    say "creating .venv with $("$python" --version)"
-    rm -rf .venv
-    "$python" -m venv .venv
-    mkdir .venv/.locks
-    identity >.venv/.made
+    say "creating $venv with $("$python" --version)"
+    rm -rf $venv
+    "$python" -m venv $venv
+    mkdir $venv/.locks
+    identity >$venv/.made
 }
 
 # step STAMP CONTENT COMMAND...: runs COMMAND unless it has already run for this CONTENT.
 step() {
-    local stamp=.venv/.locks/$1 content=$2
+    local stamp=$venv/.locks/$1 content=$2
     shift 2
     [ "$(cat "$stamp" 2>/dev/null)" = "$content" ] && return
-    rm -f .venv/.made "$stamp"
-    "$@" || fail "that did not work; the next make starts again from an empty .venv"
-    mkdir -p .venv/.locks
+    rm -f $venv/.made "$stamp"
+    "$@" || fail "that did not work; the next make starts again from an empty $venv"
+    mkdir -p $venv/.locks
     echo "$content" >"$stamp"
-    identity >.venv/.made
+    identity >$venv/.made
 }
 
 install_lock() {
@@ -69,6 +72,13 @@ install_train() {
     pip install --no-deps --require-hashes -r requirements/train.txt
 }
 
+# The two shadow each other's files. pip of before 2024 finds the versions in conflict, so it is not asked.
+install_gpu() {
+    pip uninstall --yes faiss-cpu onnxruntime
+    say "installing requirements/gpu.txt (gigabytes)"
+    pip install --no-deps --require-hashes -r requirements/gpu.txt
+}
+
 install_project() {
     say "installing samestyle itself (editable)"
     pip install --no-deps --no-build-isolation -e .
@@ -78,13 +88,19 @@ main() {
     local wanted=$1
     check_python
     ensure_venv
+    if [ "$wanted" = gpu ]; then
+        step test "$(sum requirements/test.txt)" install_lock test
+        step gpu "$(sum requirements/gpu.txt)" install_gpu
+        step project "$(sum pyproject.toml)" install_project
+        return
+    fi
     step cpu "$(sum requirements/cpu.txt)" install_lock cpu
     step project "$(sum pyproject.toml)" install_project
     if [ "$wanted" != cpu ]; then step test "$(sum requirements/test.txt)" install_lock test; fi
     if [ "$wanted" = train ]; then step train "$torch $(sum requirements/train.txt)" install_train; fi
 }
 
-case ${1:-} in cpu | test | train) ;; *) fail "usage: requirements/install.sh cpu|test|train" ;; esac
+case ${1:-} in cpu | test | train | gpu) ;; *) fail "usage: requirements/install.sh cpu|test|train|gpu" ;; esac
 exec 9<requirements/install.sh
 flock 9 # two makes at once take turns
 main "$1"

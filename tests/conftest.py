@@ -2,17 +2,25 @@
 
 import gc
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, Page
 
+from tests.real_gpu import cuda_devices
 from tests.servers.browser import open_browser, require_chromium
 from tests.servers.postgres import Postgres, find_postgres
 from tests.servers.valkey import Valkey, find_valkey
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 settings.register_profile("any machine", deadline=None)  # a busy one takes long over an example now and then
 settings.load_profile("any machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gpu", action="store_true", help="tests marked gpu run on a CUDA device, not on a stand-in")
 
 
 def pytest_collection_finish() -> None:
@@ -59,11 +67,21 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator["Browser"]:
     with open_browser(chromium) as browser:
         yield browser
 
 
 @pytest.fixture
-def page(browser: Browser) -> Page:
+def page(browser: "Browser") -> "Page":
     return browser.new_page()
+
+
+@pytest.fixture(scope="session")
+def real_gpu(request: pytest.FixtureRequest) -> bool:
+    """Whether there is a CUDA device to be used, with the real libraries: asked for by `--gpu`, or else skipped."""
+    if not request.config.getoption("--gpu"):
+        return False
+    if not cuda_devices():
+        pytest.skip("no CUDA device")
+    return True

@@ -18,7 +18,7 @@ from bench.gpu.report import Report, Setting, peak_of
 from index.exact import FlatIndex
 from service.gpu_metrics import GpuState
 from tests.index.builders import unit_rows
-from tests.index.standin_gpu import put_faiss_on_gpus
+from tests.index.standin_gpu import put_faiss_on_gpus, shards_made
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -73,7 +73,7 @@ def test_every_part_prints_its_table(
     assert [row["threads"] for row in singly] == [1, 4, 16, 64] * 3
     assert all(row["queries_per_s"] > 0 for row in singly)
     assert [(row["type"], row["batch"]) for row in found["index"]] == [
-        ("StandInGpuIndex", batch) for _ in range(3) for batch in (1, 16, 256)
+        (f"GpuIndex{kind}", batch) for kind in ("FlatIP", "IVFPQ", "Cagra") for batch in (1, 16, 256)
     ]
     for row in found["index: what must hold, as it is served"]:
         assert (row["missing"], row["not_allowed"]) == (0, 0)
@@ -107,7 +107,8 @@ def test_what_must_hold_is_found_broken_where_it_is() -> None:
 def test_one_kind_that_cannot_be_made_takes_nothing_from_the_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    shards = put_faiss_on_gpus(monkeypatch)
+    put_faiss_on_gpus(monkeypatch)
+    shards = shards_made(monkeypatch)
 
     def full(*_: object) -> None:
         raise RuntimeError("out of memory")

@@ -1,4 +1,7 @@
-"""What holds for every implementation of `VectorIndex`, exact or approximate, on the CPU or behind a GPU's manners."""
+"""What holds for every implementation of `VectorIndex`, exact or approximate, on the CPU or a GPU.
+
+The GPU is real with `--gpu`, else FAISS on the CPU has its manners.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +26,7 @@ from index.shards import open_index, write_shards
 from index.workers import shared_workers
 from tests.index.builders import unit
 from tests.index.standin_gpu import put_faiss_on_gpus
+from tests.real_gpu import cuda_devices
 
 ROWS, DIM = 4_000, 32
 SMALL = {
@@ -55,6 +59,8 @@ class Implementation:
     vectors: NDArray[np.float16]
     index: VectorIndex
     make: Make
+    repeats_itself: bool = True
+    """Whether it gives the same for the same. The real CAGRA does not: its threads share what they have seen."""
 
     @property
     def exact(self) -> bool:
@@ -88,15 +94,18 @@ def on_cpu(folder: Path, kind: IndexType, shards: int, vectors: NDArray[np.float
     return index.with_effort(tune(index, index.flat, plan).value) if isinstance(index, ShardedIndex) else index
 
 
-def on_devices(devices: Sequence[Device], kind: IndexType, vectors: NDArray[np.float32]) -> VectorIndex:
-    with pytest.MonkeyPatch.context() as patch:
+def devices_for(shards: int, patch: pytest.MonkeyPatch, *, real: bool) -> list[Device]:
+    """A device for each shard; where there are fewer real ones, several of one: each has FAISS for itself."""
+    if real:
+        patch.setattr(gpu, "FLAT_UP_TO", 0)
+    else:
         put_faiss_on_gpus(patch)
-        return open_on_gpus(devices, kind, vectors.astype(np.float16), 0.99)
+    return [Device(number % cuda_devices() if real else number, deadline_s=60) for number in range(shards)]
 
 
-@pytest.fixture(scope="module", params=[*CPU, *GPU])
+@pytest.fixture(scope="module", params=[*CPU, *(pytest.param(name, marks=pytest.mark.gpu) for name in GPU)])
 def implementation(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_gpu: bool
 ) -> Iterator[Implementation]:
     threads = shared_workers().threads
     set_faiss_threads(2)
@@ -109,20 +118,21 @@ def implementation(
         patch.setattr(shards_module, "_SEEDED", 1_000)
         kind, _, shards = request.param.partition("/")
         if request.param in GPU:
-            devices = [Device(number, deadline_s=60) for number in range(int(shards))]
+            devices = devices_for(int(shards), patch, real=real_gpu)
             on_cpus: IndexType = {"gpu-flat": "flat", "gpu-ivf-pq": "ivf-pq", "gpu-cagra": "hnsw"}[kind]  # type: ignore[assignment]
 
             def make(vectors: NDArray[np.float32]) -> VectorIndex:
-                return on_devices(devices, on_cpus, vectors)
+                return open_on_gpus(devices, on_cpus, vectors.astype(np.float16), 0.99)
         else:
             folder = tmp_path_factory.mktemp("shards")
 
             def make(vectors: NDArray[np.float32]) -> VectorIndex:
                 return on_cpu(folder, kind, int(shards), vectors)
 
-        yield Implementation(request.param, vectors.astype(np.float16), make(vectors), make)
-    for device in devices:
-        device.close()
+        repeats_itself = not (real_gpu and kind == "gpu-cagra")
+        yield Implementation(request.param, vectors.astype(np.float16), make(vectors), make, repeats_itself)
+        for device in devices:
+            device.close()
     set_faiss_threads(threads)
 
 
@@ -250,7 +260,10 @@ def test_eight_threads_get_what_one_gets(implementation: Implementation) -> None
     alone = [ask(number) for number in range(len(asked))]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(ask, range(4 * len(asked))))
-    assert together == alone * 4
+    if implementation.repeats_itself:
+        assert together == alone * 4
+    same = [np.isin(*rows).mean() for pair in zip(together, alone * 4, strict=True) for rows in zip(*pair, strict=True)]
+    assert np.mean(same) >= 0.97
 
 
 def test_the_mask_given_is_not_kept_or_changed(implementation: Implementation) -> None:

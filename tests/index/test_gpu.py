@@ -27,10 +27,24 @@ from index.gpu import Device, GpuShard, _kind_there, _shard, device_bytes, makin
 from index.plan import Choice, IndexType, make_plan
 from index.search import ShardedIndex
 from tests.index.builders import FINGERPRINT, build, unit_rows
-from tests.index.standin_gpu import StandInGpuIndex, put_faiss_on_gpus, standin_shard
+from tests.index.standin_gpu import (
+    GpuIndexCagra,
+    GpuIndexCagraConfig,
+    GpuIndexIVFPQ,
+    GpuIndexIVFPQConfig,
+    SearchParametersCagra,
+    StandardGpuResources,
+    StandInGpuIndex,
+    bytes_left,
+    faiss_with_gpus,
+    put_faiss_on_gpus,
+    shards_made,
+    standin_shard,
+)
 from tests.waiting import wait_until
 
 VECTORS = unit_rows(500, 16).astype(np.float16)
+MANY = unit_rows(2_000, 16).astype(np.float16)
 
 
 @pytest.fixture
@@ -151,8 +165,39 @@ def test_the_stand_in_has_the_manners_of_the_real_one() -> None:
         standin.search(query, 5)
 
 
+def test_the_stand_in_refuses_what_the_real_one_refuses() -> None:
+    resources, metric = StandardGpuResources(), faiss.METRIC_INNER_PRODUCT
+    query = VECTORS[:1].astype(np.float32)
+    with pytest.raises(AttributeError):
+        GpuIndexIVFPQConfig().useFloat16 = True  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match="Invalid GPU device 1"):
+        GpuIndexCagra(1, resources, 16, metric, GpuIndexCagraConfig(device=1, use_cuvs=True))
+    for dim, parts, bits, halves, why in (
+        (16, 5, 8, True, "not supported"),
+        (16, 8, 4, True, "must be 8"),
+        (256, 64, 8, False, "Consider useFloat16LookupTables"),
+    ):
+        config = GpuIndexIVFPQConfig(useFloat16LookupTables=halves)
+        with pytest.raises(RuntimeError, match=why):
+            GpuIndexIVFPQ(1, resources, dim, 4, parts, bits, metric, config)
+    lists = GpuIndexIVFPQ(1, resources, 16, 4, 8, 8, metric, GpuIndexIVFPQConfig(useFloat16LookupTables=True))
+    with pytest.raises(RuntimeError, match="not trained"):
+        lists.add(query)
+    lists.train(VECTORS.astype(np.float32))
+    lists.add(VECTORS.astype(np.float32))
+    for parameters in (None, SearchParametersCagra()):
+        with pytest.raises(RuntimeError, match="unhandled SearchParameters"):
+            lists.search(query, 5, parameters)
+    graph = GpuIndexCagra(1, resources, 16, metric, GpuIndexCagraConfig(use_cuvs=True))
+    graph.train(VECTORS.astype(np.float32))
+    with pytest.raises(RuntimeError, match="not supported by GpuIndexCagra"):
+        graph.add(query)
+    with pytest.raises(RuntimeError, match="topk = 40 must be smaller than itopk_size = 32"):
+        graph.search(query, 40, SearchParametersCagra(itopk_size=32))
+
+
 def test_a_shard_calls_its_index_on_the_device_thread_only(device: Device) -> None:
-    shard = standin_shard(device, "flat", VECTORS)
+    shard = standin_shard(device, VECTORS)
     for _ in range(3):
         assert 7 in shard.search(VECTORS[7].astype(np.float32), 5, 1, None)
     assert shard.index.calls == {device.call(threading.get_ident)}
@@ -203,7 +248,7 @@ def roomy() -> Iterator[Device]:
 
 
 def test_searches_that_wait_are_made_as_one_and_each_gets_its_own(roomy: Device) -> None:
-    shard = standin_shard(roomy, "flat", VECTORS)
+    shard = standin_shard(roomy, VECTORS)
     alone = [shard.search(VECTORS[row].astype(np.float32), 5, 1, None) for row in range(9)]
     shard.index = counting = Counting(shard)
     found = search_together(roomy, shard, [5] * 9)
@@ -214,7 +259,7 @@ def test_searches_that_wait_are_made_as_one_and_each_gets_its_own(roomy: Device)
 
 
 def test_only_searches_for_the_same_are_made_as_one(roomy: Device) -> None:
-    shard = standin_shard(roomy, "flat", VECTORS)
+    shard = standin_shard(roomy, VECTORS)
     shard.index = counting = Counting(shard)
     found = search_together(roomy, shard, [5, 8, 5, 8, 5])
     assert sorted(counting.asked) == [(2, 8), (3, 5)]
@@ -222,7 +267,7 @@ def test_only_searches_for_the_same_are_made_as_one(roomy: Device) -> None:
 
 
 def test_without_memory_for_all_they_are_made_by_halves(roomy: Device) -> None:
-    shard = standin_shard(roomy, "flat", VECTORS)
+    shard = standin_shard(roomy, VECTORS)
     shard.index = counting = Counting(shard, most=3)
     found = search_together(roomy, shard, [5] * 7)
     assert counting.asked == [(7, 5), (3, 5), (4, 5), (2, 5), (2, 5)]
@@ -230,7 +275,7 @@ def test_without_memory_for_all_they_are_made_by_halves(roomy: Device) -> None:
 
 
 def test_without_memory_for_one_each_is_told(roomy: Device) -> None:
-    shard = standin_shard(roomy, "flat", VECTORS)
+    shard = standin_shard(roomy, VECTORS)
     shard.index = Counting(shard, most=0)
     assert [type(error) for error in search_together(roomy, shard, [5] * 3)] == [DeviceMemoryFull] * 3
 
@@ -242,14 +287,14 @@ def test_a_released_shard_lets_its_memory_go_on_the_device_thread(device: Device
         def __del__(self) -> None:
             freed.append(threading.get_ident())
 
-    shard = standin_shard(device, "flat", VECTORS)
+    shard = standin_shard(device, VECTORS)
     shard.index = Held()
     shard.release()
     assert freed == [device.call(threading.get_ident)]
 
 
 def test_a_shard_is_released_however_many_searches_wait(device: Device) -> None:
-    shard = standin_shard(device, "flat", VECTORS)
+    shard = standin_shard(device, VECTORS)
     let_on = threading.Event()
     threads = [hold(device, let_on)]
     for _ in range(4):
@@ -263,14 +308,15 @@ def test_a_shard_is_released_however_many_searches_wait(device: Device) -> None:
         thread.join(10)
     assert shard.index is None
     device.close()
-    standin_shard(device, "flat", VECTORS).release()  # at once: nothing is there any more
+    standin_shard(device, VECTORS).release()  # at once: nothing is there any more
 
 
 @pytest.mark.parametrize("error", [Overloaded("64 searches wait", retry_after=0.1), DeadlineExceeded("not in time")])
 def test_a_snapshot_on_a_busy_gpu_is_not_called_damaged(
     device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    shards = put_faiss_on_gpus(monkeypatch)
+    put_faiss_on_gpus(monkeypatch)
+    shards = shards_made(monkeypatch)
 
     def busy(*_: object) -> None:
         raise error
@@ -297,7 +343,7 @@ class Full:
 
 
 def test_a_search_without_memory_says_so_and_the_next_goes_on(device: Device) -> None:
-    shard = standin_shard(device, "flat", VECTORS)
+    shard = standin_shard(device, VECTORS)
     index, shard.index = shard.index, Full()
     with pytest.raises(DeviceMemoryFull, match="no memory left to search"):
         shard.search(VECTORS[7].astype(np.float32), 5, 1, None)
@@ -326,7 +372,7 @@ def test_a_snapshot_that_fails_midway_gives_back_what_it_had(
     def opened(devices: Sequence[Device], _: str, vectors: NDArray[np.float16], __: float) -> ShardedIndex:
         if shards:
             raise NotEnoughMemory("full")
-        shards.append(standin_shard(devices[0], "flat", vectors))
+        shards.append(standin_shard(devices[0], vectors))
         return ShardedIndex([shards[-1]], vectors, FlatIndex(vectors), 1)
 
     monkeypatch.setattr("index.snapshot.check_support", lambda _: None)
@@ -335,6 +381,27 @@ def test_a_snapshot_that_fails_midway_gives_back_what_it_had(
     with pytest.raises(NotEnoughMemory):
         Snapshot.open(path, fingerprint=FINGERPRINT, devices=[device])
     assert shards[0].index is None
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["flat", "ivf-pq", "hnsw"])
+def test_a_device_too_full_for_its_first_index_takes_one_later(
+    device: Device, monkeypatch: pytest.MonkeyPatch, real_gpu: bool, kind: IndexType
+) -> None:
+    """FAISS sets a device up with the first index, and is left half done where its scratch memory finds no room."""
+    monkeypatch.setattr("index.gpu._WORTH", 1.0)
+    if not real_gpu:
+        put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.gpu.FLAT_UP_TO", 0)
+    monkeypatch.setattr("index.plan._QUERIES", 50)
+    with bytes_left(1_200_000_000, real=real_gpu), pytest.raises(NotEnoughMemory, match="no room for 2,000 vectors"):
+        open_on_gpus([device], kind, MANY, 0.9)
+    assert device.scratch_bytes > 1e9
+    index = open_on_gpus([device], kind, MANY, 0.9)
+    assert device.scratch_bytes == 0
+    assert index.search(MANY[7].astype(np.float32), 1).rows == [7]
+    for shard in index.shards:
+        shard.release()  # type: ignore[attr-defined]  # as all of a GPU
 
 
 @pytest.mark.parametrize(("kind", "least"), [("flat", 1.02e9), ("hnsw", 2.0e9), ("ivf-pq", 0.1e9)])
@@ -350,12 +417,15 @@ def test_what_making_an_index_takes_of_the_machine_is_known(
 ) -> None:
     rows, dim = 60_000, 32
     given: list[int] = []
-    nothing = SimpleNamespace(train=lambda sample: given.append(sample.nbytes), add=lambda _: None)
-    names = ("GpuIndexFlat", "GpuIndexIVFPQ", "GpuIndexCagra")
-    there = SimpleNamespace(StandardGpuResources=object, GpuIndexFlatIP=lambda *_: nothing)
-    there.__dict__.update(
-        {f"{name}Config": SimpleNamespace for name in names}, **dict.fromkeys(names, lambda *_: nothing)
-    )
+
+    def learn(sample: NDArray[np.float32]) -> None:
+        given.append(sample.nbytes)
+        if kind == "hnsw":  # cuVS has the graph in the machine's memory until it is made
+            np.empty((rows, 128 + 64), np.uint32)
+
+    nothing = SimpleNamespace(train=learn, add=lambda _: None)
+    there = faiss_with_gpus(1)
+    there.__dict__.update(dict.fromkeys(("GpuIndexFlatIP", "GpuIndexIVFPQ", "GpuIndexCagra"), lambda *_: nothing))
     monkeypatch.setattr("index.gpu._faiss", there)
     monkeypatch.setattr("index.gpu._CHUNK", 1_000)
     monkeypatch.setattr("index.gpu.FLAT_UP_TO", rows if kind == "flat" else 0)
@@ -382,8 +452,10 @@ def test_several_gpus_each_have_a_part_and_find_the_whole(
     three: list[Device], monkeypatch: pytest.MonkeyPatch, kind: IndexType
 ) -> None:
     vectors = unit_rows(1_500, 16).astype(np.float16)
-    shards = put_faiss_on_gpus(monkeypatch)
+    put_faiss_on_gpus(monkeypatch)
+    shards = shards_made(monkeypatch)
     monkeypatch.setattr("index.gpu._WORTH", 1.0)  # else a scan of so few rows is cheaper
+    monkeypatch.setattr("index.plan._QUERIES", 50)
     index = open_on_gpus(three, kind, vectors, 0.99)
     shards.sort(key=lambda shard: shard.device.number)
     assert [shard.rows for shard in shards] == [500, 500, 500]
@@ -396,7 +468,8 @@ def test_several_gpus_each_have_a_part_and_find_the_whole(
 
 
 def test_several_gpus_are_asked_whenever_one_would_be(three: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
-    shards = put_faiss_on_gpus(monkeypatch)
+    put_faiss_on_gpus(monkeypatch)
+    shards = shards_made(monkeypatch)
     monkeypatch.setattr("index.gpu._WORTH", 200.0)
     for devices in (three[:1], three):
         shards.clear()
@@ -417,7 +490,7 @@ def test_one_gpu_without_room_gives_back_what_the_others_had(
     def built(device: Device, _: object, vectors: NDArray[np.float16]) -> GpuShard:
         if device.number == 1:
             Full().search()
-        made.append(standin_shard(device, "flat", vectors))
+        made.append(standin_shard(device, vectors))
         return made[-1]
 
     monkeypatch.setattr("index.gpu._flat", built)
@@ -435,7 +508,7 @@ def test_while_an_index_is_made_the_others_are_scanned(device: Device, monkeypat
     def slow(*_: object) -> GpuShard:
         begun.set()
         assert let_on.wait(10)
-        return standin_shard(device, "flat", VECTORS)
+        return standin_shard(device, VECTORS)
 
     monkeypatch.setattr("index.gpu._flat", slow)
     making = threading.Thread(target=open_on_gpus, args=([device], "flat", VECTORS, 0.99))
@@ -495,9 +568,8 @@ def test_a_flat_index_never_takes_more_than_was_said(
             self.most = max(self.most, before + self.bytes)
 
     monkeypatch.setattr("index.gpu._CHUNK", 100)
-    there = SimpleNamespace(
-        StandardGpuResources=object, GpuIndexFlatConfig=SimpleNamespace, GpuIndexFlatIP=Growing, get_num_gpus=lambda: 1
-    )
+    there = faiss_with_gpus(1)
+    there.GpuIndexFlatIP = Growing
     monkeypatch.setattr("index.gpu._faiss", there)
     assert device.scratch_bytes > 1e9
     (shard,) = open_on_gpus([device], "flat", unit_rows(rows, 16).astype(np.float16), 0.99).shards

@@ -112,6 +112,8 @@ def test_other_errors_are_not_taken_for_it() -> None:
         ("CUDA failure 2: out of memory ; GPU=0 ; hostname=x", True),
         ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", True),
         ("Error in void* allocMemory: StandardGpuResources: alloc fail (cudaMalloc error out of memory [2])", True),
+        ("Error in allocMemory at StandardGpuResources.cpp:570: CUDA memory allocation error", True),  # built with cuVS
+        ("std::bad_alloc: out_of_memory: CUDA error (failed to allocate 5120000 bytes) at: mr.hpp:62", True),
         ("Got invalid dimensions for input: pixel_values", False),
     ],
 )

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from playwright.sync_api import Browser, sync_playwright
+from typing import TYPE_CHECKING
 
 from tests.servers.process import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _FLAGS = [
     "--disable-background-networking",
@@ -26,6 +28,8 @@ def find_chromium() -> str | None:
     system = shutil.which("chromium")
     if system is not None:
         return system
+    from playwright.sync_api import sync_playwright  # tests on a GPU do without it
+
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     return own if Path(own).exists() else None
@@ -37,12 +41,14 @@ def require_chromium() -> str:
 
 
 @contextmanager
-def open_browser(executable: str) -> Iterator[Browser]:
+def open_browser(executable: str) -> Iterator["Browser"]:
     """Run a headless browser.
 
     Playwright's synchronous interface keeps an event loop in its thread for as long as it is open, in which no test
     could run another, so it is opened for one test at a time.
     """
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         sandbox = os.geteuid() != 0  # Chromium's sandbox does not work for root
         browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS, chromium_sandbox=sandbox)

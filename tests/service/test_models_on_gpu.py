@@ -1,4 +1,4 @@
-"""Models on a GPU behind the API, from the settings to ONNX Runtime; the GPU is pretended."""
+"""Models on a GPU behind the API, from the settings to ONNX Runtime: a real one with `--gpu`, else a pretended one."""
 
 import base64
 from pathlib import Path
@@ -40,8 +40,8 @@ def on_gpu(shop: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> Card:
-    return put_in(monkeypatch)
+def card(monkeypatch: pytest.MonkeyPatch, real_gpu: bool) -> Card:
+    return put_in(monkeypatch, real=real_gpu)
 
 
 def ask(api: TestClient, number: int) -> Any:
@@ -50,6 +50,7 @@ def ask(api: TestClient, number: int) -> Any:
     return api.post("/v1/search", json={"image": query, "text": f"bolt {number}", "k": 3})
 
 
+@pytest.mark.gpu
 def test_a_full_gpu_takes_smaller_batches_then_answers_503_and_goes_on(on_gpu: Settings, card: Card) -> None:
     with client_of(on_gpu) as api:
         assert ask(api, 1).json()["hits"][0]["product_id"].endswith("-01")
@@ -66,6 +67,7 @@ def test_a_full_gpu_takes_smaller_batches_then_answers_503_and_goes_on(on_gpu: S
     assert len(card.threads) == 1
 
 
+@pytest.mark.gpu
 def test_two_models_fit_during_a_swap_or_the_swap_says_no(
     on_gpu: Settings, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_two_models_fit_during_a_swap_or_the_swap_says_no(
         assert ask(api, 4).json()["snapshot"] == other
 
 
+@pytest.mark.gpu
 def test_a_gpu_without_room_at_the_start_is_said(on_gpu: Settings, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.memory.free_device_bytes", lambda _: 1_000_000)
     with pytest.raises(NotReady, match="of GPU 0"):
