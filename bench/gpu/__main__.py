@@ -1,6 +1,6 @@
 """What a GPU gives: `python -m bench.gpu` prints a table of each part; what cannot run here says so in one line.
 
-    python -m bench.gpu [--device cpu --tiny] [--sections bundle,vit,memory,index,service]
+    python -m bench.gpu [--device cpu --tiny] [--sections bundle,vit,options,memory,index,service]
                         [--rows N] [--gpus N] [--json FILE]
 
 Needs onnxruntime-gpu; the last two sections faiss-gpu-cuvs too. The ViT-B/16 of `bench/vit_b16` has made-up weights
@@ -19,6 +19,7 @@ import onnxruntime as ort
 
 from bench.gpu.index import index
 from bench.gpu.models import bundle, memory, vit
+from bench.gpu.options import options
 from bench.gpu.report import Report, Setting, peak_of
 from bench.gpu.service import service
 from bench.machine import machine
@@ -28,6 +29,7 @@ from models.runtime import prepare_device
 SECTIONS: Final[Mapping[str, Callable[[Setting, Report], None]]] = {
     "bundle": bundle,
     "vit": vit,
+    "options": options,
     "memory": memory,
     "index": index,
     "service": service,
@@ -59,10 +61,16 @@ def main() -> None:
     given = parser.parse_args()
     card = _card()
     setting = Setting(given.device, given.tiny, given.rows, given.gpus, peak_of(card), given.work)
-    report = Report()
     about = {**machine(), "card": card, "onnxruntime": ort.__version__, "device": given.device}
     about["free_device_bytes"] = free_device_bytes()
     print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+
+    def keep() -> None:
+        if given.json:
+            found = {"about": about, "sections": report.lines}
+            given.json.write_text(json.dumps(found, indent=2, default=str) + "\n")
+
+    report = Report(keep=keep)
     prepare_device(given.device)
     for name in given.sections.split(","):
         started = time.perf_counter()
@@ -71,8 +79,6 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001  # the other sections are to run all the same
             report.skip(name, f"{type(error).__name__}: {error}")
         print(f"\n({name}: {time.perf_counter() - started:.1f} s)", flush=True)
-    if given.json:
-        given.json.write_text(json.dumps({"about": about, "sections": report.lines}, indent=2, default=str) + "\n")
 
 
 if __name__ == "__main__":

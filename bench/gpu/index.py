@@ -1,6 +1,7 @@
 """Indexes on a GPU, through the service's own shards: how fast, how good, and whether they hold what is promised."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -26,8 +27,6 @@ def index(setting: Setting, report: Report) -> None:
     from index import gpu as on_gpu  # noqa: PLC0415  # FAISS takes a while
 
     devices = [on_gpu.Device(number, deadline_s=120) for number in range(setting.gpus)]
-    singly: list[dict[str, Any]] = []
-    promises: list[dict[str, Any]] = []
     try:
         on_gpu.check_support(devices)
         vectors, queries = _vectors(setting.rows)
@@ -43,9 +42,10 @@ def index(setting: Setting, report: Report) -> None:
             try:
                 found = _rates(opened.shards[0], opened.tuned, queries, exact, built_s, setting, report)
                 exact = found if kind == "flat" else exact
-                singly += _singly(opened.shards[0], opened.tuned, queries, setting)
+                _singly(opened.shards[0], opened.tuned, queries, setting, report)
                 shown = type(opened.shards[0].index).__name__  # type: ignore[attr-defined]  # as all of a GPU
-                promises += [{"type": shown, **held} for held in _promises(opened, vectors, queries[:_ASKED])]
+                for held in _promises(opened, vectors, queries[:_ASKED]):
+                    report.row("index: what must hold, as it is served", type=shown, **held)
             finally:
                 for shard in opened.shards:
                     shard.release()  # type: ignore[attr-defined]
@@ -54,10 +54,6 @@ def index(setting: Setting, report: Report) -> None:
     finally:
         for device in devices:
             device.close()
-        for row in singly:
-            report.row("index: single queries, as the service asks", **row)
-        for held in promises:
-            report.row("index: what must hold, as it is served", **held)
 
 
 def _rates(
@@ -86,10 +82,9 @@ def _rates(
     return rows
 
 
-def _singly(shard: Any, tuned: int, queries: NDArray[np.float16], setting: Setting) -> list[dict[str, Any]]:
+def _singly(shard: Any, tuned: int, queries: NDArray[np.float16], setting: Setting, report: Report) -> None:
     """How fast one device answers single queries of so many threads; what comes while it is busy it makes as one."""
     effort, asked = shard.effort(tuned, 10), list(queries.astype(np.float32))
-    found = []
     for threads in (1, 4, 16, 64):
         with ThreadPoolExecutor(threads) as pool:
 
@@ -97,18 +92,22 @@ def _singly(shard: Any, tuned: int, queries: NDArray[np.float16], setting: Setti
                 list(pool.map(lambda query: shard.search(query, 10, effort, None), asked))
 
             per_s = rate(ask, len(asked), setting)
-        found.append(
-            {"type": type(shard.index).__name__, "rows": shard.rows, "threads": threads, "queries_per_s": per_s}
+        report.row(
+            "index: single queries, as the service asks",
+            type=type(shard.index).__name__,
+            rows=shard.rows,
+            threads=threads,
+            queries_per_s=per_s,
         )
-    return found
 
 
-def _promises(index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray[np.float16]) -> list[dict[str, Any]]:
+def _promises(
+    index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray[np.float16]
+) -> Iterator[dict[str, Any]]:
     """k, filters and deletes against a scan, the worst of the queries."""
     count, flat = len(vectors), FlatIndex(vectors)
     random = np.random.default_rng(1)
     some = {share: random.random(count) < share for share in (0.5, 0.01)}
-    found = []
     for name, k, allowed in (
         *((f"k {k:,}", k, None) for k in (1, 10, 100, min(3_000, count))),
         *((f"filter that passes {share:.0%}", 10, passes) for share, passes in some.items()),
@@ -124,8 +123,7 @@ def _promises(index: VectorIndex, vectors: NDArray[np.float16], queries: NDArray
             missing += len(best) - len(np.unique(got))
             wrong += 0 if passes is None else int((~passes[got]).sum())
             recalls.append(len(np.intersect1d(got, best)) / max(1, len(best)))
-        found.append({"asked": name, "missing": missing, "not_allowed": wrong, "recall": float(np.mean(recalls))})
-    return found
+        yield {"asked": name, "missing": missing, "not_allowed": wrong, "recall": float(np.mean(recalls))}
 
 
 def _vectors(rows: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from bench.gpu.inputs import Inputs, about_vit, bundle_inputs, output_of, photos, token_shapes, vit_file, vit_inputs
 from bench.gpu.report import ROOT, Report, Setting, rate, share
 from catalogue.device_memory import is_out_of_memory
 from models import Encoders, ProductInput
@@ -19,9 +20,6 @@ from models.bound import BoundSession
 from models.bundle import ENCODERS, Bundle
 from models.runtime import open_session
 
-Inputs = Mapping[str, NDArray[Any]]
-
-VIT: Final = ROOT / "bench" / "vit_b16"
 _CPU_LIMIT_MB: Final = 100
 
 
@@ -30,7 +28,7 @@ def bundle(setting: Setting, report: Report) -> None:
     path = ROOT / "models" / "default"
     there, here = Encoders.load(path, device=setting.device), Encoders.load(path)
     items = [
-        ProductInput(photo, f"red mug number {row}") for row, photo in enumerate(_photos(4 if setting.tiny else 32))
+        ProductInput(photo, f"red mug number {row}") for row, photo in enumerate(photos(4 if setting.tiny else 32))
     ]
     items += [ProductInput(items[0].image), ProductInput(text="steel bolt M8 x 40 zinc plated")]
     found, wanted = there.embed(items), here.embed(items)
@@ -41,22 +39,16 @@ def bundle(setting: Setting, report: Report) -> None:
         largest_1_minus_cos=float((1 - (found * wanted).sum(axis=1)).max()),
         batch_mates_move_it=float(np.abs(there.embed(items[:1]) - found[:1]).max()),
     )
-    widths = {
-        side: made[0].shape
-        for side, made in (
-            ("image", here.image_tokens([np.zeros((224, 224, 3), np.uint8)])),
-            ("text", here.text_tokens([np.arange(1000, 1032)])),
-        )
-    }
+    widths = token_shapes(here)
     for encoder in ENCODERS:
         session = open_session(path / "onnx" / f"{encoder}.onnx", device=setting.device, threads=8)
         one, two = (
-            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, _bundle_inputs(encoder, n, widths)) for n in (1, 2)
+            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, bundle_inputs(encoder, n, widths)) for n in (1, 2)
         )
         for size in setting.batches:
-            inputs = _bundle_inputs(encoder, size, widths)
+            inputs = bundle_inputs(encoder, size, widths)
             bytes_moved = one + (size - 1) * (two - one)  # the weights once, the rest for each
-            served = rate(lambda: session.run([_output(session)], inputs), size, setting)  # noqa: B023
+            served = rate(lambda: session.run([output_of(session)], inputs), size, setting)  # noqa: B023
             resident = rate(_resident(session, inputs, setting), size, setting)
             report.row(
                 "default bundle: throughput",
@@ -72,15 +64,15 @@ def bundle(setting: Setting, report: Report) -> None:
 
 def vit(setting: Setting, report: Report) -> None:
     """CLIP ViT-B/16 in float16."""
-    about = json.loads((VIT / "about.json").read_text())
+    about = about_vit()
     for part in ("image", "text"):
         started = time.perf_counter()
-        session = open_session(VIT / f"{part}.onnx", device=setting.device, threads=8)
+        session = open_session(vit_file(part), device=setting.device, threads=8)
         loaded_s = time.perf_counter() - started
         for size in (*setting.batches, *(() if setting.tiny else (256,))):
-            inputs = _vit_inputs(part, size, about)
+            inputs = vit_inputs(part, size, about)
             resident = rate(_resident(session, inputs, setting), size, setting)
-            served = rate(lambda: session.run([_output(session)], inputs), size, setting)  # noqa: B023
+            served = rate(lambda: session.run([output_of(session)], inputs), size, setting)  # noqa: B023
             report.row(
                 "ViT-B/16 dual in float16",
                 encoder=part,
@@ -97,7 +89,7 @@ def memory(setting: Setting, report: Report) -> None:
     """A device with too little memory: batches are halved, the answers stay the same, the process goes on."""
     path = ROOT / "models" / "default"
     pack = Bundle.load(path)
-    items = [ProductInput(photo, f"mug {row}") for row, photo in enumerate(_photos(32))]
+    items = [ProductInput(photo, f"mug {row}") for row, photo in enumerate(photos(32))]
     wanted = Encoders.load(path, device=setting.device).embed(items)
     for limit in (400, 200, 100, 60, 30) if setting.device == "cuda" else (_CPU_LIMIT_MB,):
         spies: dict[str, _Spy] = {}
@@ -162,7 +154,7 @@ def _resident(session: Any, inputs: Inputs, setting: Setting) -> Callable[[], No
     binding = inner.io_binding()
     for name, value in inputs.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, setting.device, 0))
-    binding.bind_output(_output(session), setting.device, 0)
+    binding.bind_output(output_of(session), setting.device, 0)
 
     def run() -> None:
         inner.run_with_iobinding(binding)
@@ -193,32 +185,3 @@ def _bytes_moved(path: Path, setting: Setting, inputs: Inputs) -> int:
             told = event["args"]
             moved += sum(int(told.get(name, 0)) for name in ("activation_size", "parameter_size", "output_size"))
     return moved
-
-
-def _bundle_inputs(encoder: str, size: int, shapes: Mapping[str, tuple[int, ...]]) -> Inputs:
-    """Made up; `shapes` are those of a photo's and a text's tokens."""
-    random = np.random.default_rng(0)
-    if encoder == "image_encoder":
-        return {"pixel_values": random.normal(size=(size, 3, 224, 224)).astype(np.float32)}
-    if encoder == "text_encoder":
-        return {"input_ids": random.integers(1000, 20_000, (size, 32)), "attention_mask": np.ones((size, 32), np.int64)}
-    tokens = {f"{side}_tokens": random.normal(size=(size, *shape)).astype(np.float32) for side, shape in shapes.items()}
-    return tokens | {f"{side}_mask": np.ones((size, shape[0]), np.int64) for side, shape in shapes.items()}
-
-
-def _vit_inputs(part: str, size: int, about: Mapping[str, Any]) -> Inputs:
-    random = np.random.default_rng(0)
-    if part == "image":
-        return {"pixel_values": random.normal(size=(size, 3, about["side"], about["side"])).astype(np.float32)}
-    ids = random.integers(0, about["vocabulary"] - 1, (size, about["tokens"]))
-    return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-
-
-def _photos(count: int) -> list[bytes]:
-    files = sorted((ROOT / "catalogue" / "demo" / "photos").rglob("*.jpg"))
-    return [files[row % len(files)].read_bytes() for row in range(count)]
-
-
-def _output(session: Any) -> str:
-    name: str = session.get_outputs()[0].name
-    return name

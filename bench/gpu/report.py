@@ -58,24 +58,33 @@ class Setting:
 
 @dataclass
 class Report:
-    """Printed as it grows, and kept for a file."""
+    """Printed as it grows, and kept for a file: a run that is cut off keeps what it has."""
 
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    keep: Callable[[], None] = lambda: None
+    """Called after every line."""
+    _printed: tuple[str, ...] = ()
+    """The section and the columns of the last line."""
 
     def row(self, section: str, **cells: Any) -> None:
-        """One line of a section's table."""
-        rows = self.lines.setdefault(section, [])
-        if not rows:
+        """One line of a section's table; sections may take turns."""
+        if self._printed[:1] != (section,):
             print(f"\n## {section}\n")
-        if not rows or rows[-1].keys() != cells.keys():
+        if self._printed != (section, *cells):
             print("| " + " | ".join(cells) + " |\n|" + " --- |" * len(cells))
-        rows.append(cells)
+        self._printed = (section, *cells)
         print("| " + " | ".join(_shown(value) for value in cells.values()) + " |", flush=True)
+        self._add(section, cells)
 
     def skip(self, section: str, why: str) -> None:
-        """A section that cannot run here."""
-        self.lines.setdefault(section, []).append({"skipped": why})
+        """A section that cannot run here, or a part of it."""
         print(f"\n## {section}\n\nnot run: {why}", flush=True)
+        self._printed = ()
+        self._add(section, {"skipped": why})
+
+    def _add(self, section: str, cells: dict[str, Any]) -> None:
+        self.lines.setdefault(section, []).append(cells)
+        self.keep()
 
 
 def _shown(value: Any) -> str:

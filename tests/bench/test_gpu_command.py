@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +14,14 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.gpu import __main__ as command
-from bench.gpu import index, models, service
+from bench.gpu import index, inputs, options, service
 from bench.gpu.report import Report, Setting, peak_of
 from index.exact import FlatIndex
+from models.bundle import Device
 from service.gpu_metrics import GpuState
 from tests.index.builders import unit_rows
 from tests.index.standin_gpu import put_faiss_on_gpus, shards_made
+from tests.models.bundles import SHIPPED
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -29,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 def test_what_cannot_run_here_is_said_and_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(models, "VIT", tmp_path)
+    monkeypatch.setattr(inputs, "VIT", tmp_path)
     monkeypatch.setattr("index.gpu._faiss", object())
     run(monkeypatch, "--sections", "vit,index", "--json", str(tmp_path / "found.json"))
     said = capsys.readouterr().out
@@ -48,14 +51,15 @@ def test_every_part_prints_its_table(
     from models.export import hollow
 
     hollow.write(tmp_path / "vit", tiny=True)
-    monkeypatch.setattr(models, "VIT", tmp_path / "vit")
+    monkeypatch.setattr(inputs, "VIT", tmp_path / "vit")
     put_faiss_on_gpus(monkeypatch)
     run(monkeypatch, "--rows", "10000", "--gpus", "2", "--work", str(tmp_path), "--json", str(tmp_path / "found.json"))
     said = capsys.readouterr().out
     found: dict[str, list[dict[str, Any]]] = json.loads((tmp_path / "found.json").read_text())["sections"]
-    assert "not run" not in said
-    assert [name for name in found if f"## {name}\n" in said] == [
-        "default bundle: CUDA against CPU", "default bundle: throughput", "ViT-B/16 dual in float16", "out of memory",
+    assert said.count("not run") == said.count("not run: RuntimeError: TensorRT's libraries are not installed") == 5
+    assert [name for name in found if f"## {name}\n" in said and not name.startswith("options: ")] == [
+        "default bundle: CUDA against CPU", "default bundle: throughput", "ViT-B/16 dual in float16", "options",
+        "out of memory",
         "index", "index: single queries, as the service asks", "index: what must hold, as it is served",
         "HTTP at rising load", "hot swaps at half load",
     ]  # fmt: skip
@@ -64,6 +68,9 @@ def test_every_part_prints_its_table(
     assert [(row["encoder"], row["batch"]) for row in throughput[:2]] == [("image_encoder", 1), ("image_encoder", 2)]
     assert all(row["MB_moved_each"] > 0 and row["served_per_s"] > 0 for row in throughput)
     assert {row["encoder"] for row in found["ViT-B/16 dual in float16"]} == {"image", "text"}
+    ways = {(row["encoder"], row["batch"], row["option"]): row for row in found["options"]}
+    assert len(ways) == 5 * 2 * 3
+    assert all(row["items_per_s"] > 0 and row["largest_difference"] < 1e-4 for row in ways.values())
     (full,) = found["out of memory"]
     batches = json.loads(full["image_batches"])
     assert batches[0] == 32
@@ -85,6 +92,74 @@ def test_every_part_prints_its_table(
     assert all(row["failed"] == 0 and row["goodput_per_s"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in rising)
     (swaps,) = found["hot swaps at half load"]
     assert (swaps["swaps"], swaps["failed"]) == (2, 0)
+
+
+FUSION = SHIPPED / "onnx" / "fusion_encoder.onnx"
+
+
+def fusion_inputs(size: int, seed: int) -> inputs.Inputs:
+    return inputs.bundle_inputs("fusion_encoder", size, {"image": (1, 256), "text": (1, 256)}, seed)
+
+
+def test_an_option_that_fails_is_said_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    class Stale(options.Served):
+        """Gives what it gave first, as a graph does where something does not depend on shapes alone."""
+
+        def prepare(self, first: inputs.Inputs, made: NDArray[Any]) -> options.Run:
+            return lambda _: self.run(first)
+
+    class Broken(options.Served):
+        def prepare(self, first: inputs.Inputs, made: NDArray[Any]) -> options.Run:
+            if made.shape[0] > 1:
+                raise RuntimeError("operation not permitted when stream is capturing")
+            return self.run
+
+    def missing(*_: object) -> options.Option:
+        raise RuntimeError("not installed")
+
+    ways = {"as served": options.Served, "stale": Stale, "broken": Broken, "missing": missing}
+    monkeypatch.setattr(options, "OPTIONS", ways)
+    report = Report()
+    setting = Setting("cpu", tiny=True, rows=1, gpus=1, peak=None, work=tmp_path)
+    options.compare("fusion", FUSION, fusion_inputs, setting, report)
+    rows = {(row["option"], row["batch"]): row for row in report.lines["options"]}
+    assert list(rows) == [("as served", 1), ("stale", 1), ("broken", 1), ("as served", 2), ("stale", 2)]
+    assert rows["as served", 2]["largest_difference"] == 0 < 0.01 < rows["stale", 2]["largest_difference"]
+    assert report.lines["options: broken, fusion"] == [
+        {"skipped": "RuntimeError: operation not permitted when stream is capturing"}
+    ]
+    assert "not installed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("way", [options.Pinned, options.CudaGraph])
+def test_the_options_give_what_is_served(way: Callable[[Path, Device], options.Option]) -> None:
+    served, option = options.Served(FUSION, "cpu"), way(FUSION, "cpu")
+    runs = {size: option.prepare(made := fusion_inputs(size, 0), served.run(made)) for size in (1, 3)}
+    kept = []
+    for seed, size in enumerate((3, 1, 3, 3, 1)):
+        asked = fusion_inputs(size, seed)
+        kept.append((runs[size](asked), served.run(asked)))
+    for found, wanted in kept:
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def section(_: Setting, report: Report) -> None:
+        report.row("here", found=1)
+        report.row("there", found=2, more=3)
+        report.row("here", found=4)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "SECTIONS", {"index": section})
+    with pytest.raises(KeyboardInterrupt):
+        run(monkeypatch, "--sections", "index", "--json", str(tmp_path / "found.json"))
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["sections"] == {"here": [{"found": 1}, {"found": 4}], "there": [{"found": 2, "more": 3}]}
+    assert capsys.readouterr().out.count("## here") == 2
 
 
 def test_what_must_hold_is_found_broken_where_it_is() -> None:
