@@ -71,7 +71,6 @@ class BoundSession:
             if is_out_of_memory(error):
                 self.free()
             raise
-        self._shrink = False
         return made
 
     def free(self) -> None:
@@ -107,4 +106,5 @@ class BoundSession:
         if self._shrink:
             place = "gpu" if self._device == "cuda" else self._device
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"{place}:0")
+            self._shrink = False
         return options

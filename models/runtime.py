@@ -32,11 +32,18 @@ def open_session(path: Path, *, device: Device, threads: int) -> Session:
     check_device(device)
     provider = _PROVIDERS[device]
     try:
-        session = ort.InferenceSession(str(path), _options(device, threads), providers=[_with_settings(provider)])
+        session = ort.InferenceSession(
+            str(path), _options(device, threads), providers=[_with_settings(provider)],
+            enable_fallback=0,  # to the CPU, for whatever CUDA says, the lack of memory, too
+        )  # fmt: skip
     except Exception as error:  # ONNX Runtime has an exception class per status code, without a common base
         if is_out_of_memory(error):
             raise NotEnoughMemory(
                 f"The {device} device has no room for {path}. Give it more memory, or export a smaller variant."
+            ) from error
+        if device != "cpu" and type(error) is RuntimeError:  # CUDA's own; what is wrong with a file has a class
+            raise ConfigurationError(
+                f"ONNX Runtime cannot use {device}: {error}. Check the driver and CUDA."
             ) from error
         raise BundleInvalid(f"{path} cannot be loaded: {error}. Fetch or export the bundle again.") from error
     if session.get_providers()[0] != provider:  # ONNX Runtime falls back to the CPU without an error

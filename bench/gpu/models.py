@@ -134,7 +134,9 @@ def _limited(path: Path, megabytes: int, setting: Setting) -> ort.InferenceSessi
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     if setting.device == "cuda":
         settings = {"gpu_mem_limit": megabytes << 20, "arena_extend_strategy": "kSameAsRequested"}
-        return ort.InferenceSession(str(path), options, providers=[("CUDAExecutionProvider", settings)])
+        return ort.InferenceSession(
+            str(path), options, providers=[("CUDAExecutionProvider", settings)], enable_fallback=0
+        )  # fmt: skip
     _limit_cpu(megabytes)
     options.add_session_config_entry("session.use_env_allocators", "1")
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

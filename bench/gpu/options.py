@@ -262,7 +262,9 @@ def _there(value: Array, device: Device) -> ort.OrtValue:
 
 def _opened(path: Path, options: ort.SessionOptions, providers: list[Any]) -> ort.InferenceSession:
     """A session on the first of the providers, or an error."""
-    session = ort.InferenceSession(str(path), options, providers=providers or ["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        str(path), options, providers=providers or ["CPUExecutionProvider"], enable_fallback=0
+    )  # fmt: skip
     wanted = providers[0] if providers else "CPUExecutionProvider"
     if session.get_providers()[0] != (wanted if isinstance(wanted, str) else wanted[0]):
         raise RuntimeError(f"ONNX Runtime fell back to {session.get_providers()[0]}")

@@ -36,7 +36,7 @@ class Card:
         """How near a component is to what the CPU gives: products are made of TF32 on the real one."""
         self.room = 32
         self.loads = True
-        """Whether there is memory for another session."""
+        """Whether there is memory for another session. ONNX Runtime would open it on the CPU, if it may."""
         self.left_to_the_cpu: set[str] = set()
         """Kinds of operations that the pretended device does not have."""
         self.falls_back = False
@@ -49,7 +49,7 @@ class Card:
         self.shrunk = 0
         """How many runs were to give back memory that was kept."""
 
-    def open(self, path: str, options: ort.SessionOptions, providers: list[Any]) -> Any:
+    def open(self, path: str, options: ort.SessionOptions, providers: list[Any], *, enable_fallback: int = 1) -> Any:
         if providers == ["CPUExecutionProvider"]:
             return _OPEN(path, options, providers=providers)
         ((provider, settings),) = providers
@@ -57,10 +57,12 @@ class Card:
         assert settings == {"arena_extend_strategy": "kSameAsRequested"}
         if self.real:
             with nullcontext() if self.loads else memory_taken(0):
-                return RealSession(_OPEN(path, options, providers=providers), self)
-        if not self.loads:
-            raise RuntimeException(FULL_AT_LOAD)
-        return PretendedSession(_OPEN(path, options, providers=["CPUExecutionProvider"]), self)
+                opened = _OPEN(path, options, providers=providers, enable_fallback=enable_fallback)
+                return RealSession(opened, self)
+        if not self.loads and not enable_fallback:
+            raise RuntimeError(FULL_AT_LOAD)
+        opened = _OPEN(path, options, providers=["CPUExecutionProvider"])
+        return opened if not self.loads else PretendedSession(opened, self)
 
     def value(self, array: Any, device: str, number: int) -> ort.OrtValue:
         assert (device, number) == ("cuda", 0)

@@ -92,6 +92,15 @@ def test_a_card_without_room_for_a_model_is_no_damaged_bundle(card: Card) -> Non
         Encoders.load(SHIPPED, device="cuda")
 
 
+def test_what_cuda_says_is_not_blamed_on_the_file(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tests.models.pretend_cuda.FULL_AT_LOAD", "CUDA failure 35: CUDA driver version is insufficient"
+    )
+    card.loads = False
+    with pytest.raises(ConfigurationError, match="cannot use cuda: CUDA failure 35"):
+        Encoders.load(SHIPPED, device="cuda")
+
+
 @pytest.mark.gpu
 def test_its_own_variant_is_served_there(card: Card, tmp_path: Path) -> None:
     bundle = copy_bundle(tmp_path / "bundle")
