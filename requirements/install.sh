@@ -72,7 +72,7 @@ install_train() {
     pip install --no-deps --require-hashes -r requirements/train.txt
 }
 
-# The two shadow each other's files. pip of before 2024 finds the versions in conflict, so it is not asked.
+# The two shadow each other's files. pip before 24.1 finds the versions in conflict, so it is not asked.
 install_gpu() {
     pip uninstall --yes faiss-cpu onnxruntime
     say "installing requirements/gpu.txt (gigabytes)"
