@@ -1,56 +1,43 @@
 """The text tower of Jina-CLIP v1.
 
 A BERT without positions of its own, whose attention falls off with distance (ALiBi), with gated layers, and the mean of
-its last layer as the text's vector. `transformers` has no such network, so it is written out here; its parts have the
-names of the checkpoint's weights.
+its last layer as the text's vector. `transformers` has no such network, so it is written out here.
 """
 
 import math
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.export.jina_reader import JinaReader
+
 _EPS: Final = 1e-12
 
 
-class JinaBert(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
-    """input_ids and attention_mask [n, tokens] to `text_embeds` [n, width]; `filling` counts as no token."""
+class JinaBert(JinaReader):
+    """See JinaReader."""
 
     def __init__(
         self, vocabulary: int, kinds: int, width: int, inner: int, layers: int, heads: int, filling: int
     ) -> None:
-        super().__init__()
-        self.filling = filling
-        self.embeddings = nn.ModuleDict(
-            {"word_embeddings": nn.Embedding(vocabulary, width), "token_type_embeddings": nn.Embedding(kinds, width)}
-        )
-        self.emb_ln = nn.LayerNorm(width, eps=_EPS)
-        self.encoder = nn.ModuleDict({"layers": nn.ModuleList(_Layer(width, inner, heads) for _ in range(layers))})
+        own = nn.ModuleList(_Layer(width, inner, heads) for _ in range(layers))
+        super().__init__(vocabulary, kinds, width, _EPS, filling, own)
         self.register_buffer("slopes", torch.tensor(slopes(heads)).reshape(1, -1, 1, 1), persistent=False)
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights."""
-        return self.emb_ln.weight.dtype
+    def tables(self) -> Mapping[str, Tensor]:
+        """See JinaReader."""
+        return {"alibi_slopes": self.slopes.flatten()}
 
-    def set_attn_implementation(self, name: str) -> None:
-        """There is one, written out."""
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
-        """See above."""
-        there = input_ids != self.filling
-        if attention_mask is not None:
-            there = there & (attention_mask > 0)
-        words, kinds = self.embeddings["word_embeddings"], self.embeddings["token_type_embeddings"]
-        x = self.emb_ln(words(input_ids) + kinds.weight[0])
+    def read(self, x: Tensor, there: Tensor) -> Tensor:
+        """See JinaReader."""
         bias = self._bias(there)
         for layer in self.encoder["layers"]:
             x = layer(x, bias)
-        counts = there.float().unsqueeze(-1)  # half precision would not do for the sum of many tokens
-        return SimpleNamespace(text_embeds=(x.float() * counts).sum(dim=1) / counts.sum(dim=1))
+        return x
 
     def _bias(self, there: Tensor) -> Tensor:
         """[n, heads, tokens, tokens], added to how much a token looks at another: less the further it is."""

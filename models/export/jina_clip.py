@@ -1,20 +1,21 @@
-"""Jina-CLIP v1, which is published as weights for code that is never run here: both networks are built from them.
+"""Jina-CLIP v1 and v2, published as weights for code that is never run here: both networks are built from them.
 
-The text tower's sizes stand in another repository than its weights, so they are read off the weights. What config.json
-says is compared with these, and an option that would make it another network is refused.
+What config.json says is compared with the weights, and an option that would make it another network is refused.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from tokenizers import Tokenizer
+from torch import nn
 
 from catalogue.errors import BundleInvalid
-from models.export.jina_bert import JinaBert, slopes
+from models.export.jina_options import Options, check_options, check_sizes, layers_of
+from models.export.jina_reader import JinaReader
+from models.export.jina_text import Kind, kind_of
 from models.export.open_clip_eva import EvaClip, EvaTower
 from models.export.open_clip_weights import Weights, filled, read_weights
 from models.export.source import Source, plain_tokenizer
@@ -22,19 +23,14 @@ from models.export.source_files import JINA_CLIP, WEIGHTS, licence_of, read_json
 from models.export.source_images import made
 from models.preprocessing import PreprocessorConfig
 
-_EYE, _READER, _LAYERS = "vision_model.", "text_model.transformer.", "encoder.layers."
-_BERT: Final = "jinaai/jina-bert-flash-implementation"
-_HEAD: Final = 64
-"""Numbers of a head of the text tower, which is the one size that its weights do not tell."""
+_EYE: Final = "vision_model."
 _LONGEST: Final = 512
-"""Tokens, as the model's own code cuts texts; attention by distance has no end of its own."""
+"""Tokens, as the model's own code cuts texts; attention by distance or rotation has no end of its own."""
 _MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 _STD: Final = (0.26862954, 0.26130258, 0.27577711)
 
-_Options = Mapping[str, tuple[object, object]]
-"""By name: what an option is where it is left out, and what it has to be."""
-_MODEL: Final[_Options] = {"add_projections": (False, False), "truncate_dim": (None, None)}
-_VISION: Final[_Options] = {
+_MODEL: Final[Options] = {"add_projections": (False, False), "truncate_dim": (None, None)}
+_VISION: Final[Options] = {
     "qkv_bias": (True, True),
     "rope_embeddings": (False, True),
     "intp_freq": (False, True),
@@ -44,13 +40,6 @@ _VISION: Final[_Options] = {
     "post_norm": (False, False),
     "ls_init_value": (None, None),
     "proj_type": (None, None),
-}
-_TEXT: Final[_Options] = {
-    "hf_model_name_or_path": (_BERT, _BERT),
-    "pooler_type": (None, "mean_pooler"),
-    "proj_type": (None, None),
-    "default_instruction_task": (None, None),
-    "default_lora_task": (None, None),
 }
 _PARTS: Final = {
     "attn.q_proj.bias": "attn.q_bias",
@@ -69,14 +58,13 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
     where = path / "config.json"
     check_config(where, config)
     vision, text = config["vision_config"], config["text_config"]
-    tokenizer, filling = plain_tokenizer(path, fills=False)
-    start, end = (tokenizer.token_to_id(word) for word in ("[CLS]", "[SEP]"))
-    if start is None or end is None or tokenizer.encode("a red mug").ids[:1] != [start]:
-        raise BundleInvalid(f"{path / 'tokenizer.json'} does not begin a text with [CLS]: it is not this model's.")
+    kind = kind_of(where, text)
+    tokenizer, _ = plain_tokenizer(path, fills=False)
+    filling = _filling(path / "tokenizer.json", tokenizer, kind)
     weights = read_weights(path, (WEIGHTS,))
     try:
         tower = _tower(where, vision, weights)
-        reader = _reader(where, text, weights, filling)
+        reader = kind.read(where, text, weights, filling)
         weights["logit_scale"]  # a part of every checkpoint that plays no role here
         _check_tables(weights, tower, reader)
         weights.check_all_read()
@@ -86,7 +74,7 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
         told_on_one_line = " ".join(str(error).split())
         raise BundleInvalid(f"{where} and the weights do not fit each other: {told_on_one_line[:300]}") from error
     words, width = reader.embeddings["word_embeddings"].weight.shape
-    reader.config = SimpleNamespace(vocab_size=words, eos_token_id=end)
+    reader.config = SimpleNamespace(vocab_size=words)
     side = vision.get("image_size", 224)
     return Source(
         path=path,
@@ -99,6 +87,7 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
         fill_to=None,
         filling=filling,
         licence=licence_of(path),
+        adapter=kind.adapter(text),
     )
 
 
@@ -107,38 +96,31 @@ def check_config(where: Path, config: Mapping[str, Any]) -> None:
     vision, text = config.get("vision_config"), config.get("text_config")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise BundleInvalid(f"{where} lacks vision_config and text_config. Fetch the model again.")
-    _check_options(where, "", config, _MODEL)
-    _check_options(where, "text_config.", text, _TEXT)
-    _check_options(where, "vision_config.", vision, _VISION)
-    _check_changes(where, text.get("hf_model_config_kwargs"))
+    check_options(where, "", config, _MODEL)
+    kind_of(where, text).check(where, text)
+    check_options(where, "vision_config.", vision, _VISION)
 
 
-def _check_options(where: Path, of: str, given: Mapping[str, Any], options: _Options) -> None:
-    for name, (absent, needed) in options.items():
-        if (found := given.get(name, absent)) != needed:
-            raise BundleInvalid(
-                f"{where}: {of}{name} is {found!r}, and only a Jina-CLIP with {needed!r} can be exported."
-            )
-
-
-def _check_changes(where: Path, changes: object) -> None:
-    """Raise BundleInvalid unless what is changed of the text tower plays a role in training or for speed only."""
-    if changes is None:
-        return
-    if not isinstance(changes, dict):
-        raise BundleInvalid(f"{where}: text_config.hf_model_config_kwargs is not an object. Fetch the model again.")
-    if odd := [name for name in changes if name != "use_flash_attn" and "dropout" not in name]:
+def _filling(where: Path, tokenizer: Tokenizer, kind: Kind) -> int:
+    """The number of the token that counts as none; BundleInvalid unless texts begin and end as the tower reads them."""
+    start, end, filling = (tokenizer.token_to_id(word) for word in (kind.start, kind.end, kind.filling))
+    tokenizer.no_padding()
+    try:
+        ids = tokenizer.encode("a red mug").ids
+    except Exception as error:  # the Rust side raises plain Exception
+        raise BundleInvalid(f"{where} cannot read a text: {error}. Fetch it again.") from error
+    if filling is None or len(ids) < 3 or (ids[0], ids[-1]) != (start, end):
         raise BundleInvalid(
-            f"{where}: text_config.hf_model_config_kwargs changes {', '.join(odd[:3])}, and only the text tower as it "
-            "is can be exported."
+            f"{where} does not begin a text with {kind.start} and end it with {kind.end}: it is not this model's."
         )
+    return filling
 
 
 def _tower(where: Path, told: Mapping[str, Any], of: Weights) -> nn.Module:
     """The tower for photos, an EVA-02; all sizes but that of a head stand in its weights too."""
     width, _, patch, _ = of[f"{_EYE}patch_embed.proj.weight"].shape
     places = of[f"{_EYE}pos_embed"].shape[1] - 1
-    layers, inner = _count(of, f"{_EYE}blocks."), of[f"{_EYE}blocks.0.mlp.w1.weight"].shape[0]
+    layers, inner = layers_of(of, f"{_EYE}blocks."), of[f"{_EYE}blocks.0.mlp.w1.weight"].shape[0]
     side, head = told.get("image_size", 224), told.get("head_width", 64)
     said = {
         "width": (told.get("width", 768), width),
@@ -149,7 +131,7 @@ def _tower(where: Path, told: Mapping[str, Any], of: Weights) -> nn.Module:
         "mlp_ratio": (int(told.get("width", 768) * told.get("mlp_ratio", 4.0)), inner),
         "head_width": (width % head, 0),
     }
-    _check_sizes(where, "vision_config.", said)
+    check_sizes(where, "vision_config.", said)
     tower = EvaTower(side, width, layers, width // head, patch, None, inner)
     return filled(tower, {name: of[_EYE + _name_here(name)] for name in tower.state_dict()})
 
@@ -160,36 +142,12 @@ def _name_here(name: str) -> str:
     return name
 
 
-def _reader(where: Path, told: Mapping[str, Any], of: Weights, filling: int) -> nn.Module:
-    """The text tower."""
-    words, width = of[f"{_READER}embeddings.word_embeddings.weight"].shape
-    kinds = of[f"{_READER}embeddings.token_type_embeddings.weight"].shape[0]
-    layers = _count(of, f"{_READER}{_LAYERS}")
-    inner = of[f"{_READER}{_LAYERS}0.mlp.wo.weight"].shape[1]
-    said = {"embed_dim": (told.get("embed_dim", 768), width), "hidden_size": (width % _HEAD, 0)}
-    _check_sizes(where, "text_config.", said)
-    reader = JinaBert(words, kinds, width, inner, layers, width // _HEAD, filling)
-    return filled(reader, {name: of[_READER + name] for name in reader.state_dict()})
-
-
-def _check_sizes(where: Path, of: str, said: Mapping[str, tuple[object, object]]) -> None:
-    if odd := [name for name, (told, found) in said.items() if told != found]:
-        raise BundleInvalid(f"{where}: {of}{odd[0]} is not what the weights are made for.")
-
-
-def _count(of: Weights, prefix: str) -> int:
-    """Layers, by the names of their weights."""
-    numbers = {found[1] for name in of if (found := re.match(rf"{re.escape(prefix)}(\d+)\.", name))}
-    return len(numbers)
-
-
-def _check_tables(of: Weights, tower: nn.Module, reader: nn.Module) -> None:
+def _check_tables(of: Weights, tower: nn.Module, reader: JinaReader) -> None:
     """Raise ValueError for tables, kept in a checkpoint though they follow from its sizes, that are other ones."""
-    heads = reader.encoder["layers"][0].heads
-    tables: dict[str, Tensor] = {
+    tables = {
         "rope.freqs_cos": tower.cosines.repeat_interleave(2, dim=1),
         "rope.freqs_sin": tower.sines.repeat_interleave(2, dim=1),
-        "alibi_slopes": torch.tensor(slopes(heads)),
+        **reader.tables,
     }
     for name in of:
         for ending, table in tables.items():

@@ -12,8 +12,10 @@ INDEX: Final = "model.safetensors.index.json"
 OPEN_CLIP: Final = "open_clip_config.json"
 JINA_CLIP: Final = "jina_clip"
 """What config.json calls it."""
-OWN_FILES: Final = ("onnx/vision_model.onnx", "onnx/text_model.onnx")
-"""ONNX files that come with a model, as Transformers.js names them."""
+OWN_TOWERS: Final = ("onnx/vision_model.onnx", "onnx/text_model.onnx")
+OWN_MODEL: Final = "onnx/model.onnx"
+OWN_FILES: Final = (*OWN_TOWERS, OWN_MODEL, f"{OWN_MODEL}_data")
+"""ONNX files that come with a model, as Transformers.js names them: a tower each, or both in one."""
 PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _MAX_JSON: Final = 64_000_000
 

@@ -33,7 +33,7 @@ What the model was trained on and must not be used for stands in its own card.
 ## Input
 Photos: a square of {pictures.crop} pixels {fit} (shorter side to {pictures.resize}, {pictures.resample}), mean
 {_numbers(pictures.mean)}, deviation {_numbers(pictures.std)}.
-Texts: up to {config.max_text_tokens} tokens{_filled(source)}.
+Texts: up to {config.max_text_tokens} tokens{_filled(source)}{_adapted(source)}.
 Large photos are decoded at a smaller scale first, so their pixels differ a little from the source's own way.
 
 ## Precision
@@ -48,7 +48,7 @@ Other variants, measured on {len(wanted.sample[1]):,} products (worst of photo, 
 ## Limits
 - No thresholds: `samestyle evaluate CATALOGUE --bundle . --calibrate` sets them, and `--tune-weights` the weights.
 - It must not be used to identify people.
-"""
+{_not_for_sale(wanted)}"""
 
 
 def _numbers(values: tuple[float, ...]) -> str:
@@ -57,6 +57,20 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def _filled(source: Source) -> str:
     return "" if source.fill_to is None else f", filled up to {source.fill_to} as in training"
+
+
+def _adapted(source: Source) -> str:
+    if source.adapter is None:
+        return ""
+    return (
+        f", read by the adapter `{source.adapter}` (added to the weights here) without its instruction, products and\n"
+        "queries alike, as the source's own code does where no task is asked for"
+    )
+
+
+def _not_for_sale(wanted: "Wanted") -> str:
+    words = wanted.licence.lower().replace("_", "-").split("-")
+    return f"- {wanted.licence} allows no commercial use.\n" if "nc" in words else ""
 
 
 def _from_own(figures: "Figures") -> str:

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def source(folder: Path) -> Path:
-    from tests.models.zoo_sources import save_jina_clip
+    from tests.models.jina_sources import save_jina_clip
 
     return save_jina_clip(folder / "source")
 
@@ -210,7 +210,9 @@ def test_onnx_files_that_are_of_no_use_are_refused(source: Path, bundle: Path, t
         (None, {"add_projections": True}, "add_projections is True"),
         (None, {"truncate_dim": 64}, "truncate_dim is 64"),
         (None, {"vision_config": None}, "lacks vision_config"),
-        ("text_config", {"hf_model_name_or_path": "jinaai/jina-embeddings-v3"}, "jina-embeddings-v3"),
+        ("text_config", {"hf_model_name_or_path": "jinaai/jina-bert-v2"}, "jina-bert-v2"),
+        ("text_config", {"hf_model_name_or_path": ["jinaai/jina-embeddings-v3"]}, "hf_model_name_or_path is"),
+        ("text_config", {"hf_model_name_or_path": "jinaai/jina-embeddings-v3"}, "none of the adapters"),
         ("text_config", {"pooler_type": "cls_pooler"}, "pooler_type is 'cls_pooler'"),
         ("text_config", {"pooler_type": None}, "'mean_pooler' can be exported"),
         ("text_config", {"proj_type": "mlp"}, "proj_type is 'mlp'"),

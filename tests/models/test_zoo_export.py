@@ -53,7 +53,9 @@ def sample(count: int = 24) -> tuple[list[bytes | None], list[str]]:
 def wanted(**changes: Any) -> "Wanted":
     from models.export.zoo import Wanted
 
-    return Wanted(name="tiny", licence="mit", origin="tests", sample=sample(), **{"variants": ("float32",)} | changes)
+    return Wanted(
+        name="tiny", origin="tests", sample=sample(), **{"licence": "mit", "variants": ("float32",)} | changes
+    )
 
 
 def exported(source: "Source", out: Path, **changes: Any) -> Encoders:

@@ -70,7 +70,7 @@ def save_clip(path: Path, *, legacy_end: bool = False, licence: str = "mit") -> 
     tokenizer.save_pretrained(path)
     processor = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
     processor.save_pretrained(path)
-    return _carded(path, licence)
+    return carded(path, licence)
 
 
 def save_siglip(path: Path, licence: str = "apache-2.0") -> Path:
@@ -88,7 +88,7 @@ def save_siglip(path: Path, licence: str = "apache-2.0") -> Path:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="</s>", eos_token="</s>", unk_token="<unk>")
     fast.save_pretrained(path)
     SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(path)
-    return _carded(path, licence)
+    return carded(path, licence)
 
 
 def save_siglip2(path: Path, padding_side: str = "right") -> Path:
@@ -119,7 +119,7 @@ def save_siglip2(path: Path, padding_side: str = "right") -> Path:
     )  # fmt: skip
     spread_out(SiglipModel(config)).save_pretrained(path)
     SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(path)
-    return _carded(path, "apache-2.0")
+    return carded(path, "apache-2.0")
 
 
 def unigram() -> Tokenizer:
@@ -161,95 +161,10 @@ def save_open_clip(path: Path, kind: str = "vit", *, wrapped: bool = False) -> P
     if wrapped:
         (path / "config.json").write_text(json.dumps({"model_type": "marqo", "auto_map": {"AutoModel": "code.Model"}}))
         (path / "code.py").write_text("raise SystemExit('this must never run')\n")
-    return _carded(path, "apache-2.0" if siglip else "mit")
+    return carded(path, "apache-2.0" if siglip else "mit")
 
 
-JINA = {"width": 192, "layers": 2, "patch": 8, "side": 32, "inner": 512}
-"""Sizes of the tiny Jina-CLIP: three heads, which is no power of two."""
-
-
-def jina_shapes() -> dict[str, tuple[int, ...]]:
-    """The names and shapes of a Jina-CLIP v1's weights."""
-    width, patch, inner = JINA["width"], JINA["patch"], JINA["inner"]
-    patches = (JINA["side"] // patch) ** 2
-    eye, text = "vision_model.", "text_model.transformer."
-    shapes: dict[str, tuple[int, ...]] = {
-        "logit_scale": (),
-        f"{eye}cls_token": (1, 1, width),
-        f"{eye}pos_embed": (1, patches + 1, width),
-        f"{eye}patch_embed.proj.weight": (width, 3, patch, patch),
-        f"{eye}patch_embed.proj.bias": (width,),
-        f"{text}embeddings.word_embeddings.weight": (len(bert_words()), width),
-        f"{text}embeddings.token_type_embeddings.weight": (2, width),
-    }
-    norms, squares, biases = [f"{eye}norm", f"{text}emb_ln"], list[str](), list[str]()
-    for layer in range(JINA["layers"]):
-        block, own = f"{eye}blocks.{layer}.", f"{text}encoder.layers.{layer}."
-        norms += [f"{block}{name}" for name in ("norm1", "norm2", "attn.inner_attn_ln")]
-        norms += [f"{own}norm1", f"{own}norm2"]
-        squares += [f"{block}attn.{name}" for name in ("q_proj", "k_proj", "v_proj", "proj")]
-        squares.append(f"{own}mixer.out_proj")
-        biases += [f"{block}attn.{name}" for name in ("q_bias", "v_bias", "proj.bias")]
-        biases += [f"{block}mlp.w3.bias", f"{own}mixer.out_proj.bias", f"{own}mlp.wo.bias"]
-        shapes |= {f"{block}mlp.{name}.weight": (inner, width) for name in ("w1", "w2")}
-        shapes |= {f"{block}mlp.{name}": (inner,) for name in ("w1.bias", "w2.bias", "ffn_ln.weight", "ffn_ln.bias")}
-        shapes |= {f"{block}mlp.w3.weight": (width, inner), f"{own}mlp.wo.weight": (width, 2 * width)}
-        shapes |= {f"{own}mlp.gated_layers.weight": (4 * width, width)}
-        shapes |= {f"{own}mixer.Wqkv.weight": (3 * width, width), f"{own}mixer.Wqkv.bias": (3 * width,)}
-    shapes |= {f"{name}.weight": (width, width) for name in squares} | dict.fromkeys(biases, (width,))
-    return shapes | {f"{name}.{part}": (width,) for name in norms for part in ("weight", "bias")}
-
-
-def bert_words() -> list[str]:
-    """A vocabulary like BERT's: signs for the network, words, and letters that begin a word or go on."""
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789,!"
-    return ["[PAD]", "[UNK]", "[MASK]", "[CLS]", "[SEP]", *WORDS, *letters, *(f"##{letter}" for letter in letters)]
-
-
-def save_jina_clip(path: Path, licence: str = "apache-2.0") -> Path:
-    """As jinaai/jina-clip-v1 is, of which the text tower's configuration is in another repository."""
-    width = JINA["width"]
-    path.mkdir(parents=True, exist_ok=True)
-    weights = {name: torch.from_numpy(weight(name, shape)) for name, shape in jina_shapes().items()}
-    smaller = {name: SPREAD * value if value.dim() > 1 else value for name, value in weights.items()}
-    save_file(smaller, path / "model.safetensors")
-    text = {
-        "model_type": "jina_clip_text", "embed_dim": width, "pooler_type": "mean_pooler", "proj_type": None,
-        "hf_model_name_or_path": "jinaai/jina-bert-flash-implementation", "proj_bias": False,
-        "hf_model_config_kwargs": {"use_flash_attn": False},
-    }  # fmt: skip
-    vision = {
-        "model_type": "jina_clip_vision", "embed_dim": width, "width": width, "image_size": JINA["side"],
-        "patch_size": JINA["patch"], "layers": JINA["layers"], "head_width": 64, "mlp_ratio": 2.6667,
-        "ls_init_value": None, "patch_dropout": 0.1, "qkv_bias": True, "fused_layer_norm": False, "x_attention": False,
-        "post_norm": False, "rope_embeddings": True, "pt_hw_seq_len": 16, "intp_freq": True, "naive_swiglu": True,
-        "subln": True, "drop_path_rate": 0.0, "proj_type": None,
-    }  # fmt: skip
-    config = {
-        "model_type": "jina_clip", "architectures": ["JinaCLIPModel"], "add_projections": False,
-        "auto_map": {"AutoModel": "jinaai/jina-clip-implementation--modeling_clip.JinaCLIPModel"},
-        "projection_dim": width, "logit_scale_init_value": 2.6592, "text_config": text, "vision_config": vision,
-    }  # fmt: skip
-    pictures = {
-        "image_processor_type": "JinaCLIPImageProcessor", "processor_class": "JinaCLIPProcessor", "size": JINA["side"],
-        "resize_mode": "shortest", "interpolation": "bicubic", "fill_color": 0,
-        "mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711],
-    }  # fmt: skip
-    words = {"tokenizer_class": "BertTokenizer", "pad_token": "[PAD]", "model_max_length": 8192, "do_lower_case": True}
-    for name, content in (
-        ("config.json", config), ("preprocessor_config.json", pictures), ("tokenizer_config.json", words)
-    ):  # fmt: skip
-        (path / name).write_text(json.dumps(content))
-    tokenizer = Tokenizer(
-        models.WordPiece({word: number for number, word in enumerate(bert_words())}, unk_token="[UNK]")
-    )
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 4), ("[CLS]", 3))
-    tokenizer.save(str(path / "tokenizer.json"))
-    return _carded(path, licence)
-
-
-def _carded(path: Path, licence: str) -> Path:
+def carded(path: Path, licence: str) -> Path:
+    """The directory with a model card that names the licence."""
     (path / "README.md").write_text(f"---\nlicense: {licence}\n---\n# A tiny model\n")
     return path
