@@ -118,7 +118,7 @@ def _adapted(of: Weights, name: str, shape: tuple[int, int], number: int, share:
         first, second = second, first
     if (first.shape[0], first.shape[2]) != shape or second.shape[:2] != shape:
         raise ValueError(f"the adapters of {module.rstrip('.')} are not {shape[0]} of rank {shape[1]}")
-    return weight.addmm(first[number], second[number], alpha=share)
+    return weight.addmm_(first[number], second[number], alpha=share)  # in place: a table may have a gigabyte
 
 
 def _check_changes(where: Path, text: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ def read_weights(path: Path, names: Sequence[str] = _FILES) -> Weights:
         raise BundleInvalid(f"{path / name} cannot be read: {error}. Fetch it again.") from error
     if all(key.startswith(_PREFIX) for key in found):
         found = {key.removeprefix(_PREFIX): value for key, value in found.items()}
-    return Weights({key: value.float() for key, value in found.items()})
+    return Weights({key: found.pop(key).float() for key in list(found)})  # never all of them twice in memory
 
 
 def clip_text(config: Mapping[str, Any], embed_dim: int, act: str) -> dict[str, Any]:
@@ -103,12 +103,12 @@ norm = linear  # the same two names
 
 
 def filled(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
-    """The model with exactly these weights; raises RuntimeError or KeyError where they do not fit."""
+    """The model with exactly these weights, not copies; raises RuntimeError or KeyError where they do not fit."""
     own = {name for name in model.state_dict() if not name.endswith("position_ids")}
     prefixed = {_place(name, own): value.contiguous() for name, value in weights.items()}
     if missing := own - prefixed.keys():
         raise KeyError(f"nothing is known of {min(missing)}")
-    model.load_state_dict(prefixed, strict=False)
+    model.load_state_dict(prefixed, strict=False, assign=True)
     return model
 
 

@@ -171,13 +171,15 @@ def test_what_cannot_be_used_is_refused_before_its_weights_are_fetched(hub: Hub,
 
 
 def test_onnx_files_come_of_a_jina_clip_alone(hub: Hub, tmp_path: Path) -> None:
-    own = {"onnx/text_model.onnx": b"text", "onnx/vision_model.onnx": b"vision", "onnx/text_model_fp16.onnx": b"half"}
+    towers = {"onnx/text_model.onnx": b"text", "onnx/vision_model.onnx": b"vision"}
+    both = {"onnx/model.onnx": b"both", "onnx/model.onnx_data": b"weights"}
+    own = towers | both | {"onnx/text_model_fp16.onnx": b"half", "onnx/model_fp16.onnx": b"half"}
     hub.files |= own
     get(hub, tmp_path / "clip")
     assert not own.keys() & set(hub.asked)
     hub.files["config.json"] = b'{"model_type": "jina_clip"}'
     get(hub, tmp_path / "jina")
-    assert own.keys() & set(hub.asked) == {"onnx/text_model.onnx", "onnx/vision_model.onnx"}
+    assert own.keys() & set(hub.asked) == towers.keys() | both.keys()
     assert (tmp_path / "jina" / "onnx" / "text_model.onnx").read_bytes() == b"text"
 
 
