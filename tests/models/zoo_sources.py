@@ -1,6 +1,7 @@
 """Tiny models with random weights, saved in the formats in which the real ones are published."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ SPREAD = 0.3
 """Of the weights: with the usual small ones all photos would look alike."""
 
 
-def spread_out(module: nn.Module, seed: int = 0) -> nn.Module:
-    """The module with weights large enough that different inputs give different vectors."""
+def spread_out(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    """A module with weights large enough that different inputs give different vectors, the same ones whenever.
+
+    Some of its own are random before, and whatever ran until then would have a say in them.
+    """
     torch.manual_seed(seed)
+    module = make()
     for parameter in module.parameters():
         if parameter.dim() > 1:
             nn.init.normal_(parameter, std=SPREAD)
@@ -66,7 +71,7 @@ def save_clip(path: Path, *, legacy_end: bool = False, licence: str = "mit") -> 
         vision_config=TOWER | {"image_size": SIDE, "patch_size": PATCH},
         projection_dim=24,
     )
-    spread_out(CLIPModel(config)).save_pretrained(path)
+    spread_out(lambda: CLIPModel(config)).save_pretrained(path)
     tokenizer.save_pretrained(path)
     processor = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
     processor.save_pretrained(path)
@@ -84,7 +89,7 @@ def save_siglip(path: Path, licence: str = "apache-2.0") -> Path:
            "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1},
         vision_config=TOWER | {"image_size": SIDE, "patch_size": PATCH},
     )  # fmt: skip
-    spread_out(SiglipModel(config)).save_pretrained(path)
+    spread_out(lambda: SiglipModel(config)).save_pretrained(path)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="</s>", eos_token="</s>", unk_token="<unk>")
     fast.save_pretrained(path)
     SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(path)
@@ -117,7 +122,7 @@ def save_siglip2(path: Path, padding_side: str = "right") -> Path:
            "hidden_act": "gelu_pytorch_tanh", "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0},
         vision_config=TOWER | {"image_size": SIDE, "patch_size": PATCH, "hidden_act": "gelu_pytorch_tanh"},
     )  # fmt: skip
-    spread_out(SiglipModel(config)).save_pretrained(path)
+    spread_out(lambda: SiglipModel(config)).save_pretrained(path)
     SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(path)
     return carded(path, "apache-2.0")
 
