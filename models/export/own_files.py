@@ -81,7 +81,10 @@ class _Session:
 
     def __init__(self, path: Path, dim: int) -> None:
         self._path, self._dim = path, dim
-        data_files(path)
+        try:
+            data_files(path)
+        except BundleInvalid as error:
+            raise BundleInvalid(f"{error} Or remove it to do without.") from error
         try:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has exceptions of its own, without a common base

@@ -164,7 +164,7 @@ def test_its_bundle_has_a_half_precision_and_its_card_tells_adapter_and_licence(
 
 
 def own_model(bundle: Path, source: Path, to: Path, change: Callable[[Any], object] | None = None) -> Path:
-    """The source with one ONNX file of both towers, as its authors have it; it is made of the bundle's."""
+    """The source with one ONNX model of both towers, weights beside it, as its authors have it; of the bundle's."""
     import onnx
     from onnx import compose, helper, numpy_helper
 
@@ -185,7 +185,8 @@ def own_model(bundle: Path, source: Path, to: Path, change: Callable[[Any], obje
     model = compose.merge_models(*parts, io_map=[])
     if change is not None:
         change(model)
-    (to / "onnx" / "model.onnx").write_bytes(model.SerializeToString())
+    beside = {"save_as_external_data": True, "location": "model.onnx_data", "size_threshold": 1_024}
+    onnx.save_model(model, to / "onnx" / "model.onnx", **beside)
     return to
 
 
@@ -209,6 +210,13 @@ def test_it_is_held_beside_the_onnx_file_that_comes_along(source: Path, bundle: 
     def no_texts(model: Any) -> None:
         del model.graph.output[1]
 
+    def far_away(model: Any) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", "../../secret"), ("length", "4")):
+            tensor.external_data.add(key=key, value=value)
+
     def another_input(model: Any) -> None:
         model.graph.input.append(helper.make_tensor_value_info("task", onnx.TensorProto.INT64, [1]))
 
@@ -216,6 +224,7 @@ def test_it_is_held_beside_the_onnx_file_that_comes_along(source: Path, bundle: 
         ("words", other_words, "another network than is known here"),
         ("half", no_texts, "no vectors of 128 numbers by 'text'"),
         ("task", another_input, "'task'. Remove it"),
+        ("far", far_away, "secret.* Or remove it"),
     ):
         with pytest.raises(BundleInvalid, match=reason):
             from_own(own_model(bundle, source, tmp_path / name, change), bundle)
@@ -227,7 +236,7 @@ def test_it_comes_from_the_hub_with_its_onnx_file(source: Path, bundle: Path, tm
     left = {"modeling_clip.py": b"raise SystemExit('this must never run')\n", "onnx/model_fp16.onnx": b"large"}
     with serving_hub(files | left) as hub:
         fetch(f"shop/clip@{COMMIT}", tmp_path / "here", endpoint=hub.url)
-        assert set(hub.asked) == files.keys()
+        assert set(hub.asked) == files.keys() >= {"onnx/model.onnx", "onnx/model.onnx_data"}
     difference = from_own(tmp_path / "here", bundle)
     assert difference is not None
     assert difference < 1e-5
