@@ -63,7 +63,7 @@ def _adapted(source: Source) -> str:
     if source.adapter is None:
         return ""
     return (
-        f", read by the adapter `{source.adapter}` (added to the weights here) without its instruction, products and\n"
+        f", read by the adapter `{source.adapter}` (added to the weights here)\nwithout its instruction, products and "
         "queries alike, as the source's own code does where no task is asked for"
     )
 
