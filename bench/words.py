@@ -26,7 +26,7 @@ from models.embedder import Vectors
 from models.evaluation.data import read_products
 from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
-from models.training.texts import content_words, few_words, told_words
+from models.training.texts import content_words, few_words, fitting, told_words
 
 FIRST: Final = 5
 MOST: Final = 1_000
@@ -72,8 +72,7 @@ def of_its_own_words(encoders: Encoders, catalogue: Path) -> NDArray[np.float64]
     random = np.random.default_rng(0)
     some = random.permutation(len(products))[:MOST]
     asked = [words for row in some if content_words(words := few_words(products[row], random))]
-    told = [told_words(product) for product in products]
-    fits = np.array([[content_words(words) <= said for said in told] for words in asked])
+    fits = fitting(asked, [told_words(product) for product in products])
     found = shown(encoders.embed([ProductInput(text=words) for words in asked]), vectors, fits)
     shares: NDArray[np.float64] = found.sum(axis=1) / fits.sum(axis=1).clip(max=FIRST)
     return shares

@@ -15,10 +15,18 @@ from models.training.invented import Inventor
 from models.training.kept import Look, tokens_of
 from models.training.negatives import Row, Sampler
 from models.training.network import Inputs
-from models.training.texts import Words, content_words, difference_words, few_words, told_words, vary_texts
+from models.training.texts import (
+    MOST_ASKED,
+    Words,
+    content_words,
+    difference_words,
+    few_words,
+    fitting,
+    told_words,
+    vary_texts,
+)
 from models.training.views import Looks, apply_looks, draw_looks
 
-_MOST_WORDS = 16
 _BASE_INVENTED = 50
 """Steps whose invented products come again with a base."""
 
@@ -108,7 +116,7 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
         order = np.argsort([len(ids) for ids in told.ids], kind="stable")
         asked, (invented, invented_asked) = self._asked(pairs, step), self._invented(step)
         texts = [
-            *self._words([*asked, *invented_asked], _MOST_WORDS),
+            *self._words([*asked, *invented_asked], MOST_ASKED),
             *self._words(invented, config.network.max_text_tokens),
         ]
         parts = [order[start : start + config.chunk] for start in range(0, len(order), config.chunk)]
@@ -122,14 +130,15 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             if number % count == ours:
                 chunks.append(self._text_chunk(number, len(items) + start, texts[start : start + config.chunk]))
         with_words = torch.tensor(sorted(told.words), dtype=torch.long)
-        told_of = [told_words(self._corpus.items[item].product) for item in pairs] if asked else []
+        products = [self._corpus.items[item].product for item in pairs if asked]
+        fits = fitting(asked, [told_words(product) for product in products])
         return Batch(
             pairs,
             torch.from_numpy(is_self),
             with_words,
             torch.from_numpy(view_of),
-            _fits(asked, told_of, len(pairs)),
-            _fits(invented_asked, [content_words(text) for text in invented], len(invented)),
+            torch.from_numpy(fits.reshape(len(asked), len(pairs))),
+            torch.from_numpy(fitting(invented_asked, [content_words(text) for text in invented])),
             chunks,
         )
 
@@ -201,7 +210,7 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             and (difference := difference_words(items[row.first].product, items[row.second].product, hidden))
         }
         sides = [*(first for first, _ in texts), *(second for _, second in texts)]
-        word_ids = self._words(list(words.values()), _MOST_WORDS)
+        word_ids = self._words(list(words.values()), MOST_ASKED)
         return _Told(
             [*self._words(sides, config.network.max_text_tokens)],
             {number: ids for number, ids in zip(words, word_ids, strict=True) if ids},
@@ -247,14 +256,6 @@ class Batches(Dataset[Batch]):  # type: ignore[misc]  # torch is not installed w
             for place, other in zip(places, recolour, strict=True)
         ]
         return torch.from_numpy(np.stack(tokens))
-
-
-def _fits(asked: Sequence[str], told: Sequence[frozenset[str]], count: int) -> Tensor:
-    """Bool [asked, count]: which products, by all the words told of them, have the content words of each question."""
-    wanted = [content_words(words) for words in asked]
-    return torch.tensor([[words <= said for said in told] for words in wanted], dtype=torch.bool).reshape(
-        len(asked), count
-    )
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

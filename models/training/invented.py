@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from models.training.data import Corpus
-from models.training.texts import content_words
+from models.training.texts import content_words, put
 
 _WORD: Final = re.compile(r"[a-z]{3,12}")
 _KINDS: Final = 6
@@ -30,7 +30,6 @@ _TOLD: Final = (
 )
 _BESIDE: Final = {"description": 0.35, "title": 0.15, "attributes": 0.25, "nothing": 0.25}
 _ALL_ASKED: Final = 0.3
-_ASKED: Final = {"{said} {kind}": 0.7, "{kind} with {said}": 0.2, "{kind} {said}": 0.1}
 
 
 class Inventor:
@@ -44,7 +43,7 @@ class Inventor:
     def products(self, count: int, random: np.random.Generator) -> tuple[list[str], list[str]]:
         """What is told of each, and the few words that ask for it."""
         kinds = [self._some(1 + (random.random() < _LONG_KIND), random) for _ in range(_KINDS)]
-        likenesses = random.choice(self._words, _SAID, replace=False)
+        likenesses = [self._words[at] for at in random.choice(len(self._words), _SAID, replace=False)]
         told, asked = [], []
         for _ in range(count):
             kind = kinds[int(random.integers(_KINDS))]
@@ -52,14 +51,13 @@ class Inventor:
             filling = self._some(int(random.integers(_MOST_FILLING + 1)), random)
             words = _TOLD[int(random.integers(len(_TOLD)))].format(said=" ".join(said), kind=kind, filling=filling)
             told.append(self._beside(words.strip(), random))
-            order = str(random.choice(list(_ASKED), p=list(_ASKED.values())))
             wanted = said if random.random() < _ALL_ASKED else [str(random.choice(said))]
-            asked.append(order.format(said=" ".join(wanted), kind=kind))
+            asked.append(put(wanted, kind, random))
         return told, asked
 
     def _beside(self, words: str, random: np.random.Generator) -> str:
         """With some of what a real product says, as the words that matter stand among many."""
-        product = self._corpus.items[int(random.choice(self._items))].product
+        product = self._corpus.items[self._items[int(random.integers(len(self._items)))]].product
         match str(random.choice(list(_BESIDE), p=list(_BESIDE.values()))):
             case "description":
                 return f"{words}. {product.description}"
@@ -71,4 +69,4 @@ class Inventor:
                 return words
 
     def _some(self, count: int, random: np.random.Generator) -> str:
-        return " ".join(str(word) for word in random.choice(self._words, count))
+        return " ".join(self._words[at] for at in random.integers(len(self._words), size=count))

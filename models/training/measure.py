@@ -15,10 +15,12 @@ from models.training.config import TrainConfig
 from models.training.data import Corpus
 from models.training.network import CrossEncoder
 from models.training.texts import (
+    MOST_ASKED,
     Words,
     content_words,
     difference_words,
     few_words,
+    fitting,
     query_and_gallery_words,
     told_words,
 )
@@ -28,7 +30,6 @@ _MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
 _CHUNK: Final = 32
 _COMPOSED_TASKS: Final = 500
 _FIRST: Final = 5
-_FEW: Final = 16
 
 
 def headline(model: CrossEncoder, corpus: Corpus, words: Words, config: TrainConfig) -> dict[str, float]:
@@ -136,9 +137,8 @@ def few_words_precision(model: CrossEncoder, corpus: Corpus, gallery: Vectors, w
     asked = [text for product in products if content_words(text := few_words(product, random))]
     if not asked:
         return None
-    told = [told_words(product) for product in products]
-    fits = np.array([[content_words(text) <= said for said in told] for text in asked])
-    ids = words(asked, _FEW)
+    fits = fitting(asked, [told_words(product) for product in products])
+    ids = words(asked, MOST_ASKED)
     nothing = torch.zeros((len(ids), 1, gallery.shape[1]), device=model.fusion.start.device)
     nearest = np.argsort(-(embed(model, nothing, ids)["t"] @ gallery.T), axis=1)[:, :_FIRST]
     found = np.take_along_axis(fits, nearest, axis=1).sum(axis=1)

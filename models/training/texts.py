@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from catalogue.product import Product
@@ -30,6 +31,9 @@ _KIND: Final = 0.8
 _SAID: Final = (0.5, 0.4, 0.1)
 _SAID_BY: Final = {"title": 0.5, "attributes": 0.3, "description": 0.2}
 _ORDERS: Final = {"{said} {kind}": 0.7, "{kind} with {said}": 0.2, "{kind} {said}": 0.1}
+
+MOST_ASKED: Final = 16
+"""Tokens of a few words."""
 
 Words: TypeAlias = Callable[[Sequence[str], int], list[list[int]]]
 """Makes token ids of texts, at most so many of each; see `tokenise`."""
@@ -83,6 +87,11 @@ def few_words(product: Product, random: np.random.Generator) -> str:
             word = source[int(random.integers(len(source)))]
             if not content_words(word) <= content_words(" ".join([*said, kind])):
                 said.append(word)
+    return put(said, kind, random)
+
+
+def put(said: Sequence[str], kind: str, random: np.random.Generator) -> str:
+    """A kind of thing and words for what it is like, as somebody would type them; either may be missing."""
     if not said or not kind:
         return " ".join([*said, kind]).strip()
     order = str(random.choice(list(_ORDERS), p=list(_ORDERS.values())))
@@ -98,6 +107,12 @@ def told_words(product: Product) -> frozenset[str]:
     """All content words that a product's fields say; few words fit it if these hold all of theirs."""
     told = [product.title, product.description, *product.category_levels[-1:], *product.attributes.values()]
     return content_words(" ".join(told))
+
+
+def fitting(asked: Sequence[str], told: Sequence[frozenset[str]]) -> NDArray[np.bool_]:
+    """Bool [asked, told]: which products, by all the words told of them, have the content words of each question."""
+    wanted = [content_words(words) for words in asked]
+    return np.array([[words <= said for said in told] for words in wanted], dtype=bool).reshape(len(asked), len(told))
 
 
 def _content(text: str) -> list[str]:
