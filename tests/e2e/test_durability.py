@@ -28,6 +28,7 @@ from tests.e2e.crashes import (
     write_catalogue,
     write_until_killed,
 )
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +60,6 @@ def found(gateway: Gateway, text: str) -> list[str]:
     answer = httpx.post(f"{gateway.url}/v1/search", json={"text": text, "k": 5}, timeout=30)
     assert answer.status_code == 200, answer.text
     return [hit["product_id"] for hit in answer.json()["hits"]]
-
-
-def eventually(condition: Callable[[], bool], within_s: float) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.01)
 
 
 # Kills amid writes.
@@ -240,7 +234,7 @@ def test_a_full_disk_stops_writes_and_swaps_and_nothing_else(small_disk: SmallDi
     del acknowledged["p0"]
     assert point(gateway, "one").status_code == 200
     assert get(gateway, "/readyz")["snapshot"] == "one"
-    eventually(lambda: bool(get(gateway, "/readyz")["status"] == "ready"), 10)  # once the log of searches is kept again
+    wait_until(lambda: bool(get(gateway, "/readyz")["status"] == "ready"), 10)  # once the log of searches is kept again
     assert found(gateway, "a late mug")[0] == "late"
     assert {name: get(gateway, f"/v1/products/{name}")["title"] for name in acknowledged} == acknowledged
     assert httpx.get(f"{gateway.url}/v1/products/p0", timeout=30).status_code == 404
@@ -282,12 +276,12 @@ def test_gateways_share_a_journal_and_follow_one_another(data: Path, postgres: s
         for writer, reader, name in ((first, second, "garden gnome"), (second, first, "rubber duck")):
             product_id = name.replace(" ", "-")
             assert put(writer, product_id, title=name).status_code == 200
-            eventually(lambda: found(reader, name)[0] == product_id, within_s=10)  # noqa: B023  # called at once
+            wait_until(lambda: found(reader, name)[0] == product_id, seconds=10)  # noqa: B023  # called at once
             assert httpx.delete(f"{writer.url}/v1/products/{product_id}", timeout=30).status_code == 204
-            eventually(lambda: product_id not in found(reader, name), within_s=10)  # noqa: B023
+            wait_until(lambda: product_id not in found(reader, name), seconds=10)  # noqa: B023
         assert put(first, "kept", title="a mug that is kept").status_code == 200
         assert point(first, "one").status_code == 200
-        eventually(lambda: bool(get(second, "/readyz")["snapshot"] == "one"), within_s=10)
+        wait_until(lambda: bool(get(second, "/readyz")["snapshot"] == "one"), seconds=10)
         for gateway in (first, second):
             assert found(gateway, "a mug that is kept")[0] == "kept"
             assert get(gateway, "/readyz")["status"] == "ready"

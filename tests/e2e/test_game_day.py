@@ -26,10 +26,11 @@ from tests.e2e.game_day import (
     metric,
     slow_clients,
 )
-from tests.e2e.test_durability import eventually, get, point
+from tests.e2e.test_durability import get, point
 from tests.servers.postgres import Postgres
 from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -64,17 +65,17 @@ def game(
         time.sleep(CALM_S)  # what callers see before
         began = time.perf_counter()
         break_it()
-        eventually(tells, within_s=20)
+        wait_until(tells, seconds=20)
         if alert is not None:
-            eventually(lambda: alert in alerts.firing(), within_s=30)
+            wait_until(lambda: alert in alerts.firing(), seconds=30)
         fired_s = time.perf_counter() - began
         time.sleep(max(0.0, BROKEN_S - (time.perf_counter() - began)))
         fired = sorted(alerts.firing() - SLOW)
         mend_it()
         mended = time.perf_counter()
-        eventually(lambda: httpx.get(f"{gateway.url}/readyz", timeout=30).json()["status"] == "ready", within_s=30)
+        wait_until(lambda: httpx.get(f"{gateway.url}/readyz", timeout=30).json()["status"] == "ready", seconds=30)
         time.sleep(CALM_S)  # and after, on a busy machine for longer
-        eventually(lambda: min(len(callers.acknowledged), len(callers.acknowledged_events)) > ENOUGH, within_s=60)
+        wait_until(lambda: min(len(callers.acknowledged), len(callers.acknowledged_events)) > ENOUGH, seconds=60)
     told = ", ".join(f"`{each}`" for each in fired) + f" after {fired_s:.1f} s" if fired else "none"
     fault = Fault(name, began, mended, callers, told)
     print(f"\n{fault.row()}")
@@ -99,7 +100,7 @@ def test_redis_is_killed_and_comes_back(shop: Path, tmp_path: Path, valkey: Valk
             alert="SamestyleRedisCircuitOpen",
         )
         assert fault.search_statuses == fault.write_statuses == fault.event_statuses == ALL_WELL
-        eventually(lambda: metric(gateway, "samestyle_redis_state") == 0, within_s=10)
+        wait_until(lambda: metric(gateway, "samestyle_redis_state") == 0, seconds=10)
 
 
 def test_postgresql_is_restarted_amid_writes(

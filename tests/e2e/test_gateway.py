@@ -17,9 +17,9 @@ import redis
 from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
 from tests.e2e.conftest import SAMESTYLE, Gateway, copy_of
-from tests.e2e.test_durability import eventually
 from tests.servers.process import free_port
 from tests.servers.valkey import Valkey
+from tests.waiting import wait_until
 
 PRODUCTS: list[Product] = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
 HELD_OUT = [product for product in PRODUCTS if product.style_id is not None and demo.is_held_out(product.style_id)]
@@ -155,6 +155,6 @@ def test_gateways_share_embeddings_through_redis(own_demo: Path, tmp_path: Path,
         one = hits(httpx.post(f"{first.url}/v1/search", json=query))
         assert 'kind="vector",outcome="miss"} 1.0' in httpx.get(f"{first.url}/metrics").text
         with redis.Redis.from_url(valkey.url) as client:
-            eventually(lambda: client.dbsize() == 1, within_s=10)  # it is written a moment after the answer
+            wait_until(lambda: client.dbsize() == 1, seconds=10)  # it is written a moment after the answer
         assert hits(httpx.post(f"{second.url}/v1/search", json=query)) == one
         assert 'kind="vector",outcome="redis"} 1.0' in httpx.get(f"{second.url}/metrics").text

@@ -14,8 +14,8 @@ from bench.gateway.queries import Kind, Source
 from bench.load import closed_loop, open_loop_for, rate
 from bench.process import serving
 from tests.e2e.conftest import SAMESTYLE, Gateway
-from tests.e2e.test_durability import eventually
 from tests.servers.process import free_port
+from tests.waiting import wait_until
 
 
 @pytest.mark.heavy
@@ -33,7 +33,7 @@ def test_five_times_too_much_is_refused_quickly_and_over_at_once(own_demo: Path,
         assert len(refused) > len(under) / 2
         assert rate(served) > peak / 3  # measured properly by `samestyle bench gateway`
         assert median(refused) < median(answer.since_sent for answer in served) / 2
-        eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=30).status_code == 200, within_s=30)
+        wait_until(lambda: httpx.get(f"{server.url}/readyz", timeout=30).status_code == 200, seconds=30)
         after = uvloop.run(closed_loop(server.port, requests, clients=4, seconds=2))
         assert {answer.status for answer in after} == {200}
 

@@ -18,10 +18,10 @@ import yaml
 from catalogue import demo
 from catalogue.readers import CatalogueRow, read_catalogue
 from tests.e2e.conftest import Gateway
-from tests.e2e.test_durability import eventually
 from tests.operations.test_dashboards import expressions
 from tests.servers.prometheus import Prometheus
 from tests.servers.valkey import Valkey
+from tests.waiting import wait_until
 
 RULES = Path(__file__).parents[2] / "docker/prometheus"
 PRODUCTS = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
@@ -106,7 +106,7 @@ def test_every_expression_of_every_panel_and_rule_returns_data(own_demo: Path, t
         names = {series["metric"]["alertname"] for series in prometheus.query('ALERTS{alertstate="firing"}')}
         assert names <= {"SamestyleLatencyBudgetBurn"}
         gateway.kill()
-        eventually(lambda: bool(prometheus.query('ALERTS{alertname="SamestyleNotReady"}')), within_s=30)
+        wait_until(lambda: bool(prometheus.query('ALERTS{alertname="SamestyleNotReady"}')), seconds=30)
 
 
 def _all_are_answered(prometheus: Prometheus) -> None:
@@ -121,7 +121,7 @@ def _all_are_answered(prometheus: Prometheus) -> None:
         return not unanswered
 
     try:
-        eventually(is_answered, within_s=90)
+        wait_until(is_answered, seconds=90)
     except AssertionError:
         pytest.fail(f"no data for {unanswered}")
 

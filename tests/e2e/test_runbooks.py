@@ -12,12 +12,12 @@ import pytest
 
 from service.keys import create_key
 from tests.e2e.conftest import SAMESTYLE, Gateway, copy_of
-from tests.e2e.test_durability import eventually
 from tests.e2e.test_monitoring import RULES, configuration, load
 from tests.operations.test_rules import ROOT, blocks_of
 from tests.servers.process import free_port
 from tests.servers.prometheus import Prometheus, require_promtool
 from tests.servers.valkey import Valkey
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -50,8 +50,8 @@ def night(
         Prometheus(configuration(folder, admin, (RULES / "rules").glob("*.yml"))) as prometheus,
         load(gateway.url, key),
     ):
-        eventually(lambda: bool(prometheus.query("samestyle:snapshot_age_seconds")), within_s=60)
-        eventually(lambda: bool(prometheus.query("samestyle:cache_hits:ratio_rate5m")), within_s=60)
+        wait_until(lambda: bool(prometheus.query("samestyle:snapshot_age_seconds")), seconds=60)
+        wait_until(lambda: bool(prometheus.query("samestyle:cache_hits:ratio_rate5m")), seconds=60)
         yield os.environ | {
             "PATH": os.pathsep.join(places),
             "COLUMNS": "200",
@@ -111,4 +111,4 @@ def until_served(snapshot: str, night: Mapping[str, str]) -> None:
     def is_it() -> bool:
         return bool(httpx.get(f"{night['GATEWAY']}/readyz", timeout=30).json()["snapshot"] == snapshot)
 
-    eventually(is_it, within_s=60)
+    wait_until(is_it, seconds=60)

@@ -3,7 +3,6 @@
 import gc
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from service.build import build
 from tests.service.conftest import client_of, write_shop
 from tests.service.test_api_products import get
 from tests.service.test_api_writes import Counting, put
+from tests.waiting import wait_until
 
 OTHER = StandInEncoders(name="other", dim=96)
 
@@ -56,13 +56,6 @@ def point(api: TestClient, snapshot: str, alias: str = "live", **params: Any) ->
 def live(api: TestClient) -> str:
     name: str = get(api, "/readyz")["snapshot"]
     return name
-
-
-def eventually(condition: Any, within_s: float = 60.0) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def damage(settings: Settings, name: str, file: str = "products.parquet") -> None:
@@ -207,7 +200,7 @@ class TestRefusal:
             return [path for path in live if path.parent == two.data / "snapshots"]
 
         # The answer may be here while the swap's thread still leaves the frames that its failure passed through.
-        eventually(lambda: held() == [two.data / "snapshots" / "shop-1"])
+        wait_until(lambda: held() == [two.data / "snapshots" / "shop-1"])
 
     def test_one_at_a_time(self, api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         going_on = threading.Event()
@@ -220,7 +213,7 @@ class TestRefusal:
             assert live(api) == "shop-1"
         finally:
             going_on.set()
-        eventually(lambda: live(api) == "shop-2")
+        wait_until(lambda: live(api) == "shop-2")
 
 
 class TestOtherModel:
@@ -253,27 +246,27 @@ class TestOtherModel:
             api.post("/admin/v1/aliases/live/rollback")
             assert api.get("/v1/products/written").status_code == 200
             assert first.encoded == 1
-            eventually(lambda: len(get(api, "/admin/v1/status")["models"]) == 1)  # let go of after the answer
+            wait_until(lambda: len(get(api, "/admin/v1/status")["models"]) == 1)  # let go of after the answer
 
 
 class TestWatch:
     def test_a_change_of_the_file_is_followed(self, api: TestClient, two: Settings) -> None:
         activate(two.data, "live", "shop-2")
-        eventually(lambda: live(api) == "shop-2")
+        wait_until(lambda: live(api) == "shop-2")
         activate(two.data, "test", "shop-1")
-        eventually(lambda: "test" in {entry["alias"] for entry in get(api, "/admin/v1/status")["aliases"]})
+        wait_until(lambda: "test" in {entry["alias"] for entry in get(api, "/admin/v1/status")["aliases"]})
 
     def test_what_must_be_refused_is_said_and_not_served(self, api: TestClient, two: Settings) -> None:
         damage(two, "shop-2")
         activate(two.data, "live", "shop-2")
-        eventually(lambda: get(api, "/readyz")["status"] == "degraded")
+        wait_until(lambda: get(api, "/readyz")["status"] == "degraded")
         assert live(api) == "shop-1"
         (status,) = get(api, "/admin/v1/status")["aliases"]
         assert (status["snapshot"], status["desired"]) == ("shop-1", "shop-2")
         assert "products.parquet" in status["refused"]
         assert "samestyle_aliases_refused 1.0" in api.get("/metrics").text
         activate(two.data, "live", "shop-1")
-        eventually(lambda: get(api, "/readyz")["status"] == "ready")
+        wait_until(lambda: get(api, "/readyz")["status"] == "ready")
 
     def test_what_was_withdrawn_meanwhile_is_not_served(
         self, api: TestClient, two: Settings, monkeypatch: pytest.MonkeyPatch
@@ -289,13 +282,13 @@ class TestWatch:
         assert reached.wait(10)
         activate(two.data, "live", "shop-1")
         going_on.set()
-        eventually(lambda: get(api, "/admin/v1/status")["operations"][0]["stage"] == "failed")
+        wait_until(lambda: get(api, "/admin/v1/status")["operations"][0]["stage"] == "failed")
         assert "any more" in get(api, "/admin/v1/status")["operations"][0]["error"]
         assert (live(api), get(api, "/readyz")["status"]) == ("shop-1", "ready")
 
     def test_a_broken_file_changes_nothing(self, api: TestClient, two: Settings) -> None:
         (two.data / "aliases.json").write_text("{")
-        eventually(lambda: get(api, "/readyz")["status"] == "degraded")
+        wait_until(lambda: get(api, "/readyz")["status"] == "degraded")
         assert live(api) == "shop-1"
         assert point(api, "shop-2").status_code == 503
         assert live(api) == "shop-1"
@@ -303,7 +296,7 @@ class TestWatch:
     def test_an_alias_can_be_forgotten_but_not_live(self, api: TestClient) -> None:
         point(api, "shop-2", alias="test")
         assert api.delete("/admin/v1/aliases/test").status_code == 204
-        eventually(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
+        wait_until(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
         assert api.delete("/admin/v1/aliases/test").status_code == 404
         assert api.delete("/admin/v1/aliases/live").status_code == 400
 
@@ -312,7 +305,7 @@ class TestWatch:
         document = json.loads((two.data / "aliases.json").read_text())
         del document["aliases"]["test"]
         (two.data / "aliases.json").write_text(json.dumps(document))
-        eventually(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
+        wait_until(lambda: api.post("/v1/search", json={"text": "mug", "alias": "test"}).status_code == 404)
 
 
 class TestStart:

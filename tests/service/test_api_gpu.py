@@ -25,6 +25,7 @@ from tests.service.test_api_admin import point
 from tests.service.test_api_products import get
 from tests.service.test_api_writes import put
 from tests.service.test_cutting import CHOICE
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -98,7 +99,8 @@ def test_searches_go_on_while_snapshots_are_exchanged(
                 assert point(api, name).status_code == 200
             over.set()
             assert {status for thread in threads for status in thread.result(30)} == {200}
-        assert [shard.index is None for shard in shards] == [True] * 3 + [False]
+        # What was served before is let go of after the answer.
+        wait_until(lambda: [shard.index is None for shard in shards] == [True] * 3 + [False])
         if real_gpu:
             assert (free_device_bytes() or 0) > (taken or 0) - 64e6, "what was served before is given back"
 

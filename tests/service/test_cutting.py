@@ -13,9 +13,10 @@ from models import StandInEncoders
 from service.cutting import check_position, cut_from_live
 from tests.index.changes import upsert
 from tests.service.conftest import StandIns, client_of
-from tests.service.test_api_admin import eventually, live, point
+from tests.service.test_api_admin import live, point
 from tests.service.test_api_products import get, pages
 from tests.service.test_api_writes import Counting, put
+from tests.waiting import wait_until
 
 CHOICE = Choice()
 
@@ -91,9 +92,9 @@ def test_a_gateway_cuts_and_serves_by_itself_and_tidies_up(
     with client_of(settings, embedder) as api:
         for number in range(3):
             put(api, f"new-{number}", title="garden gnome")
-        eventually(lambda: live(api).startswith("auto-"))
+        wait_until(lambda: live(api).startswith("auto-"))
         assert get(api, "/v1/products")["total"] == 39
-        eventually(lambda: not get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"])
+        wait_until(lambda: not get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"])
     names = {path.name for path in (own_shop.data / "snapshots").iterdir() if not path.name.startswith(".")}
     state = read_aliases(own_shop.data).get("live")
     assert state is not None
