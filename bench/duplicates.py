@@ -20,10 +20,10 @@ from rich.table import Table
 
 from bench.planted import Planted, plant
 from catalogue import demo
-from catalogue.variants import contradict
 from index import Filters, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups, group
 from index.near import K
+from index.products import variants_of
 from index.snapshot import read_manifest
 from index.styles import StyleGroups, with_groups
 from index.workers import shared_workers
@@ -64,7 +64,8 @@ def measure_demo(data: Path) -> None:
     same = (styles[:, np.newaxis] == styles) & judged
     threshold = read_manifest(path).same_style
     vectors = np.load(path / "vectors" / "fusion.npy").astype(np.float32)
-    contradicting = np.array([[contradict(one, other) for other in products] for one in products])
+    one, other = np.divmod(np.arange(len(products) ** 2), len(products))
+    contradicting = variants_of(pq.read_table(path / "products.parquet")).contradict(one, other).reshape(same.shape)
     results = Table("pairs that should be found", "there are", "found", "right", "precision", "recall", "F1")
     for name, truth in (("same style", same), ("same style, not contradicting", same & ~contradicting)):
         _add(results, name, int(truth.sum()), int(found.sum()), int((truth & found).sum()))
@@ -87,10 +88,10 @@ def measure_planted(count: int, work: Path) -> None:
     snapshot = Snapshot.open(path, fingerprint=_FINGERPRINT)
     table = pq.read_table(path / "products.parquet")
     vectors = np.load(path / "vectors" / "fusion.npy", mmap_mode="r")
-    index, attributes = snapshot.index("fusion"), table["attributes"].combine_chunks()
+    index = snapshot.index("fusion")
     del snapshot
     before = _reset_peak_mb()
-    groups, seconds = _timed(lambda: group(index, vectors, attributes, THRESHOLD))
+    groups, seconds = _timed(lambda: group(index, vectors, variants_of(table), THRESHOLD))
     kind, threads = read_manifest(path).index_type, shared_workers().threads
     console.print(f"Made-up catalogue: {count:,} products, {vectors.shape[1]} dimensions, threshold {THRESHOLD}")
     console.print(

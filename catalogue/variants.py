@@ -1,25 +1,35 @@
-"""Whether two listings declare themselves different variants: M6 and M8, 10 µF and 100 µF, red and blue."""
+"""Whether two listings are different variants by their own words: M6 and M8, 10 µF and 100 µF, red and blue."""
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-NAMES: Final = frozenset({"color", "colour", "size", "pattern", "print", "motif", "model", "part number"})
+from catalogue.titles import Fact, facts
+from catalogue.vocabulary import UNITS
+
+NAMES: Final = frozenset(
+    {"color", "colour", "size", "pattern", "print", "motif", "model", "model number", "part number"}
+)
 """Attributes that tell variants apart whatever their value; any other does where its value holds a number."""
+_OF_LISTINGS: Final = frozenset({
+    "asin", "barcode", "cost", "created", "date", "delivery", "discount", "ean", "gtin", "image", "isbn", "link",
+    "modified", "msrp", "packaging", "photo", "position", "price", "rank", "rating", "ratings", "review", "reviews",
+    "rrp", "sales", "seller", "shipping", "sku", "stock", "supplier", "upc", "updated", "url", "vendor", "views",
+})  # fmt: skip
+"""But not with one of these words in its name: each supplier numbers, rates, prices and ships a thing differently."""
+_OF_SUPPLIERS: Final = frozenset({"code", "id", "no", "nr", "number", "reference"})
+"""Nor with one of these at the end ("item number"), but where it is a quantity: ID 12 mm is an inner diameter."""
+_LONGEST: Final = 60
+"""Characters of a value; what is longer is prose, and everyone's own."""
 TOLERANCE: Final = 0.02
 """Suppliers round when they convert: 1.57 in and 40 mm are one length."""
 
 _DIGIT: Final = re.compile(r"\d")
+_WORDS: Final = re.compile(r"[^\W_]+")
+_CAMEL: Final = re.compile(r"([a-z])([A-Z])")
 _QUANTITY: Final = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,]+)\s*")
-_UNITS: Final[Mapping[str, tuple[str, float]]] = {
-    "mm": ("m", 1e-3), "cm": ("m", 1e-2), "m": ("m", 1.0), "in": ("m", 0.0254), "inch": ("m", 0.0254),
-    '"': ("m", 0.0254), "″": ("m", 0.0254), "ft": ("m", 0.3048),
-    "ml": ("l", 1e-3), "cl": ("l", 1e-2), "l": ("l", 1.0), "fl.oz": ("l", 0.0295735),
-    "mg": ("g", 1e-3), "g": ("g", 1.0), "kg": ("g", 1e3), "oz": ("g", 28.3495), "lb": ("g", 453.592),
-    "pf": ("f", 1e-12), "nf": ("f", 1e-9), "µf": ("f", 1e-6), "μf": ("f", 1e-6), "uf": ("f", 1e-6),
-    "ω": ("ω", 1.0), "ohm": ("ω", 1.0), "kω": ("ω", 1e3), "kohm": ("ω", 1e3),
-}  # fmt: skip
 
 
 class Declared(NamedTuple):
@@ -31,7 +41,12 @@ class Declared(NamedTuple):
 
 
 class Described(Protocol):
-    """Whatever declares attributes: a product, or a listing that was not made one."""
+    """Whatever has a title and attributes: a product, or a listing that was not made one."""
+
+    @property
+    def title(self) -> str:
+        """Empty where there is none."""
+        ...
 
     @property
     def attributes(self) -> Mapping[str, str]:
@@ -40,20 +55,24 @@ class Described(Protocol):
 
 
 def contradict(one: Described, other: Described) -> bool:
-    """Whether both declare a variant attribute and its values cannot both be true of one product.
+    """Whether what two listings say, by attributes or in their titles, cannot both be true of one product.
 
-    What only one of them declares proves nothing, and free text ("steel", "zinc-plated steel") neither.
+    What only one of them declares proves nothing, and free text ("steel", "zinc-plated steel") neither. Titles
+    contradict each other where each has a quantity, a code or a number of one kind (GB, M6, iPhone 14), or a colour,
+    that the other listing has nowhere in its title and attributes.
     """
     return any(True for _ in contradictions(one, other))
 
 
 def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str, str]]:
-    """The attributes that `contradict` goes by: the name as `one` has it, and what each declares."""
+    """What `contradict` goes by: the attribute's name as `one` has it, or "title", and what each of them says."""
     theirs = {name.casefold(): value for name, value in other.attributes.items()}
     for name, value in one.attributes.items():
         other_value = theirs.get(name.casefold())
         if other_value is not None and _differ(declared(name, value), declared(name, other_value)):
             yield name, value, other_value
+    for mine, their in _told_apart(one, other):
+        yield "title", mine.text, their.text
 
 
 def agree(one: Described, other: Described) -> bool:
@@ -69,10 +88,54 @@ def agree(one: Described, other: Described) -> bool:
 
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
-    if name.casefold() not in NAMES and not _DIGIT.search(value):
-        return None
-    dimension, size = _quantity(value) or (None, 0.0)
+    quantity = _quantity(value)
+    if name.casefold() not in NAMES:
+        is_of_listings, is_of_suppliers = _belongs(name)
+        is_own = is_of_listings or (is_of_suppliers and quantity is None) or len(value) > _LONGEST
+        if is_own or not _DIGIT.search(value):
+            return None
+    dimension, size = quantity or (None, 0.0)
     return Declared(dimension, size, _plain(value))
+
+
+@lru_cache(4_096)
+def _belongs(name: str) -> tuple[bool, bool]:
+    """Whether an attribute is of the listing or its seller, and whether it is perhaps a supplier's number."""
+    words = _WORDS.findall(_CAMEL.sub(r"\1 \2", name).casefold())
+    return not _OF_LISTINGS.isdisjoint(words), not _OF_SUPPLIERS.isdisjoint(words[-1:])
+
+
+def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]:
+    """Of each kind that both titles tell: what each has and the other listing says nowhere."""
+    mine, theirs = ([fact for fact in facts(listing.title) if fact.tells] for listing in (one, other))
+    both = {fact.kind for fact in mine} & {fact.kind for fact in theirs}
+    if both and (unsaid := _unsaid(mine, other, both)):
+        answers = _unsaid(theirs, one, both)
+        yield from ((fact, answers[kind]) for kind, fact in unsaid.items() if kind in answers)
+
+
+def _unsaid(told: Sequence[Fact], other: Described, kinds: Set[str]) -> dict[str, Fact]:
+    """By kind, the first of some facts that a listing says nowhere."""
+    said = [
+        fact for text in (other.title, *(as_text(*item) for item in other.attributes.items())) for fact in facts(text)
+    ]
+    unsaid: dict[str, Fact] = {}
+    for fact in told:
+        if fact.kind in kinds and not any(_is_said(fact, by) for by in said if by.kind == fact.sought):
+            unsaid.setdefault(fact.kind, fact)
+    return unsaid
+
+
+def as_text(name: str, value: str) -> str:
+    """An attribute as a title would have it: "module 1.5"."""
+    return f"{name.casefold()} {value}"
+
+
+def _is_said(fact: Fact, by: Fact) -> bool:
+    """Whether what another text says may mean the same."""
+    if fact.size is not None and by.size is not None:
+        return math.isclose(fact.size, by.size, rel_tol=TOLERANCE)
+    return fact.plain == by.plain
 
 
 def _differ(one: Declared | None, other: Declared | None) -> bool:
@@ -86,7 +149,7 @@ def _differ(one: Declared | None, other: Declared | None) -> bool:
 def _quantity(text: str) -> tuple[str, float] | None:
     """The dimension and size of a value such as `40 mm`; None for anything else."""
     match = _QUANTITY.fullmatch(text.casefold())
-    unit = _UNITS.get(match.group(2)) if match else None
+    unit = UNITS.get(match.group(2)) if match else None
     if match is None or unit is None:
         return None
     try:

@@ -1,25 +1,25 @@
 """Style groups: which listings are one style, in one variant.
 
-Rows that are among each other's nearest, at or above the threshold, and do not declare different variants are tied
-together. What hangs together is split until it is alike: the row most like all others (the medoid) keeps those that
-meet the threshold with it and do not contradict it; the others form groups anew through the ties among them. So a
-chain of listings, each like the next, does not become one group. At last every row settles with the most similar
+Rows that are among each other's nearest, at or above the threshold, and do not say they are different variants are
+tied together. What hangs together is split until it is alike: the row most like all others (the medoid) keeps those
+that meet the threshold with it and do not contradict it; the others form groups anew through the ties among them. So
+a chain of listings, each like the next, does not become one group. At last every row settles with the most similar
 medoid among those of the rows it is near: the first to choose may have taken what is more like another, and a row may
 be near a large group without being among the nearest of anyone in it.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.product import Product
+from catalogue.variant_table import Variants
 from catalogue.variants import contradict
 from index.near import Pairs, near_pairs, similarities
 from index.search import Neighbours, VectorIndex
-from index.variants import Variants
 
 ROUNDS: Final = 32
 """Each takes one group out of everything that hangs together; what is left after so many is cut small at once."""
@@ -41,12 +41,11 @@ class Groups:
     score: NDArray[np.float32]
 
 
-def group(index: VectorIndex, vectors: NDArray[np.float16], attributes: Any, threshold: float) -> Groups:
+def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, threshold: float) -> Groups:
     """The style groups of float16 unit `vectors` [rows, dim] that are searched by `index`.
 
-    `attributes` is that column of `index.products.SCHEMA`, in one chunk. The same on any number of threads.
+    `variants` are those of the rows. The same on any number of threads.
     """
-    variants = Variants(attributes)
     original = _originals(vectors, variants)
     rows = np.flatnonzero(original == np.arange(len(original)))
     copies = np.bincount(original, minlength=len(original))
@@ -121,7 +120,7 @@ class _Alike:
 
 
 def _originals(vectors: NDArray[np.float16], variants: Variants) -> Rows:
-    """For each row the first one with the same vector that declares the same; a thousand of them are as good as one."""
+    """For each row the first one with the same vector that says the same; a thousand of them are as good as one."""
     factors = np.random.default_rng(0).integers(0, 2**64, vectors.shape[1], np.uint64)
     said = variants.hashes()
     hashes = said.copy()

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.variant_table import Variants
 from index.exact import FlatIndex
 from index.search import ShardedIndex, VectorIndex
-from index.variants import Variants
 from index.workers import shared_workers
 
 K: Final = 16

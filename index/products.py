@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import NotFound, SnapshotDamaged
 from catalogue.product import Product
+from catalogue.variant_table import Variants
 from index.arrays import read_arrays, write_arrays
 from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
@@ -67,6 +68,11 @@ class Listing:
         return str(self.fields["product_id"])
 
     @property
+    def title(self) -> str:
+        """Its title, empty where it has none."""
+        return str(self.fields.get("title", ""))
+
+    @property
     def attributes(self) -> Mapping[str, str]:
         """What it declares."""
         declared: Mapping[str, str] = self.fields.get("attributes", {})
@@ -102,6 +108,11 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
         "style_score": pa.nulls(len(items), pa.float32()),
     }
     return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def variants_of(table: pa.Table) -> Variants:
+    """What the rows of a table with `SCHEMA` say of their variants."""
+    return Variants(table["attributes"].combine_chunks(), table["title"].combine_chunks())
 
 
 def read_table(path: Path) -> pa.Table:

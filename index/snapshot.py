@@ -44,7 +44,7 @@ from index.groups import Groups, group
 from index.order import by_likeness
 from index.outline import Outline, outline_files, write_outline
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
-from index.products import ProductTable
+from index.products import ProductTable, variants_of
 from index.seal import has_seal, is_intact, sealed
 from index.search import Findable, ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
@@ -454,7 +454,7 @@ def _write_products(work: Path, products: pa.Table, index: VectorIndex, same_sty
     groups: Groups | None = None
     if same_style is not None:
         stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
-        groups = group(index, stored, products["attributes"].combine_chunks(), same_style)
+        groups = group(index, stored, variants_of(products), same_style)
     products = with_groups(products, groups)
     pq.write_table(products, work / "products.parquet", compression="zstd")
     ProductTable.of(products).write(work / "products.arrow")

@@ -1,7 +1,6 @@
 """From which cosine on a pair counts as the same style, or as similar."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.product import Product
-from catalogue.variants import TOLERANCE, Declared, declared
+from catalogue.variant_table import Variants
 from models.bundle import ModePair, Threshold, Thresholds
 from models.embedder import Vectors
 from models.evaluation import MODE_PAIRS, Mode, pair_modes
@@ -28,7 +27,7 @@ def calibrate(
 ) -> dict[ModePair, Thresholds]:
     """Thresholds of every mode pair over all pairs of different products.
 
-    Same-style pairs share `styles`; pairs whose declared attributes contradict each other are left out there, because
+    Same-style pairs share `styles`; pairs that contradict each other (`catalogue.variants`) are left out there, because
     they are never the same style whatever their cosine. Similar pairs share the leaf category. A product with an empty
     style (or no category) is left out of the one (or the other). Row r of every array is product r, a unit row, or
     zeros where it lacks that mode. Scores are counted in steps of 0.00001, so memory does not grow with the pairs.
@@ -103,52 +102,19 @@ class _Truth:
     def __init__(self, styles: Sequence[str], products: Sequence[Product]) -> None:
         leaves = [product.category_levels[-1] if product.category_levels else "" for product in products]
         (self._styles, self._styled), (self._leaves, self._placed) = _coded(styles), _coded(leaves)
-        self._declarations = _declarations(products)
+        self._variants = Variants.of(products)
 
     def of(self, rows: Rows) -> tuple[Mask, Mask, Mask, Mask]:
         """Masks [len, n]: judged and same style, compared and similar."""
         judged = np.outer(self._styled[rows], self._styled)
-        for declaration in self._declarations:
-            declaration.clear_contradicting(judged, rows)
+        one, other = np.nonzero(judged)
+        judged[one, other] = ~self._variants.contradict(rows[one], other)
         return (
             judged,
             self._styles[rows, None] == self._styles[None, :],
             np.outer(self._placed[rows], self._placed),
             self._leaves[rows, None] == self._leaves[None, :],
         )
-
-
-class _Declaration:
-    """What those products that have an attribute declare by it; `catalogue.variants` for many pairs at once."""
-
-    def __init__(self, said: Mapping[int, Declared]) -> None:
-        self._rows = np.array(list(said), np.int64)
-        self._dimension = np.unique([one.dimension or "" for one in said.values()], return_inverse=True)[1]
-        self._plain = np.unique([one.plain for one in said.values()], return_inverse=True)[1]
-        self._size = np.array([one.size for one in said.values()])
-        self._measured = np.array([one.dimension is not None for one in said.values()])
-
-    def clear_contradicting(self, mask: Mask, rows: Rows) -> None:
-        """Unset, in a mask [len, n] of consecutive rows, the pairs that cannot be one variant."""
-        own = np.flatnonzero((self._rows >= rows[0]) & (self._rows <= rows[-1]))
-        left, right = self._size[own, None], self._size[None, :]
-        with np.errstate(invalid="ignore"):  # infinity from infinity: sizes too large for a number
-            apart = np.abs(left - right)
-        close = (left == right) | (np.isfinite(apart) & (apart <= TOLERANCE * np.maximum(left, right)))
-        compared = self._measured[own, None] & (self._dimension[own, None] == self._dimension[None, :])
-        differ = np.where(compared, ~close, self._plain[own, None] != self._plain[None, :])
-        mask[np.ix_(self._rows[own] - rows[0], self._rows)] &= ~differ
-
-
-def _declarations(products: Sequence[Product]) -> list[_Declaration]:
-    """By name without case; names that tell no variants apart are left out."""
-    said: defaultdict[str, dict[int, Declared]] = defaultdict(dict)
-    for row, product in enumerate(products):
-        for name, value in product.attributes.items():
-            declares = declared(name, value)
-            if declares is not None:
-                said[name.casefold()][row] = declares
-    return [_Declaration(one) for one in said.values() if len(one) > 1]
 
 
 def _lowest(

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from catalogue.titles import Fact, facts
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
 from service.ranking import Arrange, Group, Ranked
@@ -23,7 +24,7 @@ DIVERSE: Final = 100
 NEAR_IDENTICAL: Final = 0.95
 """From this cosine on, two listings of one supplier show the same thing in the same words."""
 _MOST_DECLARATIONS: Final = 16
-"""Different sets of attributes that one listing stands for; more would take long to compare."""
+"""Different sets of attributes and facts that one listing stands for; more would take long to compare."""
 
 
 def same_style(own: Described, *, collapse: bool) -> Arrange:
@@ -102,8 +103,9 @@ def _collapsed(view: LiveView, hits: Sequence[Ranked]) -> list[Ranked]:
     return [_standing_for(hits[twins.at], suppliers[twins.at], twins.size) for twins in kept]
 
 
-def _key(listing: Described) -> frozenset[tuple[str, str]]:
-    return frozenset(listing.attributes.items())
+def _key(listing: Described) -> tuple[frozenset[Fact], frozenset[tuple[str, str]]]:
+    """All that `contradict` looks at."""
+    return frozenset(facts(listing.title)), frozenset(listing.attributes.items())
 
 
 def _standing_for(hit: Ranked, supplier: str, size: int) -> Ranked:

@@ -29,7 +29,7 @@ def duplicates(
         Path | None, typer.Option("--out", help="A .csv, .parquet or .json file.", show_default="the terminal")
     ] = None,
 ) -> None:
-    """List products that stand more than once: same style, no declared variant attribute that contradicts.
+    """List products that stand more than once: same style, and not different variants by their own words.
 
     A CSV holds titles as the catalogue has them: a title may begin with =, +, - or @, which spreadsheets take for a
     formula. Import such columns as text.

@@ -18,7 +18,7 @@ Verdict = Literal["same-style", "similar", "different"]
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A variant attribute of two products that cannot be one product's."""
+    """What two products say by an attribute, or in their titles, and cannot both be true of one."""
 
     attribute: str
     a: str

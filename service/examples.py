@@ -175,13 +175,11 @@ PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
 """By status: the slug and detail of one that it may be."""
 
 MEANINGS: Final[Mapping[str, str]] = {
-    "a": "what the first declares",
     "alias": "which index answered, or is meant",
     "aliases": "what this gateway serves, by alias",
     "answer": "as of a search alone; null where there is an error",
     "attribute": "its name",
     "attributes": "what else the listing declares, name and value",
-    "b": "what the second declares",
     "bytes": "its size",
     "category": "a path, levels joined by ' > '",
     "count": "how many products",

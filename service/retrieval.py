@@ -158,7 +158,7 @@ class Retrieval:
     ) -> Hits:
         """The same product, by default from other suppliers only.
 
-        Products at or above the calibrated threshold, less those whose declared variant contradicts the product's.
+        Products at or above the calibrated threshold, less those that contradict the product (`catalogue.variants`).
         Those that declare its variant come first, and near-identical listings of one supplier stand once.
         """
         own = self.product(product_id).product

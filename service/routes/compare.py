@@ -39,11 +39,11 @@ class CompareRequest(Strict):
 
 
 class ContradictionAnswer(BaseModel):
-    """A declared variant attribute that cannot be true of one product."""
+    """What two products say, by an attribute or in their titles, that cannot both be true of one."""
 
-    attribute: str
-    a: str
-    b: str
+    attribute: str = Field(description="its name, or `title`")
+    a: str = Field(description="what the first says")
+    b: str = Field(description="what the second says")
 
 
 class CompareAnswer(BaseModel):
@@ -51,7 +51,7 @@ class CompareAnswer(BaseModel):
 
     score: float = Field(description="cosine similarity, -1..1")
     verdict: Verdict | None = Field(
-        description="`same-style` at or above that threshold, unless the products declare different variants; "
+        description="`same-style` at or above that threshold, unless the products say they are different variants; "
         "`similar` at or above that one; null where the model has no threshold for such a pair"
     )
     mode: ModePair = Field(description="what a and b are: i a photo, t words, m a product or a photo with words")

@@ -5,11 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue import Product
-from catalogue.variants import contradict
+from catalogue.variants import contradict, contradictions
 
 
 def product(**attributes: str) -> Product:
     return Product(product_id="a", title="a", attributes={k.replace("_", " "): v for k, v in attributes.items()})
+
+
+def titled(title: str, **attributes: str) -> Product:
+    return product(**attributes).model_copy(update={"title": title})
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,14 @@ def product(**attributes: str) -> Product:
         (product(length="40 mm", thread="M6"), product(length="1.57 in", thread="M8")),
         (product(teeth="24"), product(teeth="32")),
         (product(length="40 mm"), product(length="40 cm")),
+        (product(ID="10 mm"), product(ID="12 mm")),
+        (titled("iPhone 14 (128 GB)"), titled("iPhone 14, 256GB, blue")),
+        (titled("iPhone 13 case"), titled("case for iPhone 14")),
+        (titled("Bag 38 x 42 cm"), titled("bag 28x32cm")),
+        (titled("Bag 40 x 40 cm"), titled("bag 40 x 60 cm")),
+        (titled("AA batteries, pack of 4"), titled("10 pcs AA battery")),
+        (titled("Bolt M6x30", grade="8.8"), titled("hex bolt m8 x 30")),
+        (titled("Phone (Glass Green)"), titled("phone, black")),
     ],
 )
 def test_different_variants(one: Product, other: Product) -> None:
@@ -43,6 +55,22 @@ def test_different_variants(one: Product, other: Product) -> None:
         (product(resistance="4.7 kΩ"), product(resistance="4700 ohm")),
         (product(material="steel"), product(material="zinc-plated steel")),
         (product(length="1.2.3 mm"), product(length="1.2.3 mm")),
+        (product(supplier_sku="A-12"), product(supplier_sku="B-13")),
+        (product(itemNo="12"), product(itemNo="13")),
+        (product(rating="4.5"), product(rating="3.9")),
+        (product(notes="1 " + "long " * 20), product(notes="2 " + "long " * 20)),
+        (titled("Bag 38 x 42 cm"), titled("tote bag 42x38cm")),
+        (titled("Cable 1 m"), titled("cable 39.4 inch")),
+        (titled("Cable 1 m"), titled("cable")),
+        (titled("TV 100 cm"), titled("TV (40 inches)", width="1 m")),
+        (titled("case for iPhone 12"), titled("case for iPhone 11, 12")),
+        (titled("bolt 30 mm"), titled("bolt 8 mm", length="30 mm")),
+        (titled("gear module 1.5"), titled("gear module 2", module="1.5")),
+        (titled("mug, item 4711"), titled("mug, item 4712")),
+        (titled("3 in 1 charger"), titled("charger 10 inch")),
+        (titled("black-and-white mug"), titled("white mug")),
+        (titled("navy mug"), titled("Tasse, blau")),
+        (titled("red mug"), titled("white mug", print="red hearts")),
     ],
 )
 def test_one_variant(one: Product, other: Product) -> None:
@@ -50,7 +78,16 @@ def test_one_variant(one: Product, other: Product) -> None:
     assert not contradict(other, one)
 
 
-@given(st.dictionaries(st.text(max_size=5), st.text(max_size=12), max_size=4))
-def test_nothing_contradicts_itself(attributes: dict[str, str]) -> None:
-    one = Product(product_id="a", title="a", attributes=attributes)
+@given(st.dictionaries(st.text(max_size=5), st.text(max_size=12), max_size=4), st.text(min_size=1))
+def test_nothing_contradicts_itself(attributes: dict[str, str], title: str) -> None:
+    one = Product(product_id="a", title=title, images=("a",), attributes=attributes)
     assert not contradict(one, one)
+
+
+def test_it_says_what_contradicts_what() -> None:
+    one, other = titled("Phone 128 GB, 3 A", Size="L"), titled("phone 256GB 2A", size="M")
+    assert list(contradictions(one, other)) == [
+        ("Size", "L", "M"),
+        ("title", "128 GB", "256GB"),
+        ("title", "3 A", "2A"),
+    ]

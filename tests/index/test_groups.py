@@ -5,38 +5,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalogue import Product
+from catalogue.variant_table import Variants
 from index import groups as module
 from index.exact import FlatIndex, Neighbours
 from index.groups import Groups, group, join
 from index.plan import Choice, make_plan
-from index.products import SCHEMA
 from index.search import VectorIndex, set_faiss_threads
 from index.shards import open_index, write_shards
-from index.variants import Variants
 from tests.index.builders import item, unit, unit_rows
 
 THRESHOLD = 0.9
-ATTRIBUTES = SCHEMA.field("attributes").type
 Vectors = NDArray[np.float16]
 
 
-def attributes(said: Sequence[dict[str, str]]) -> Any:
-    return pa.array([sorted((name.casefold(), value) for name, value in one.items()) for one in said], ATTRIBUTES)
+def variants(said: Sequence[dict[str, str]]) -> Variants:
+    return Variants.of([Product(product_id="a", title="a", attributes=one) for one in said])
 
 
 def grouped(
     vectors: NDArray[Any], said: Sequence[dict[str, str]] | None = None, index: VectorIndex | None = None
 ) -> Groups:
     stored = vectors.astype(np.float16)
-    column = attributes(said if said is not None else [{}] * len(stored))
-    return group(index or FlatIndex(stored), stored, column, THRESHOLD)
+    own = variants(said if said is not None else [{}] * len(stored))
+    return group(index or FlatIndex(stored), stored, own, THRESHOLD)
 
 
 def partition(medoid: NDArray[np.int64]) -> set[frozenset[int]]:
@@ -88,7 +85,7 @@ def test_every_member_meets_the_threshold_with_the_medoid_and_does_not_contradic
     others = found.medoid != rows
     np.testing.assert_allclose(found.score, np.einsum("ij,ij->i", stored, stored[found.medoid]), atol=1e-3)
     assert (found.score[others] >= THRESHOLD).all()
-    assert not Variants(attributes(said)).contradict(rows, found.medoid).any()
+    assert not variants(said).contradict(rows, found.medoid).any()
 
 
 @given(some_vectors, some_said, st.integers(0, 10_000))

@@ -70,11 +70,14 @@ class TestCompare:
         assert compare(api, {"text": "a b c d"}, {"text": "a b c e"})["verdict"] == "similar"
         assert compare(api, {"text": "a b c d"}, {"text": "e f g h"})["verdict"] == "different"
 
-    def test_declared_variants_that_contradict_each_other_are_not_the_same(self, tmp_path: Path) -> None:
+    def test_variants_that_contradict_each_other_are_not_the_same(self, tmp_path: Path) -> None:
         rows = [
             {"product_id": name, "title": "hex bolt zinc", "attributes": declared}
             for name, declared in {"m6": {"Thread": "M6", "length": "40 mm"}, "m8": {"thread": "M8"}, "any": {}}.items()
         ]
+        titles = {"30-mm": "hex bolt zinc 30 mm", "40-mm": "hex bolt zinc 40 mm", "30mm": "hex bolt 30 mm zinc"}
+        rows += [{"product_id": name, "title": title} for name, title in titles.items()]
+        rows = [row | {"supplier_id": str(row["product_id"])} for row in rows]
         (tmp_path / "bolts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", Blurred(), decode_threads=1)
         with client_of(Settings(data=tmp_path / "data"), Blurred()) as api:
@@ -83,6 +86,13 @@ class TestCompare:
             assert found["contradictions"] == [{"attribute": "Thread", "a": "M6", "b": "M8"}]
             found = compare(api, {"product_id": "m6"}, {"product_id": "any"})
             assert (found["verdict"], found["contradictions"]) == ("same-style", [])
+            found = compare(api, {"product_id": "30-mm"}, {"product_id": "40-mm"})
+            assert found["verdict"] == "similar"
+            assert found["contradictions"] == [{"attribute": "title", "a": "30 mm", "b": "40 mm"}]
+            same = {hit["product_id"] for hit in get(api, "/v1/products/30-mm/same-style", collapse=False)["hits"]}
+            similar = {hit["product_id"] for hit in get(api, "/v1/products/30-mm/similar")["hits"]}
+            assert ("40-mm" in same, "40-mm" in similar) == (False, True)
+            assert "30mm" in same
 
     def test_without_thresholds_there_is_no_verdict(self, own_shop: Settings) -> None:
         embedder = StandInEncoders()

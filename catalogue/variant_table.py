@@ -1,0 +1,239 @@
+"""Which rows of a table are different variants by their own words: `catalogue.variants`, for millions of pairs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from catalogue.product import Product
+from catalogue.titles import Fact, facts
+from catalogue.variants import TOLERANCE, as_text, declared
+
+_CHUNK: Final = 262_144
+_NONE: Final = -1
+_ATTRIBUTES: Final = pa.map_(pa.large_string(), pa.large_string())
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Variants:
+    """What each row says of its variant; safe for any number of threads.
+
+    Of two values that a row gives one attribute, the first in order counts.
+    """
+
+    def __init__(self, attributes: Any, titles: Any) -> None:
+        """From two columns of Arrow in one chunk: a map, names without case, and large strings."""
+        named = _Attributes(attributes)
+        self._declared = _Declared(named)
+        self._told = _Told(named, titles)
+
+    @classmethod
+    def of(cls, products: Sequence[Product]) -> "Variants":
+        """Those of some products."""
+        attributes = [sorted((n.casefold(), value) for n, value in one.attributes.items()) for one in products]
+        titles = pa.array([product.title for product in products], pa.large_string())
+        return cls(pa.array(attributes, _ATTRIBUTES), titles)
+
+    def contradict(self, one: Rows, other: Rows) -> Mask:
+        """For each pair of rows, whether both cannot be one variant, bool [pairs]."""
+        parts = [
+            self._declared.contradict(*part) | self._told.contradict(*part)
+            for start in range(0, len(one), _CHUNK)
+            if (part := (one[start : start + _CHUNK], other[start : start + _CHUNK]))
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+
+    def hashes(self) -> NDArray[np.uint64]:
+        """One number per row, the same for rows that say the same; for others the same by bad luck alone."""
+        hashes: NDArray[np.uint64] = self._declared.hashes() + self._told.hashes()
+        return hashes
+
+
+class _Attributes:
+    """The attributes of all rows: each distinct (name, value), and which of them are whose."""
+
+    def __init__(self, attributes: Any) -> None:
+        offsets = attributes.offsets.to_numpy()
+        names = attributes.keys[offsets[0] : offsets[-1]].dictionary_encode()
+        values = attributes.items[offsets[0] : offsets[-1]].dictionary_encode()
+        self.name, code = (column.indices.to_numpy().astype(np.int64) for column in (names, values))
+        distinct, self.pair = np.unique(self.name * len(values.dictionary) + code, return_inverse=True)
+        self.names, texts = names.dictionary.to_pylist(), values.dictionary.to_pylist()
+        self.pairs = [(self.names[of // len(texts)], texts[of % len(texts)]) for of in distinct.tolist()]
+        self.rows = len(attributes)
+        self.row = np.repeat(np.arange(self.rows), np.diff(offsets))
+
+
+class _Declared:
+    """What the attributes of each row declare."""
+
+    def __init__(self, attributes: _Attributes) -> None:
+        self._tabulate(attributes.pairs)
+        self._names = len(attributes.names)
+        telling = self._plain[attributes.pair] != _NONE
+        # Row and name as one number, ascending: what a row declares by a name is found by bisection.
+        keys = (attributes.row * self._names + attributes.name)[telling]
+        self._keys, first = np.unique(keys, return_index=True)
+        self._pairs = attributes.pair[telling][first].astype(np.int32)
+        self._starts = np.searchsorted(self._keys, np.arange(attributes.rows + 1) * self._names)
+
+    def hashes(self) -> NDArray[np.uint64]:
+        name = self._keys % max(1, self._names)
+        _, said = np.unique(name * len(self._plain) + self._plain[self._pairs], return_inverse=True)
+        return _sums(said, self._starts, 0)
+
+    def contradict(self, one: Rows, other: Rows) -> Mask:
+        asked, mine = _spread(self._starts, one)
+        wanted = self._keys[mine] + (other - one)[asked] * self._names
+        theirs = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        both = self._keys[theirs] == wanted
+        result = np.zeros(len(one), np.bool_)
+        result[asked[both][self._differ(self._pairs[mine[both]], self._pairs[theirs[both]])]] = True
+        return result
+
+    def _tabulate(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """What each distinct (name, value) declares; `plain` is -1 where that is nothing."""
+        self._dimension = np.full(len(pairs), _NONE, np.int8)
+        self._size = np.zeros(len(pairs))
+        self._plain = np.full(len(pairs), _NONE, np.int64)
+        dimensions: dict[str, int] = {}
+        plains: dict[str, int] = {}
+        for at, (name, value) in enumerate(pairs):
+            said = declared(name, value)
+            if said is not None:
+                self._plain[at] = plains.setdefault(said.plain, len(plains))
+                if said.dimension is not None:
+                    self._dimension[at] = dimensions.setdefault(said.dimension, len(dimensions))
+                    self._size[at] = said.size
+
+    def _differ(self, one: NDArray[np.int32], other: NDArray[np.int32]) -> Mask:
+        close = _close(self._size[one], self._size[other])
+        compared = (self._dimension[one] != _NONE) & (self._dimension[one] == self._dimension[other])
+        differ: Mask = np.where(compared, ~close, self._plain[one] != self._plain[other])
+        return differ
+
+
+class _Told:
+    """What the title of each row tells, and what its title and attributes say of that."""
+
+    def __init__(self, attributes: _Attributes, titles: Any) -> None:
+        encoded = titles.dictionary_encode()
+        table = _Facts()
+        of_title, title_starts = table.of(encoded.dictionary.to_pylist())
+        of_pair, pair_starts = table.of(as_text(*pair) for pair in attributes.pairs)
+        self._kind, self._sought, self._size, self._plain, tells = table.arrays()
+        self._kinds = len(table.kinds)
+        title = encoded.indices.to_numpy().astype(np.int64)
+        row, at = _spread(title_starts, title)
+        attribute, within = _spread(pair_starts, attributes.pair)
+        said = np.concatenate([of_title[at], of_pair[within]])
+        said_by = np.concatenate([row, attributes.row[attribute]])
+        row, told = row[tells[of_title[at]]], of_title[at][tells[of_title[at]]]
+        # A kind that one row alone tells sets nothing apart.
+        often = np.bincount(np.unique(row * self._kinds + self._kind[told]) % self._kinds, minlength=self._kinds) > 1
+        row, told = row[often[self._kind[told]]], told[often[self._kind[told]]]
+        self._told, self._starts = told, np.searchsorted(row, np.arange(len(title) + 1))
+        self._tells = np.zeros(len(title), np.uint64)  # a bit for each kind, or for several
+        np.bitwise_or.at(self._tells, row, np.uint64(1) << (self._kind[told] % 64).astype(np.uint64))
+        asked_for = np.zeros(self._kinds, np.bool_)
+        asked_for[self._sought[told]] = True
+        wanted = asked_for[self._kind[said]]
+        said, said_by = said[wanted], said_by[wanted]
+        order = np.lexsort((said, said_by * self._kinds + self._kind[said]))
+        self._said = said[order]
+        # Row and kind as one number, ascending, as above; of one kind a row may say much.
+        self._keys = said_by[order] * self._kinds + self._kind[self._said]
+        self._said_starts = np.searchsorted(said_by[order], np.arange(len(title) + 1))
+
+    def hashes(self) -> NDArray[np.uint64]:
+        return _sums(self._told, self._starts, 1) + _sums(self._said, self._said_starts, 2)
+
+    def contradict(self, one: Rows, other: Rows) -> Mask:
+        result = np.zeros(len(one), np.bool_)
+        related = np.flatnonzero(self._tells[one] & self._tells[other])
+        pair, kind = self._unsaid(one[related], other[related])
+        pairs = np.unique(pair)
+        back, answered = self._unsaid(other[related[pairs]], one[related[pairs]])
+        both = np.intersect1d(pair * self._kinds + kind, pairs[back] * self._kinds + answered)
+        result[related[both // self._kinds]] = True
+        return result
+
+    def _unsaid(self, one: Rows, other: Rows) -> tuple[Rows, Rows]:
+        """What the titles of `one` tell and `other` says nowhere: of which pair, and its kind."""
+        pair, at = _spread(self._starts, one)
+        fact = self._told[at]
+        key = other[pair] * self._kinds + self._sought[fact]
+        by, end = np.searchsorted(self._keys, key), np.searchsorted(self._keys, key, "right")
+        is_said = np.zeros(len(fact), np.bool_)
+        left = np.flatnonzero(by < end)
+        while len(left):
+            said = self._said[by[left]]
+            same = (self._plain[fact[left]] == self._plain[said]) & (self._plain[said] != _NONE)
+            is_said[left] = same | _close(self._size[fact[left]], self._size[said])
+            by[left] += 1
+            left = left[~is_said[left] & (by[left] < end[left])]
+        return pair[~is_said], self._kind[fact[~is_said]]
+
+
+class _Facts:
+    """Distinct facts by number, as texts are read."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, int] = {}
+        self._numbers: dict[tuple[str, float | None, str], int] = {}
+        self._facts: list[Fact] = []
+
+    def of(self, texts: Iterable[str]) -> tuple[Rows, Rows]:
+        """The facts of each text, one after the other, and where those of each begin, with the end of all."""
+        found: list[int] = []
+        starts = [0]
+        for text in texts:
+            found.extend(self._number(fact) for fact in facts(text))
+            starts.append(len(found))
+        return np.array(found, np.int64), np.array(starts)
+
+    def arrays(self) -> tuple[Rows, Rows, NDArray[np.float64], Rows, Mask]:
+        """By fact: its kind, the kind of what says it, its size or nan, what is plain of it or -1, if it tells."""
+        kind = np.array([self.kinds[fact.kind] for fact in self._facts], np.int64)
+        sought = np.array([self.kinds[fact.sought] for fact in self._facts], np.int64)
+        size = np.array([np.nan if fact.size is None else fact.size for fact in self._facts])
+        plains: dict[str, int] = {}
+        plain = [plains.setdefault(fact.plain, len(plains)) if fact.size is None else _NONE for fact in self._facts]
+        return kind, sought, size, np.array(plain, np.int64), np.array([fact.tells for fact in self._facts], np.bool_)
+
+    def _number(self, fact: Fact) -> int:
+        key = (fact.kind, fact.size, fact.plain)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._facts)
+            self._facts.append(fact)
+            for kind in (fact.kind, fact.sought):
+                self.kinds.setdefault(kind, len(self.kinds))
+        return self._numbers[key]
+
+
+def _spread(starts: Rows, rows: Rows) -> tuple[Rows, Rows]:
+    """All that some rows have, those of row r from `starts[r]` on: whose it is, by place in `rows`, and where."""
+    counts = starts[rows + 1] - starts[rows]
+    asked = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(len(asked)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return asked, starts[rows][asked] + within
+
+
+def _close(left: NDArray[np.float64], right: NDArray[np.float64]) -> Mask:
+    """`math.isclose`, element by element; nan is close to nothing."""
+    with np.errstate(invalid="ignore"):  # infinity from infinity: sizes too large for a number
+        apart = np.abs(left - right)
+    close: Mask = (left == right) | (np.isfinite(apart) & (apart <= TOLERANCE * np.maximum(left, right)))
+    return close
+
+
+def _sums(said: Rows, starts: Rows, seed: int) -> NDArray[np.uint64]:
+    """The sum of a random number for each thing that a row has."""
+    random = np.random.default_rng(seed).integers(0, 2**64, int(said.max(initial=-1)) + 1, np.uint64)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(random[said])])  # they wrap round, and back again
+    hashes: NDArray[np.uint64] = sums[starts[1:]] - sums[starts[:-1]]
+    return hashes
