@@ -178,7 +178,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "alias": "which index answered, or is meant",
     "aliases": "what this gateway serves, by alias",
     "answer": "as of a search alone; null where there is an error",
-    "attribute": "its name",
     "attributes": "what else the listing declares, name and value",
     "bytes": "its size",
     "category": "a path, levels joined by ' > '",

@@ -85,9 +85,9 @@ def test_nothing_contradicts_itself(attributes: dict[str, str], title: str) -> N
 
 
 def test_it_says_what_contradicts_what() -> None:
-    one, other = titled("Phone 128 GB, 3 A", Size="L"), titled("phone 256GB 2A", size="M")
+    one, other = titled("Phone 128 GB, 7 x 15 cm", Size="L"), titled("phone 256GB 8x16cm", size="M")
     assert list(contradictions(one, other)) == [
         ("Size", "L", "M"),
         ("title", "128 GB", "256GB"),
-        ("title", "3 A", "2A"),
+        ("title", "7 x 15 cm", "8x16cm"),
     ]

@@ -148,6 +148,7 @@ def test_a_deleted_product_in_the_history_is_told(troubled: Shop) -> None:
     troubled.cards().first.locator("h3 a").click()
     expect(troubled.dialog).to_be_visible()
     troubled.page.keyboard.press("Escape")
+    expect(troubled.dialog).to_be_hidden()
     address = f"**/v1/products/{product['product_id']}"
     troubled.page.route(address, refuse(404, "There is no such product.", times=9))
     troubled.page.go_back()
