@@ -36,6 +36,7 @@ def said(text: str) -> set[str]:
         ("５００ｍｌ", {"l: 0.5"}),  # noqa: RUF001
         ("lens 1.5x", {"#x: 1.5x"}),
         ("Navy mug, weiß", {"colour: blue", "colour: white"}),
+        ("5 ınch, 5 İnch", set()),  # noqa: RUF001
         ("a mug", set()),
         ("", set()),
     ],
@@ -46,6 +47,7 @@ def test_facts_of_a_text(text: str, wanted: set[str]) -> None:
 
 def test_of_a_stuffed_text_the_first_are_read() -> None:
     assert len(facts(" ".join(f"x{number}y" for number in range(500)))) == 32
+    assert not facts("long " * 100 + "500 ml")
 
 
 @given(st.text(st.sampled_from('0123456789.,xX- /mcinGB"%²M'), max_size=200))
