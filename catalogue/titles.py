@@ -85,7 +85,7 @@ def _facts(text: str) -> Iterator[Fact]:
 def _quantities(match: re.Match[str]) -> Iterator[Fact]:
     """Each edge of 40 x 60 cm and what they make multiplied, as it is not 40 x 40; both ends of 14-15 in."""
     kind, factor = UNITS.get(match[2].casefold(), ("", 0.0))
-    if not kind:  # regular expressions take the ı of "pın" for an i
+    if not kind:  # regular expressions take the Turkish i without a dot for ours
         return
     sizes = [_number(part) * factor for part in re.split("[xX-]", match[1])]
     for size in sizes:
