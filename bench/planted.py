@@ -20,6 +20,8 @@ _LARGE: Final = (200, 500, 1_000, 2_000)
 _EQUAL: Final = 1_000
 _COLOURS: Final = 12
 _DECLARED: Final = 0.8
+_TITLE: Final = "a listing"
+"""It tells nothing, as a number of the style would."""
 _SUPPLIERS: Final = 5_000
 _CHUNK: Final = 65_536
 
@@ -94,12 +96,11 @@ def _table(variant: NDArray[np.int64], colours: NDArray[np.int64], random: np.ra
         pa.array(["colour"] * len(declared), pa.large_string()),
         values.take(pa.array(colours[declared])),
     )
-    titles = [f"listing of style {number}" for number in variant.tolist()]
-    documents = [f'{{"product_id": "p{row:08d}", "title": "{title}"}}'.encode() for row, title in enumerate(titles)]
+    documents = [f'{{"product_id": "p{row:08d}", "title": "{_TITLE}"}}'.encode() for row in range(rows)]
     columns: dict[str, Any] = {
         "product_id": ids,
         "id_hash": np.fromiter((id_hash(f"p{row:08d}") for row in range(rows)), np.uint64, rows),
-        "title": pa.array(titles, pa.large_string()),
+        "title": pa.array([_TITLE] * rows, pa.large_string()),
         "supplier_id": pa.array([f"s{number}" for number in range(_SUPPLIERS)])
         .take(pa.array(suppliers))
         .dictionary_encode(),
