@@ -1,5 +1,6 @@
 """Which rows of a table are different variants by their own words: `catalogue.variants`, for millions of pairs."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -123,31 +124,40 @@ class _Told:
     def __init__(self, attributes: _Attributes, titles: Any) -> None:
         encoded = titles.dictionary_encode()
         table = _Facts()
-        of_title, title_starts = table.of(encoded.dictionary.to_pylist())
-        of_pair, pair_starts = table.of(as_text(*pair) for pair in attributes.pairs)
-        self._kind, self._sought, self._size, self._plain, tells = table.arrays()
+        of_titles = table.of(title.as_py() for title in encoded.dictionary)
+        of_pairs = table.of(as_text(*pair) for pair in attributes.pairs)
+        self._kind, self._sought, self._size, self._plain, self._is_telling = table.arrays()
         self._kinds = len(table.kinds)
         title = encoded.indices.to_numpy().astype(np.int64)
-        row, at = _spread(title_starts, title)
-        attribute, within = _spread(pair_starts, attributes.pair)
-        said = np.concatenate([of_title[at], of_pair[within]])
-        said_by = np.concatenate([row, attributes.row[attribute]])
-        row, told = row[tells[of_title[at]]], of_title[at][tells[of_title[at]]]
-        # A kind that one row alone tells sets nothing apart.
-        often = np.bincount(np.unique(row * self._kinds + self._kind[told]) % self._kinds, minlength=self._kinds) > 1
-        row, told = row[often[self._kind[told]]], told[often[self._kind[told]]]
-        self._told, self._starts = told, np.searchsorted(row, np.arange(len(title) + 1))
+        self._tell(title, *of_titles)
+        self._say((np.arange(len(title)), title, *of_titles), (attributes.row, attributes.pair, *of_pairs))
+        self._said_starts = np.searchsorted(self._keys, np.arange(len(title) + 1) * self._kinds)
+
+    def _tell(self, title: Rows, fact_of: Rows, starts: Rows) -> None:
+        """What the titles tell, but for kinds that one row alone tells: those set nothing apart."""
+        row, at = _spread(starts, title)
+        told = fact_of[at]
+        rows_of_kind = np.unique(row * self._kinds + self._kind[told]) % self._kinds
+        often = np.bincount(rows_of_kind, minlength=self._kinds) > 1
+        kept = (self._is_telling & often[self._kind])[told]
+        row, self._told = row[kept], told[kept].astype(np.int32)
+        self._starts = np.searchsorted(row, np.arange(len(title) + 1))
         self._tells = np.zeros(len(title), np.uint64)  # a bit for each kind, or for several
-        np.bitwise_or.at(self._tells, row, np.uint64(1) << (self._kind[told] % 64).astype(np.uint64))
-        asked_for = np.zeros(self._kinds, np.bool_)
-        asked_for[self._sought[told]] = True
-        wanted = asked_for[self._kind[said]]
-        said, said_by = said[wanted], said_by[wanted]
-        order = np.lexsort((said, said_by * self._kinds + self._kind[said]))
-        self._said = said[order]
+        np.bitwise_or.at(self._tells, row, np.uint64(1) << (self._kind[self._told] % 64).astype(np.uint64))
+
+    def _say(self, *parts: tuple[Rows, Rows, Rows, Rows]) -> None:
+        """What texts say of what is told; a part is each text's row and number, and the facts of all texts."""
+        wanted = np.zeros(self._kinds, np.bool_)
+        wanted[self._sought[self._told]] = True
+        said, keys = [], []
+        for row, text, fact_of, starts in parts:
+            asked, at = _spread(starts, text)
+            kept = wanted[self._kind[fact_of[at]]]
+            said.append(fact_of[at[kept]].astype(np.int32))
+            keys.append(row[asked[kept]] * self._kinds + self._kind[said[-1]])
         # Row and kind as one number, ascending, as above; of one kind a row may say much.
-        self._keys = said_by[order] * self._kinds + self._kind[self._said]
-        self._said_starts = np.searchsorted(said_by[order], np.arange(len(title) + 1))
+        order = np.lexsort((np.concatenate(said), np.concatenate(keys)))
+        self._said, self._keys = np.concatenate(said)[order], np.concatenate(keys)[order]
 
     def hashes(self) -> NDArray[np.uint64]:
         return _sums(self._told, self._starts, 1) + _sums(self._said, self._said_starts, 2)
@@ -156,10 +166,11 @@ class _Told:
         result = np.zeros(len(one), np.bool_)
         related = np.flatnonzero(self._tells[one] & self._tells[other])
         pair, kind = self._unsaid(one[related], other[related])
-        pairs = np.unique(pair)
+        pairs = pair[np.flatnonzero(np.diff(pair, prepend=_NONE))]  # they ascend
         back, answered = self._unsaid(other[related[pairs]], one[related[pairs]])
-        both = np.intersect1d(pair * self._kinds + kind, pairs[back] * self._kinds + answered)
-        result[related[both // self._kinds]] = True
+        mine, theirs = np.sort(pair * self._kinds + kind), pairs[back] * self._kinds + answered
+        both = mine[np.minimum(np.searchsorted(mine, theirs), len(mine) - 1)] == theirs
+        result[related[pairs[back[both]]]] = True
         return result
 
     def _unsaid(self, one: Rows, other: Rows) -> tuple[Rows, Rows]:
@@ -189,12 +200,11 @@ class _Facts:
 
     def of(self, texts: Iterable[str]) -> tuple[Rows, Rows]:
         """The facts of each text, one after the other, and where those of each begin, with the end of all."""
-        found: list[int] = []
-        starts = [0]
+        found, starts = array("q"), array("q", [0])
         for text in texts:
             found.extend(self._number(fact) for fact in facts(text))
             starts.append(len(found))
-        return np.array(found, np.int64), np.array(starts)
+        return np.frombuffer(found, np.int64) if found else np.empty(0, np.int64), np.frombuffer(starts, np.int64)
 
     def arrays(self) -> tuple[Rows, Rows, NDArray[np.float64], Rows, Mask]:
         """By fact: its kind, the kind of what says it, its size or nan, what is plain of it or -1, if it tells."""
@@ -231,7 +241,7 @@ def _close(left: NDArray[np.float64], right: NDArray[np.float64]) -> Mask:
     return close
 
 
-def _sums(said: Rows, starts: Rows, seed: int) -> NDArray[np.uint64]:
+def _sums(said: NDArray[np.integer[Any]], starts: Rows, seed: int) -> NDArray[np.uint64]:
     """The sum of a random number for each thing that a row has."""
     random = np.random.default_rng(seed).integers(0, 2**64, int(said.max(initial=-1)) + 1, np.uint64)
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(random[said])])  # they wrap round, and back again
