@@ -1,7 +1,7 @@
 """Which rows of a table are different variants by their own words: `catalogue.variants`, for millions of pairs."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogue.product import Product
-from catalogue.titles import Fact, facts
+from catalogue.titles import FAR, MANIFOLD, Fact, facts
 from catalogue.variants import TOLERANCE, as_text, declared
 
 _CHUNK: Final = 262_144
@@ -17,6 +17,7 @@ _NONE: Final = -1
 _ATTRIBUTES: Final = pa.map_(pa.large_string(), pa.large_string())
 
 Rows = NDArray[np.int64]
+Facts = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 
@@ -128,6 +129,7 @@ class _Told:
         of_pairs = table.of(as_text(*pair) for pair in attributes.pairs)
         self._kind, self._sought, self._size, self._plain, self._is_telling = table.arrays()
         self._kinds = len(table.kinds)
+        self._manifold = np.array([kind in MANIFOLD for kind in table.kinds], np.bool_)
         title = encoded.indices.to_numpy().astype(np.int64)
         self._tell(title, *of_titles)
         self._say((np.arange(len(title)), title, *of_titles), (attributes.row, attributes.pair, *of_pairs))
@@ -165,29 +167,32 @@ class _Told:
     def contradict(self, one: Rows, other: Rows) -> Mask:
         result = np.zeros(len(one), np.bool_)
         related = np.flatnonzero(self._tells[one] & self._tells[other])
-        pair, kind = self._unsaid(one[related], other[related])
+        pair, mine = self._unsaid(one[related], other[related])
         pairs = pair[np.flatnonzero(np.diff(pair, prepend=_NONE))]  # they ascend
-        back, answered = self._unsaid(other[related[pairs]], one[related[pairs]])
-        mine, theirs = np.sort(pair * self._kinds + kind), pairs[back] * self._kinds + answered
-        both = mine[np.minimum(np.searchsorted(mine, theirs), len(mine) - 1)] == theirs
+        back, theirs = self._unsaid(other[related[pairs]], one[related[pairs]])
+        keys = pair * self._kinds + self._kind[mine]
+        order = np.argsort(keys, kind="stable")
+        wanted = pairs[back] * self._kinds + self._kind[theirs]
+        both = _any(keys[order], mine[order], wanted, theirs, self._are_of_one_thing)
         result[related[pairs[back[both]]]] = True
         return result
 
-    def _unsaid(self, one: Rows, other: Rows) -> tuple[Rows, Rows]:
-        """What the titles of `one` tell and `other` says nowhere: of which pair, and its kind."""
+    def _unsaid(self, one: Rows, other: Rows) -> tuple[Rows, Facts]:
+        """What the titles of `one` tell and `other` says nowhere: of which pair, and the fact."""
         pair, at = _spread(self._starts, one)
         fact = self._told[at]
-        key = other[pair] * self._kinds + self._sought[fact]
-        by, end = np.searchsorted(self._keys, key), np.searchsorted(self._keys, key, "right")
-        is_said = np.zeros(len(fact), np.bool_)
-        left = np.flatnonzero(by < end)
-        while len(left):
-            said = self._said[by[left]]
-            same = (self._plain[fact[left]] == self._plain[said]) & (self._plain[said] != _NONE)
-            is_said[left] = same | _close(self._size[fact[left]], self._size[said])
-            by[left] += 1
-            left = left[~is_said[left] & (by[left] < end[left])]
-        return pair[~is_said], self._kind[fact[~is_said]]
+        unsaid = ~_any(self._keys, self._said, other[pair] * self._kinds + self._sought[fact], fact, self._is_said)
+        return pair[unsaid], fact[unsaid]
+
+    def _is_said(self, fact: Facts, by: Facts) -> Mask:
+        same = (self._plain[fact] == self._plain[by]) & (self._plain[by] != _NONE)
+        said: Mask = same | _close(self._size[fact], self._size[by])
+        return said
+
+    def _are_of_one_thing(self, one: Facts, other: Facts) -> Mask:
+        left, right = self._size[one], self._size[other]
+        near: Mask = ~(np.maximum(left, right) > FAR * np.minimum(left, right))  # nan is far from nothing
+        return near | ~self._manifold[self._kind[one]]
 
 
 class _Facts:
@@ -195,14 +200,14 @@ class _Facts:
 
     def __init__(self) -> None:
         self.kinds: dict[str, int] = {}
-        self._numbers: dict[tuple[str, float | None, str], int] = {}
+        self._numbers: dict[tuple[str, float | None, str, bool], int] = {}
         self._facts: list[Fact] = []
 
     def of(self, texts: Iterable[str]) -> tuple[Rows, Rows]:
         """The facts of each text, one after the other, and where those of each begin, with the end of all."""
         found, starts = array("q"), array("q", [0])
         for text in texts:
-            found.extend(self._number(fact) for fact in facts(text))
+            found.extend(self._number(fact) for fact in facts.__wrapped__(text))  # each text comes once
             starts.append(len(found))
         return np.frombuffer(found, np.int64) if found else np.empty(0, np.int64), np.frombuffer(starts, np.int64)
 
@@ -216,7 +221,7 @@ class _Facts:
         return kind, sought, size, np.array(plain, np.int64), np.array([fact.tells for fact in self._facts], np.bool_)
 
     def _number(self, fact: Fact) -> int:
-        key = (fact.kind, fact.size, fact.plain)
+        key = (fact.kind, fact.size, fact.plain, fact.tells)
         if key not in self._numbers:
             self._numbers[key] = len(self._facts)
             self._facts.append(fact)
@@ -231,6 +236,18 @@ def _spread(starts: Rows, rows: Rows) -> tuple[Rows, Rows]:
     asked = np.repeat(np.arange(len(rows)), counts)
     within = np.arange(len(asked)) - np.repeat(np.cumsum(counts) - counts, counts)
     return asked, starts[rows][asked] + within
+
+
+def _any(keys: Rows, facts: Facts, wanted: Rows, than: Facts, test: Callable[[Facts, Facts], Mask]) -> Mask:
+    """For each wanted key, whether some fact under it passes the test with the fact beside the key; keys ascend."""
+    at, end = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, "right")
+    found = np.zeros(len(wanted), np.bool_)
+    left = np.flatnonzero(at < end)
+    while len(left):
+        found[left] = test(than[left], facts[at[left]])
+        at[left] += 1
+        left = left[~found[left] & (at[left] < end[left])]
+    return found
 
 
 def _close(left: NDArray[np.float64], right: NDArray[np.float64]) -> Mask:

@@ -4,23 +4,19 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
+from itertools import chain, islice, product, starmap
 from typing import Final, NamedTuple, Protocol
 
-from catalogue.titles import Fact, facts
-from catalogue.vocabulary import UNITS
+from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
+from catalogue.vocabulary import OF_LISTINGS, OF_SUPPLIERS, UNITS
 
 NAMES: Final = frozenset(
-    {"color", "colour", "size", "pattern", "print", "motif", "model", "model number", "part number"}
+    {"color", "colour", "size", "pattern", "print", "motif", "model", "model no", "model number", "part number"}
 )
-"""Attributes that tell variants apart whatever their value; any other does where its value holds a number."""
-_OF_LISTINGS: Final = frozenset({
-    "asin", "barcode", "cost", "created", "date", "delivery", "discount", "ean", "gtin", "image", "isbn", "link",
-    "modified", "msrp", "packaging", "photo", "position", "price", "rank", "rating", "ratings", "review", "reviews",
-    "rrp", "sales", "seller", "shipping", "sku", "stock", "supplier", "upc", "updated", "url", "vendor", "views",
-})  # fmt: skip
-"""But not with one of these words in its name: each supplier numbers, rates, prices and ships a thing differently."""
-_OF_SUPPLIERS: Final = frozenset({"code", "id", "no", "nr", "number", "reference"})
-"""Nor with one of these at the end ("item number"), but where it is a quantity: ID 12 mm is an inner diameter."""
+"""Attributes that tell variants apart whatever their value; any other does where its value holds a number.
+
+But not what is of the listing (`OF_LISTINGS`), or perhaps a supplier's own number (`OF_SUPPLIERS`) and no quantity.
+"""
 _LONGEST: Final = 60
 """Characters of a value; what is longer is prose, and everyone's own."""
 TOLERANCE: Final = 0.02
@@ -66,30 +62,29 @@ def contradict(one: Described, other: Described) -> bool:
 
 def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str, str]]:
     """What `contradict` goes by: the attribute's name as `one` has it, or "title", and what each of them says."""
-    theirs = {name.casefold(): value for name, value in other.attributes.items()}
-    for name, value in one.attributes.items():
-        other_value = theirs.get(name.casefold())
-        if other_value is not None and _differ(declared(name, value), declared(name, other_value)):
-            yield name, value, other_value
+    theirs = _named(other)
+    for key, (name, value) in _named(one).items():
+        if key in theirs and _differ(declared(name, value), declared(*theirs[key])):
+            yield name, value, theirs[key][1]
     told = (("title", mine.text, their.text) for mine, their in _told_apart(one, other))
     yield from dict.fromkeys(told)  # 38 x 42 cm is several facts
 
 
 def agree(one: Described, other: Described) -> bool:
     """Whether both declare a variant attribute and its values may be of one product."""
-    theirs = {name.casefold(): value for name, value in other.attributes.items()}
-    for name, value in one.attributes.items():
-        own, other_value = declared(name, value), theirs.get(name.casefold())
-        said = declared(name, other_value) if other_value is not None else None
-        if own is not None and said is not None and not _differ(own, said):
-            return True
+    theirs = _named(other)
+    for key, item in _named(one).items():
+        if key in theirs:
+            own, said = declared(*item), declared(*theirs[key])
+            if own is not None and said is not None and not _differ(own, said):
+                return True
     return False
 
 
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
     quantity = _quantity(value)
-    if name.casefold() not in NAMES:
+    if name.casefold().rstrip(".") not in NAMES:
         is_of_listings, is_of_suppliers = _belongs(name)
         is_own = is_of_listings or (is_of_suppliers and quantity is None) or len(value) > _LONGEST
         if is_own or not _DIGIT.search(value):
@@ -102,7 +97,17 @@ def declared(name: str, value: str) -> Declared | None:
 def _belongs(name: str) -> tuple[bool, bool]:
     """Whether an attribute is of the listing or its seller, and whether it is perhaps a supplier's number."""
     words = _WORDS.findall(_CAMEL.sub(r"\1 \2", name).casefold())
-    return not _OF_LISTINGS.isdisjoint(words), not _OF_SUPPLIERS.isdisjoint(words[-1:])
+    return not OF_LISTINGS.isdisjoint(words), not OF_SUPPLIERS.isdisjoint(words[-1:])
+
+
+def _named(listing: Described) -> dict[str, tuple[str, str]]:
+    """Attributes by name without case; of two values that a listing gives one name, the first in order."""
+    named: dict[str, tuple[str, str]] = {}
+    for name, value in listing.attributes.items():
+        key = name.casefold()
+        if key not in named or value < named[key][1]:
+            named[key] = (name, value)
+    return named
 
 
 def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]:
@@ -111,18 +116,20 @@ def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]
     both = {fact.kind for fact in mine} & {fact.kind for fact in theirs}
     if both and (unsaid := _unsaid(mine, other, both)):
         answers = _unsaid(theirs, one, both)
-        yield from ((fact, answers[kind]) for kind, fact in unsaid.items() if kind in answers)
+        for kind in unsaid:
+            yield from islice(filter(_of_one_thing, product(unsaid[kind], answers.get(kind, ()))), 1)
 
 
-def _unsaid(told: Sequence[Fact], other: Described, kinds: Set[str]) -> dict[str, Fact]:
-    """By kind, the first of some facts that a listing says nowhere."""
-    said = [
-        fact for text in (other.title, *(as_text(*item) for item in other.attributes.items())) for fact in facts(text)
-    ]
-    unsaid: dict[str, Fact] = {}
-    for fact in told:
-        if fact.kind in kinds and not any(_is_said(fact, by) for by in said if by.kind == fact.sought):
-            unsaid.setdefault(fact.kind, fact)
+def _unsaid(told: Sequence[Fact], other: Described, kinds: Set[str]) -> dict[str, list[Fact]]:
+    """By kind, those of some facts that a listing says nowhere."""
+    left = [fact for fact in told if fact.kind in kinds]
+    for text in chain([other.title], starmap(as_text, other.attributes.items())):
+        if left:
+            said = facts(text)
+            left = [fact for fact in left if not any(_is_said(fact, by) for by in said)]
+    unsaid: dict[str, list[Fact]] = {}
+    for fact in left:
+        unsaid.setdefault(fact.kind, []).append(fact)
     return unsaid
 
 
@@ -133,9 +140,19 @@ def as_text(name: str, value: str) -> str:
 
 def _is_said(fact: Fact, by: Fact) -> bool:
     """Whether what another text says may mean the same."""
+    if by.kind != fact.sought:
+        return False
     if fact.size is not None and by.size is not None:
         return math.isclose(fact.size, by.size, rel_tol=TOLERANCE)
     return fact.plain == by.plain
+
+
+def _of_one_thing(facts: tuple[Fact, Fact]) -> bool:
+    """Whether two facts of a kind may be about the same part of a thing; see `titles.FAR`."""
+    one, other = facts
+    if one.size is None or other.size is None or one.kind not in MANIFOLD:
+        return True
+    return max(one.size, other.size) <= FAR * min(one.size, other.size)
 
 
 def _differ(one: Declared | None, other: Declared | None) -> bool:
@@ -153,7 +170,7 @@ def _quantity(text: str) -> tuple[str, float] | None:
     if match is None or unit is None:
         return None
     try:
-        return unit[0], float(match.group(1).replace(",", ".")) * unit[1]
+        return unit[0], number(match.group(1)) * unit[1]
     except ValueError:
         return None
 

@@ -5,11 +5,13 @@ from typing import Final
 
 UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "mm": ("m", 1e-3), "cm": ("m", 1e-2), "m": ("m", 1.0), "in": ("m", 0.0254), "inch": ("m", 0.0254),
-    "inches": ("m", 0.0254), '"': ("m", 0.0254), "″": ("m", 0.0254), "ft": ("m", 0.3048),
+    "inches": ("m", 0.0254), "zoll": ("m", 0.0254), '"': ("m", 0.0254), "″": ("m", 0.0254), "ft": ("m", 0.3048),
     "mm²": ("m²", 1e-6), "mm2": ("m²", 1e-6), "cm²": ("m²", 1e-4), "cm2": ("m²", 1e-4), "m²": ("m²", 1.0),
     "m2": ("m²", 1.0), "ml": ("l", 1e-3), "cl": ("l", 1e-2), "l": ("l", 1.0), "ltr": ("l", 1.0),
-    "fl.oz": ("l", 0.0295735),
+    "liter": ("l", 1.0), "litre": ("l", 1.0), "liters": ("l", 1.0), "litres": ("l", 1.0), "毫升": ("l", 1e-3),
+    "fl.oz": ("l", 0.0295735), "fl oz": ("l", 0.0295735),
     "mg": ("g", 1e-3), "g": ("g", 1.0), "kg": ("g", 1e3), "oz": ("g", 28.3495), "lb": ("g", 453.592),
+    "lbs": ("g", 453.592), "克": ("g", 1.0),
     "pf": ("f", 1e-12), "nf": ("f", 1e-9), "µf": ("f", 1e-6), "μf": ("f", 1e-6), "uf": ("f", 1e-6),
     "ω": ("ω", 1.0), "ohm": ("ω", 1.0), "kω": ("ω", 1e3), "kohm": ("ω", 1e3),
     "v": ("v", 1.0), "kv": ("v", 1e3), "a": ("a", 1.0), "amp": ("a", 1.0), "ma": ("a", 1e-3),
@@ -18,7 +20,7 @@ UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "mb": ("b", 1e6), "gb": ("b", 1e9), "tb": ("b", 1e12),
     "pin": ("pin", 1.0), "pins": ("pin", 1.0), "teeth": ("teeth", 1.0), "pairs": ("pairs", 1.0),
     "pc": ("pieces", 1.0), "pcs": ("pieces", 1.0), "piece": ("pieces", 1.0), "pieces": ("pieces", 1.0),
-    "pack": ("pieces", 1.0),
+    "pack": ("pieces", 1.0), "stück": ("pieces", 1.0), "stk": ("pieces", 1.0), "uds": ("pieces", 1.0),
 }  # fmt: skip
 """Of what kind each is, and how many of that kind's own unit."""
 COLOURS: Final[Mapping[str, str]] = {
@@ -32,11 +34,39 @@ COLOURS: Final[Mapping[str, str]] = {
         "green": "green grün verde vert verte",
         "yellow": "yellow gelb amarillo amarilla jaune",
         "orange": "orange naranja",
-        "pink": "pink rosa rose",
+        "pink": "pink rosa",
         "purple": "purple violet violett lila morado morada",
         "brown": "brown braun marrón marron",
-        "beige": "beige",
     }.items()
     for word in words.split()
 }
-"""Those that nobody takes for another: what one calls teal, another calls blue or green."""
+"""Those that hardly anybody takes for another: what one calls teal, another calls blue or green."""
+NO_SERIES: Final = frozenset(
+    word
+    for words in (
+        "art article code ean id item no nr ref sku iso contains enthält incl inkl only nur top",
+        "usd eur gbp inr rs cny rmb price sale order moq save rabatt garantie warranty garantía lieferung ships",
+        "spring summer autumn winter ca ab to bis up from over per plus",
+        "a à and au aux avec by con da das de del der des die du e el en et for für im in la las le les los mit",
+        "o oder of on or ou para por pour pro the und von with y",
+    )
+    for word in words.split()
+)
+"""Words before a number that is no model's: a supplier's own for the thing, a price, so many parts of it."""
+OF_LISTINGS: Final = frozenset(
+    word
+    for words in (
+        "ability asin barcode bewertung cost created date delivery discount ean garantie garantía gtin image isbn lead",
+        "lieferzeit link modified moq msrp packaging photo position precio preis price prix rank rating ratings review",
+        "reviews rrp sales seller sellers shipping sku stock supplier supply upc updated url vendor views warranty",
+        "价格 货号",
+    )
+    for word in words.split()
+)
+"""Words in the name of an attribute that each supplier fills in its own way: who numbers, rates, prices and ships."""
+OF_SUPPLIERS: Final = frozenset(
+    word
+    for words in ("artikelnummer bestellnummer code id no nr nummer", "number reference referencia référence")
+    for word in words.split()
+)
+"""Its last word, where an attribute may be a supplier's own number: but ID 12 mm is an inner diameter."""

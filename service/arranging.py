@@ -4,12 +4,12 @@ An arrangement is of the best hits by score, and the same for every page: what c
 is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 import numpy as np
 
-from catalogue.titles import Fact, facts
+from catalogue.titles import facts
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
 from service.ranking import Arrange, Group, Ranked
@@ -103,9 +103,10 @@ def _collapsed(view: LiveView, hits: Sequence[Ranked]) -> list[Ranked]:
     return [_standing_for(hits[twins.at], suppliers[twins.at], twins.size) for twins in kept]
 
 
-def _key(listing: Described) -> tuple[frozenset[Fact], frozenset[tuple[str, str]]]:
-    """All that `contradict` looks at."""
-    return frozenset(facts(listing.title)), frozenset(listing.attributes.items())
+def _key(listing: Described) -> tuple[frozenset[Hashable], frozenset[tuple[str, str]]]:
+    """What tells its variant."""
+    told = frozenset((fact.kind, fact.size, fact.plain) for fact in facts(listing.title) if fact.tells)
+    return told, frozenset(listing.attributes.items())
 
 
 def _standing_for(hit: Ranked, supplier: str, size: int) -> Ranked:

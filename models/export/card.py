@@ -65,8 +65,8 @@ Photo and text occupy separate dimensions, so a photo cannot find a text, nor a 
 ## Thresholds
 From which cosine a pair counts as the same style (shares a style) or as similar (shares a leaf category), over all
 pairs of the tuning listings: the lowest cosine with 95 % precision or, where none has that, the one with the best F0.5.
-In brackets: pairs at or above it, their precision, its 95 % interval. Pairs whose attributes contradict each other
-are left out of the first column: they are never the same style.
+In brackets: pairs at or above it, their precision, its 95 % interval. Pairs that contradict each other (by
+attributes, or in their titles) are left out of the first column: they are never the same style.
 
 {threshold_table(figures.thresholds)}
 

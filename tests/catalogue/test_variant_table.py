@@ -26,6 +26,18 @@ some_titles = st.lists(
         [
             *("128GB", "256 GB", "0.128 TB", "40 x 60 cm", "40x40cm", "16 in.", "14-15 inch", "pack of 10", "10 pcs"),
             *("M6x30", "m8 X 30", "iPhone 13", "iPhone 11, 12", "12", "2 in 1", "module 1.5", "0 mm", "USB 3.0"),
+            *(
+                "19 mm",
+                "20 m",
+                "5-9 V",
+                "6 x 0.5 l",
+                "3 l",
+                "10.000 mAh",
+                "navy",
+                "rot",
+                "iPhone14",
+                " ".join(map(str, range(99))),
+            ),
         ]
     ),
     max_size=4,

@@ -35,6 +35,13 @@ def titled(title: str, **attributes: str) -> Product:
         (titled("AA batteries, pack of 4"), titled("10 pcs AA battery")),
         (titled("Bolt M6x30", grade="8.8"), titled("hex bolt m8 x 30")),
         (titled("Phone (Glass Green)"), titled("phone, black")),
+        (titled("Powerbank 10.000 mAh"), titled("Powerbank 20000mAh")),
+        (titled("water 6 x 1.5 l"), titled("12 x 1.5 l water")),
+        (titled("iPhone13"), titled("iPhone 14")),
+        (titled("oil 5W-30"), titled("oil 5W-40")),
+        (titled("bolt M6*30"), titled("bolt M6 x 40")),
+        (titled("pipe 1/2 inch"), titled("pipe ¾ inch")),
+        (titled("10 µF capacitor"), titled("capacitor 470 µF")),
     ],
 )
 def test_different_variants(one: Product, other: Product) -> None:
@@ -71,6 +78,19 @@ def test_different_variants(one: Product, other: Product) -> None:
         (titled("black-and-white mug"), titled("white mug")),
         (titled("navy mug"), titled("Tasse, blau")),
         (titled("red mug"), titled("white mug", print="red hearts")),
+        (titled("30 x 40 cm frame"), titled("12x16 inch frame")),
+        (titled("6 x 0.5 l water"), titled("water 6x500ml")),
+        (titled("RAM 2x8GB"), titled("16GB RAM")),
+        (titled("Toaster mit 2 Scheiben"), titled("Toaster mit 7 Stufen")),
+        (titled("adapter 100-240 V"), titled("220 V adapter")),
+        (titled("tape 19 mm"), titled("tape 20 m")),
+        (titled("Bluetooth 5 speaker"), titled("speaker Bluetooth 5.0")),
+        (titled("EUR 10 mug"), titled("mug EUR 12")),
+        (titled("case S5 S6 S7 S8 S9 S10 S20 S21 S22 S23 S24 A10 A11 A12 A13 A14 A15 A20 A21 A22 A23 Note 8 Note 9"),)
+        * 2,
+        (product(Size="L", size="M"),) * 2,
+        (product(length="1,050 mm"), product(length="1050 mm")),
+        (product(Artikelnummer="12"), product(artikelnummer="13")),
     ],
 )
 def test_one_variant(one: Product, other: Product) -> None:
