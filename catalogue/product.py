@@ -7,12 +7,18 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 CATEGORY_SEPARATOR: Final = " > "
+_BETWEEN_LEVELS: Final = re.compile("\\s*(?:>+|\u00bb|\u203a)\\s*")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def _clean(value: object) -> object:
     """Lone surrogates cannot be written as UTF-8, so no product may carry them."""
     return _SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def _levels(value: object) -> object:
+    """Levels joined as everywhere: suppliers also write A>B, A >> B and A » B."""
+    return _BETWEEN_LEVELS.sub(CATEGORY_SEPARATOR, value).strip() if isinstance(value, str) else value
 
 
 Text = Annotated[str, BeforeValidator(_clean)]
@@ -32,7 +38,9 @@ class Details(BaseModel):
 
     title: Text = Field(default="", max_length=2_000)
     description: Text = Field(default="", max_length=100_000)
-    category: Text = Field(default="", max_length=1_000, description="levels joined by ' > '")
+    category: Annotated[Text, BeforeValidator(_levels)] = Field(
+        default="", max_length=1_000, description="levels joined by ' > '"
+    )
     supplier_id: Text = Field(default="", max_length=128)
     price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
@@ -74,5 +82,5 @@ def optional_number(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{value!r} is not a price")
+        raise ValueError(f"{value!r} is not a price, as 1299.00 is (the currency has a column of its own)")
     return number

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.errors import CatalogueInvalid
-from catalogue.product import MAX_ATTRIBUTE, Product, optional_number
+from catalogue.product import CATEGORY_SEPARATOR, MAX_ATTRIBUTE, Product, optional_number
+from catalogue.prose import without_html
 
 MAX_LINE_BYTES: Final = 4_000_000
 _FIELDS: Final = frozenset(Product.model_fields) - {"attributes", "images"}
+_OTHER_FIELDS: Final = frozenset({"attributes", "image", "image_jpeg", "images"})
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")
 _TRUE: Final = frozenset({"true", "1", "1.0", "yes", "y", "t"})
 _FALSE: Final = frozenset({"false", "0", "0.0", "no", "n", "f"})
 
@@ -109,13 +113,19 @@ def _json_object(line: bytes) -> Mapping[str, Any] | str:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """Columns may be separated by commas, semicolons, tabs or bars; their names have any case."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = csv.reader(file, strict=True)
-        header = next(rows, [])
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        separator = _separator(path, file.readline(MAX_LINE_BYTES))
+        file.seek(0)
+        rows = csv.reader(file, strict=True, delimiter=separator)
+        header = _columns(next(rows, []))
         if "product_id" not in header:
-            hint = "; are the columns separated by something other than commas?" if len(header) == 1 else ""
-            raise CatalogueInvalid(f"{path}: the first line must name the columns, product_id among them{hint}")
+            names = ", ".join(name[:40] for name in header[:20]).encode(errors="replace").decode()
+            raise CatalogueInvalid(
+                f"{path}: the first line must name the columns, product_id among them. It names: {names or 'none'}. "
+                "Rename the one that tells the products apart."
+            )
         while True:
             line = rows.line_num + 1
             try:
@@ -126,9 +136,28 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                 yield line, f"not CSV: {error}"
                 continue
             if len(cells) > len(header):
-                yield line, f"{len(cells) - len(header)} cells more than the header has; is a comma unquoted?"
-            elif cells:
-                yield line, dict(zip(header, cells, strict=False))
+                yield line, f"{len(cells) - len(header)} cells more than the header has; is a {separator!r} unquoted?"
+            elif any(cells):
+                yield line, dict(zip(header, map(_decoded, cells), strict=False))
+
+
+def _separator(path: Path, first: str) -> str:
+    """What separates the columns that the first line names."""
+    if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+        raise CatalogueInvalid(f"{path}: is UTF-16. Save it as UTF-8: iconv -f UTF-16 -t UTF-8 {path.name} > new.csv")
+    return max(",;\t|", key=first.count)  # of none the comma
+
+
+def _columns(names: list[str]) -> list[str]:
+    """With a field's own name where it is only written another way: " Product ID" is product_id."""
+    fields = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in names]
+    known = (_FIELDS | _OTHER_FIELDS) - set(names)
+    return [field if field in known else name for name, field in zip(names, fields, strict=True)]
+
+
+def _decoded(cell: str) -> str:
+    """What is not UTF-8 is what spreadsheets on Windows write."""
+    return cell.encode("utf-8", "surrogateescape").decode("cp1252", "replace") if _ESCAPED.search(cell) else cell
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -213,9 +242,16 @@ def _read_field(name: str, value: Any, fields: dict[str, Any]) -> None:
     elif name == "attributes":
         _read_attributes(_attributes(value), fields["attributes"])
     elif name in _FIELDS:
-        fields[name] = _text(value)
+        fields[name] = _field(name, value)
     elif not isinstance(value, bytes):
         fields["attributes"][name] = _attribute(value)
+
+
+def _field(name: str, value: Any) -> str:
+    if name == "category" and isinstance(value, list):
+        return CATEGORY_SEPARATOR.join(map(_text, value))
+    text = _text(value)
+    return without_html(text) if name in {"title", "description"} else text
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from catalogue.errors import InvalidInput
 from catalogue.settings import Settings
@@ -62,6 +63,8 @@ def build(
         out.print(f"{report.reused:,} vectors came from an interrupted build.")
     if report.errors or report.warnings:
         out.print(f"Rows left out: {report.errors:,}, warnings: {report.warnings:,}; see {report.report}")
+    for note in report.notes:
+        out.print(f"- {escape(note)}", soft_wrap=True)
 
 
 def _cut(settings: Settings, name: str, choice: "Choice", *, as_json: bool) -> None:

@@ -76,7 +76,8 @@ Where the listings of a style share a description, as in many shops, words are f
 From which cosine a pair counts as the same style (shares a style) or as similar (shares a leaf category), over all
 pairs of the same products: the lowest cosine with 95 % precision or, where none has that, the one with the best F0.5.
 In brackets: pairs at or above it, their precision, its 95 % interval. Pairs that contradict each other (by
-attributes, or in their titles) are left out of the first column: they are never the same style. Calibrate on your own catalogue for others.
+attributes, or in their titles) are left out of the first column: they are never the same style. Calibrate on your own
+catalogue for others.
 
 {threshold_table(figures.thresholds)}
 

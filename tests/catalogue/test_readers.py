@@ -287,9 +287,48 @@ def test_a_csv_with_fewer_cells_lacks_the_last_fields(tmp_path: Path) -> None:
     assert only(raw(tmp_path, "c.csv", b"product_id,title,price\n1,x\n")).price is None
 
 
-def test_odd_bytes_in_csv_are_tolerated(tmp_path: Path) -> None:
-    path = raw(tmp_path, "c.csv", b"product_id,title\n1,caf\xe9\n2,a\0b\n3,\xed\xa0\x80\n")
-    assert [product.title[:3] for product in products(path)] == ["caf", "a\0b", "\ufffd\ufffd\ufffd"]
+def test_what_is_not_utf_8_in_csv_is_read_as_windows_writes_it(tmp_path: Path) -> None:
+    path = raw(
+        tmp_path, "c.csv", b"product_id,title\n1,caf\xe9 gr\xfc\xdf\n2,a\0b\n3,\xed\xa0\x80\n4,gr\xc3\xbc\xc3\x9f\n"
+    )
+    assert [product.title for product in products(path)] == ["café grüß", "a\0b", "í\xa0€", "grüß"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_csv_of_any_separator_with_names_of_any_case(tmp_path: Path, separator: str) -> None:
+    lines = [
+        ["\ufeffPRODUCT_ID", " Title", "Supplier ID", "Price", "EAN"],
+        ["1", '"a, b; c|d"', "acme", "9.99", "4006"],
+    ]
+    text = "\n".join(separator.join(line) for line in [*lines, [""] * 5])
+    product = only(raw(tmp_path, "c.csv", text.encode()))
+    assert (product.product_id, product.title, product.supplier_id, product.price) == ("1", "a, b; c|d", "acme", 9.99)
+    assert product.attributes == {"EAN": "4006"}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"Handle;Title;Body (HTML)\n1;x;y\n", "Handle, title, Body"),
+        ("product_id,title\n1,x\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_a_csv_without_ids_says_what_it_has(tmp_path: Path, data: bytes, told: str) -> None:
+    with pytest.raises(CatalogueInvalid, match=told):
+        list(read_catalogue(raw(tmp_path, "c.csv", data)))
+
+
+def test_texts_have_no_html(tmp_path: Path) -> None:
+    html = "<style>p{}</style><p>Sturdy <b>mug</b>,&nbsp;5 &lt; 6</p><ul><li>330 ml</li><li>blue</li></ul><!-- no -->"
+    rows = [{"product_id": "1", "title": "M&amp;M <i>mug</i>", "description": html}]
+    product = only(as_jsonl(tmp_path, rows))
+    assert (product.title, product.description) == ("M&M mug", "Sturdy mug,\xa05 < 6\n330 ml\nblue")
+    assert only(as_jsonl(tmp_path, [{"product_id": "1", "title": "a < b > c & d"}])).title == "a < b > c & d"
+
+
+@pytest.mark.parametrize("category", ["Home > Mugs", "Home>Mugs", "Home >> Mugs", "Home » Mugs", ["Home", "Mugs"]])
+def test_levels_of_a_category(tmp_path: Path, category: Any) -> None:
+    assert only(as_jsonl(tmp_path, [{"product_id": "1", "title": "x", "category": category}])).category == "Home > Mugs"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

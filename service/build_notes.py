@@ -1,0 +1,39 @@
+"""What a build tells about a catalogue as a whole: what many rows have wrong, and columns that may be misnamed."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Final
+
+from catalogue.product import Product
+from catalogue.readers import RowProblem
+
+_MOST: Final = 3
+LOOKED_AT: Final = 1_000
+"""Products whose attributes are looked at."""
+_ALIKE: Final = 0.75
+_FIELDS: Final = ("supplier_id", "category", "price", "currency", "in_stock", "description", "url", "style_id")
+
+
+def notes(problems: Sequence[RowProblem], products: Sequence[Product]) -> list[str]:
+    """Lines for people, the most frequent problems first."""
+    return [*islice(_commonest(problems), _MOST), *_misnamed(products[:LOOKED_AT])]
+
+
+def _commonest(problems: Sequence[RowProblem]) -> Iterator[str]:
+    """By what the reasons begin with, the field; those of one row alone are in the report."""
+    kinds = Counter(problem.reason.partition(":")[0] for problem in problems)
+    for kind, count in kinds.most_common():
+        if count > 1:
+            first = next(problem for problem in problems if problem.reason.partition(":")[0] == kind)
+            yield f"{count:,} of them as in line {first.line}: {first.reason}"
+
+
+def _misnamed(products: Sequence[Product]) -> Iterator[str]:
+    """Fields that no product has, where all have an attribute of nearly their name."""
+    names = {name.lower(): name for product in products for name in product.attributes}
+    for field in _FIELDS:
+        if all(getattr(product, field) in {None, ""} for product in products):
+            for near in get_close_matches(field, names, 1, _ALIKE):
+                yield f"No product has {field}, and {names[near]} became an attribute. Rename it if that is what it is."

@@ -1,0 +1,26 @@
+"""What a build tells about a catalogue as a whole."""
+
+from catalogue import Product
+from catalogue.readers import RowProblem
+from service.build_notes import notes
+
+
+def test_the_most_frequent_problems_come_first_each_with_an_example() -> None:
+    prices = [RowProblem(line, "x", "warning", f"price: {line!r} is not a price") for line in (2, 3, 4)]
+    photos = [RowProblem(line, "x", "warning", f"images: {line}.jpg: no such file") for line in (3, 5)]
+    once = RowProblem(9, None, "error", "not CSV: a quote")
+    assert notes([once, *photos, *prices], []) == [
+        "3 of them as in line 2: price: 2 is not a price",
+        "2 of them as in line 3: images: 3.jpg: no such file",
+    ]
+
+
+def test_columns_of_nearly_a_field_s_name() -> None:
+    attributes = {"Supplier": "acme", "STOCK": "3", "colour": "red"}
+    product = Product(product_id="1", title="x", attributes=attributes, price=1, currency="EUR")
+    assert notes([], [product]) == [
+        "No product has supplier_id, and Supplier became an attribute. Rename it if that is what it is.",
+        "No product has in_stock, and STOCK became an attribute. Rename it if that is what it is.",
+    ]
+    whole = product.model_copy(update={"supplier_id": "acme", "in_stock": True})
+    assert notes([], [product, whole]) == []
