@@ -194,7 +194,8 @@ def _operator(rest: _Text, name: _Value) -> str:
         operators.append("=")
     match = rest.take(_OPERATOR)
     if match is None or match.group() not in operators:
-        rest.refuse(at, f"{' or '.join(operators)} after {name.text[:50]!r}")
+        attribute = "" if known in _NAMES else ", which is an attribute"
+        rest.refuse(at, f"{' or '.join(operators)} after {name.text[:50]!r}{attribute}")
     rest.skip()
     return match.group()
 

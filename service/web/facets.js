@@ -8,6 +8,7 @@ import { FILTERS, go, link, read } from "./route.js";
 
 const LEVEL = " > ";
 const COUNTED = ["category", "supplier", "price", "currency"]; // keys of the state, and names of facets
+const ALWAYS = ["in_stock"]; // whatever is chosen
 const nav = document.querySelector("#categories");
 const supplier = document.querySelector("#supplier");
 const price = document.querySelector("#price");
@@ -41,6 +42,8 @@ export function showFacets(state) {
       showCategories(facets.category, state.category, searching);
       const number = (count) => (searching ? "" : ` (${count.toLocaleString()})`);
       showOptions(supplier, "All suppliers", facets.supplier, state.supplier, (value, count) => value + number(count));
+      supplier.hidden = supplier.options.length < 2; // who has no suppliers needs no choice of them
+      stock.parentElement.hidden = !state.stock && !facets.in_stock.some(({ value }) => value === "true");
       showOptions(currency, "All currencies", facets.currency, state.currency, (value) => value);
       currencies = facets.currency.filter(({ value }) => value).length;
       showCurrencies(read(), searching);
@@ -67,7 +70,7 @@ function showCurrencies(state, searching) {
 async function countAll(state, signal) {
   const open = COUNTED.filter((name) => !state[name]);
   const apart = COUNTED.filter((name) => state[name]).map((name) => ({ facets: [name], without: { [name]: "" } }));
-  const asked = open.length > 0 ? [{ facets: open, without: {} }, ...apart] : apart;
+  const asked = [{ facets: [...open, ...ALWAYS], without: {} }, ...apart];
   const answers = await Promise.all(
     asked.map(({ facets, without }) =>
       api.browse({ filters: filtersOf({ ...state, ...without }), facets, limit: 1 }, signal),

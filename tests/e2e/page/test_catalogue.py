@@ -41,6 +41,7 @@ def test_more_products_follow_and_keep_the_keyboard_in_place(shop: Shop) -> None
 
 def test_facets_and_sort_narrow_and_order_the_grid_and_the_way_back_is_open(shop: Shop) -> None:
     shop.open()
+    expect(shop.page.get_by_label("In stock")).to_be_visible()
     shop.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1).click()
     shop.page.wait_for_url(re.compile("category="))
     shop.page.get_by_label("Sort by").select_option("-price")

@@ -125,12 +125,14 @@ def test_an_overloaded_service_is_asked_again_when_it_said(troubled: Shop) -> No
 
 
 def test_an_empty_catalogue_is_told(shop: Shop) -> None:
-    facets: dict[str, Any] = {"category": [], "supplier": [], "price": [], "currency": []}
+    facets: dict[str, Any] = {"category": [], "supplier": [], "price": [], "currency": [], "in_stock": []}
     empty = {"snapshot": "none", "total": 0, "products": [], "facets": facets, "next_cursor": None}
     shop.page.route("**/v1/products?**", lambda route: route.fulfill(json=empty))
     shop.visit()
     expect(shop.page.get_by_role("status").filter(has_text="nothing in this shop yet")).to_be_visible()
     expect(shop.page.get_by_role("button", name="Look again")).to_be_visible()
+    for choice in ("#supplier", "#stock"):  # of nothing
+        expect(shop.page.locator(choice)).to_be_hidden()
 
 
 @pytest.mark.heavy
