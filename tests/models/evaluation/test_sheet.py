@@ -19,7 +19,7 @@ HOSTILE = '<script>document.title = "taken"</script><img src=x onerror=alert(1)>
 def made(tmp_path: Path) -> str:
     content = rows(tmp_path)
     for row in content:
-        row["title"] += HOSTILE
+        row["colour"] += HOSTILE  # of titles and descriptions HTML is left out
     (tmp_path / content[7]["images"][0]).write_bytes(b"no photo")
     with opened(shop(tmp_path, content)) as data:
         return contact_sheet(HOSTILE, data, measure(StandInEncoders(), data, Options(worst=3)))
