@@ -115,7 +115,7 @@ def test_lines_about_slow_requests_are_bounded() -> None:
 
 
 def test_a_fault_is_logged_for_its_request(own_shop: Settings, embedder: StandInEncoders) -> None:
-    with logged() as lines, client_of(own_shop, embedder) as api:
+    with logged() as lines, client_of(with_log(own_shop, slow_s=60), embedder) as api:
 
         async def fault() -> None:
             raise RuntimeError("out of order")
