@@ -149,6 +149,7 @@ def kill_amid_a_swap(gateway: Gateway, data: Path, wait: Callable[[Callable[[], 
     assert found(gateway, "a mug that is kept")[0] == "kept"
 
 
+@pytest.mark.heavy
 def test_kill_9_as_the_aliases_are_written(data: Path) -> None:
     with Gateway(data) as gateway:
         assert put(gateway, "kept", title="a mug that is kept").status_code == 200
