@@ -41,8 +41,9 @@ def main(
     if not catalogues:
         products = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
         asyncio.run(_ask(products))
+        return
     encoders = Encoders.load(bundle)
-    for path in catalogues or []:
+    for path in catalogues:
         console.print(_pairs(encoders, path))
 
 

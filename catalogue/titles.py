@@ -28,7 +28,7 @@ _QUANTITY: Final = re.compile(  # "in" is a word more often than a unit ("2 in 1
 )
 _NO_QUANTITY: Final = re.compile(r"3M|[345]G|2\.4G|[248]K|\d+ a|1[ -]?(?i:pack)")
 """A maker, networks, a radio, resolutions, "de 3 a 6", and one pack of who knows how many."""
-_PACK: Final = re.compile(r"\b(?:pack|set|box|bundle|lot|set|juego)\s+(?:of|de)\s+(\d{1,6})\b", re.IGNORECASE)
+_PACK: Final = re.compile(r"\b(?:pack|set|box|bundle|lot|juego)\s+(?:of|de)\s+(\d{1,6})\b", re.IGNORECASE)
 _TIMES: Final = re.compile(r"(?<=\d)\s*[x*]\s*(?=\d)", re.IGNORECASE)
 _CODE: Final = re.compile(r"(?<![\w.,])(?=[\w.,/-]*\d)(?=[\w.,/-]*[^\W\d_])[^\W_][\w.,/-]*")
 _MODEL: Final = re.compile(r"([^\W\d_]{2,})-?(?!(?:19|20)\d\d$)(\d{1,12})")

@@ -33,7 +33,7 @@ from index.plan import Choice, check_choice
 from index.products import to_table
 from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
-from service.build_notes import LOOKED_AT, notes
+from service.build_notes import notes
 from service.models import threshold
 
 BATCH: Final = 32
@@ -303,7 +303,7 @@ def _build(
         products=len(work.items),
         errors=errors,
         warnings=len(problems) - errors,
-        notes=notes(problems, [item.product for item in work.items[:LOOKED_AT]]),
+        notes=notes(problems, (item.product for item in work.items)),
         reused=vectors.reused,
         seconds=time.perf_counter() - started,
         index_type=manifest.index_type,

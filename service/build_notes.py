@@ -1,7 +1,7 @@
 """What a build tells about a catalogue as a whole: what many rows have wrong, and columns that may be misnamed."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final
@@ -10,15 +10,14 @@ from catalogue.product import Product
 from catalogue.readers import RowProblem
 
 _MOST: Final = 3
-LOOKED_AT: Final = 1_000
-"""Products whose attributes are looked at."""
+_LOOKED_AT: Final = 1_000
 _ALIKE: Final = 0.75
 _FIELDS: Final = ("supplier_id", "category", "price", "currency", "in_stock", "description", "url", "style_id")
 
 
-def notes(problems: Sequence[RowProblem], products: Sequence[Product]) -> list[str]:
+def notes(problems: Sequence[RowProblem], products: Iterable[Product]) -> list[str]:
     """Lines for people, the most frequent problems first."""
-    return [*islice(_commonest(problems), _MOST), *_misnamed(products[:LOOKED_AT])]
+    return [*islice(_commonest(problems), _MOST), *_misnamed(list(islice(products, _LOOKED_AT)))]
 
 
 def _commonest(problems: Sequence[RowProblem]) -> Iterator[str]:
