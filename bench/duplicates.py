@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench.planted import Planted, plant
 from catalogue import demo
+from catalogue.variants import SameFrom
 from index import Filters, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups, group
 from index.near import K
@@ -30,6 +31,7 @@ from index.workers import shared_workers
 from service.duplicates import find_snapshot
 
 THRESHOLD: Final = 0.83
+_SAME: Final = SameFrom(THRESHOLD, THRESHOLD)
 """For the made-up catalogue: near that of the default bundle."""
 _FINGERPRINT: Final = "0" * 64
 _LARGE: Final = 100
@@ -91,7 +93,7 @@ def measure_planted(count: int, work: Path) -> None:
     index = snapshot.index("fusion")
     del snapshot
     before = _reset_peak_mb()
-    groups, seconds = _timed(lambda: group(index, vectors, variants_of(table), THRESHOLD))
+    groups, seconds = _timed(lambda: group(index, vectors, variants_of(table), _SAME))
     kind, threads = read_manifest(path).index_type, shared_workers().threads
     console.print(f"Made-up catalogue: {count:,} products, {vectors.shape[1]} dimensions, threshold {THRESHOLD}")
     console.print(

@@ -1,19 +1,22 @@
 """Which rows of a table are different variants by their own words: `catalogue.variants`, for millions of pairs."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from catalogue.gtin import NAME, gtin_of, is_gtin_name, read_gtin
 from catalogue.product import Product
 from catalogue.titles import FAR, MANIFOLD, Fact, facts
 from catalogue.variants import TOLERANCE, as_text, declared
 
 _CHUNK: Final = 262_144
 _NONE: Final = -1
+_ODD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""Spreads numbers that lie close together."""
 _ATTRIBUTES: Final = pa.map_(pa.large_string(), pa.large_string())
 
 Rows = NDArray[np.int64]
@@ -32,11 +35,13 @@ class Variants:
         named = _Attributes(attributes)
         self._declared = _Declared(named)
         self._told = _Told(named, titles)
+        self.gtins = _gtins(named)
+        """The GTIN of each row as a number, int64 [rows]; 0 where it has none."""
 
     @classmethod
     def of(cls, products: Sequence[Product]) -> "Variants":
         """Those of some products."""
-        attributes = [sorted((n.casefold(), value) for n, value in one.attributes.items()) for one in products]
+        attributes = [as_pairs(product.attributes) for product in products]
         titles = pa.array([product.title for product in products], pa.large_string())
         return cls(pa.array(attributes, _ATTRIBUTES), titles)
 
@@ -49,10 +54,27 @@ class Variants:
         ]
         return np.concatenate(parts) if parts else np.empty(0, np.bool_)
 
+    def share_gtin(self, one: Rows, other: Rows) -> Mask:
+        """For each pair of rows, whether both have the same GTIN, bool [pairs]."""
+        shared: Mask = (self.gtins[one] == self.gtins[other]) & (self.gtins[one] != 0)
+        return shared
+
     def hashes(self) -> NDArray[np.uint64]:
         """One number per row, the same for rows that say the same; for others the same by bad luck alone."""
         hashes: NDArray[np.uint64] = self._declared.hashes() + self._told.hashes()
-        return hashes
+        return hashes + self.gtins.astype(np.uint64) * _ODD
+
+
+def as_pairs(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What rows are searched and compared by: names without case, and the GTIN, as `read_gtin` gives it, by its own.
+
+    Of two names that differ in case alone, the product has both values.
+    """
+    pairs = {(name.casefold(), value) for name, value in attributes.items()}
+    code = gtin_of(attributes)
+    if code is not None:
+        pairs = {pair for pair in pairs if pair[0] != NAME} | {(NAME, code)}
+    return sorted(pairs)
 
 
 class _Attributes:
@@ -228,6 +250,16 @@ class _Facts:
             for kind in (fact.kind, fact.sought):
                 self.kinds.setdefault(kind, len(self.kinds))
         return self._numbers[key]
+
+
+def _gtins(attributes: _Attributes) -> Rows:
+    """The GTIN of each row, or 0."""
+    codes = [int(read_gtin(value) or 0) if is_gtin_name(name) else 0 for name, value in attributes.pairs]
+    code = np.array(codes, np.int64)[attributes.pair]
+    found = np.zeros(attributes.rows, np.int64)
+    order = np.flatnonzero(code)[::-1]
+    found[attributes.row[order]] = code[order]  # of several the first, which is written last
+    return found
 
 
 def _spread(starts: Rows, rows: Rows) -> tuple[Rows, Rows]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import chain, islice, product, starmap
 from typing import Final, NamedTuple, Protocol
 
+from catalogue.gtin import gtin_of, is_gtin_name
 from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
 from catalogue.vocabulary import OF_LISTINGS, OF_SUPPLIERS, UNITS
 
@@ -36,6 +37,13 @@ class Declared(NamedTuple):
     plain: str
 
 
+class SameFrom(NamedTuple):
+    """From which likeness on, -1..1, two listings are one product; from a lower one where both have the same GTIN."""
+
+    score: float
+    with_gtin: float
+
+
 class Described(Protocol):
     """Whatever has a title and attributes: a product, or a listing that was not made one."""
 
@@ -48,6 +56,18 @@ class Described(Protocol):
     def attributes(self) -> Mapping[str, str]:
         """Values by name."""
         ...
+
+
+def are_same(one: Described, other: Described, score: float, same: SameFrom) -> bool:
+    """Whether two listings are one product: alike enough, and nothing they say speaks against it."""
+    enough = score >= same.score or (score >= same.with_gtin and share_gtin(one, other))
+    return enough and not contradict(one, other)
+
+
+def share_gtin(one: Described, other: Described) -> bool:
+    """Whether both have the same GTIN."""
+    code = gtin_of(one.attributes)
+    return code is not None and code == gtin_of(other.attributes)
 
 
 def contradict(one: Described, other: Described) -> bool:
@@ -97,7 +117,7 @@ def declared(name: str, value: str) -> Declared | None:
 def _belongs(name: str) -> tuple[bool, bool]:
     """Whether an attribute is of the listing or its seller, and whether it is perhaps a supplier's number."""
     words = _WORDS.findall(_CAMEL.sub(r"\1 \2", name).casefold())
-    return not OF_LISTINGS.isdisjoint(words), not OF_SUPPLIERS.isdisjoint(words[-1:])
+    return is_gtin_name(name) or not OF_LISTINGS.isdisjoint(words), not OF_SUPPLIERS.isdisjoint(words[-1:])
 
 
 def _named(listing: Described) -> dict[str, tuple[str, str]]:

@@ -184,6 +184,10 @@ class Columns:
     def _of_none(self, suppliers: Iterable[str]) -> Mask:
         return ~self._supplier.among(suppliers)
 
+    def having(self, name: str, value: str) -> NDArray[np.uint32]:
+        """The rows in which an attribute, named without case, has a value, ascending."""
+        return next(self._attributes.having(name, [value]), np.empty(0, np.uint32))
+
     def _having(self, name: str, values: Iterable[str]) -> Mask:
         passed = np.zeros(self._rows, dtype=np.bool_)
         for rows in self._attributes.having(name, values):

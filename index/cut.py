@@ -41,5 +41,5 @@ def cut(view: LiveView, root: Path, name: str, *, choice: Choice, journal: str |
         choice=choice,
         journal=journal,
         journal_position=view.position,
-        same_style=manifest.same_style,
+        same=manifest.same_from,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 
 from catalogue.errors import InvalidInput
+from catalogue.gtin import NAME, read_gtin
 from catalogue.product import MAX_ATTRIBUTE
 from catalogue.strict import FLAG, NUMBER, Strict
 from index import grammar
@@ -24,10 +25,15 @@ def _few_attributes(value: Any) -> Any:
 
 def _without_case(attributes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """In one order, so that equal conditions are equal in writing too."""
-    folded = {name.casefold(): attributes[name] for name in sorted(attributes, key=str.casefold)}
+    folded = {name.casefold(): _as_kept(name, attributes[name]) for name in sorted(attributes, key=str.casefold)}
     if len(folded) < len(attributes):
         raise ValueError("names an attribute twice; names are compared without case")
     return folded
+
+
+def _as_kept(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """A GTIN may be asked for in any way it is written; `catalogue.variant_table.as_pairs` keeps one."""
+    return tuple(read_gtin(value) or value for value in values) if name.casefold() == NAME else values
 
 
 Value = Annotated[str, StringConstraints(max_length=1_000)]

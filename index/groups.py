@@ -1,11 +1,12 @@
 """Style groups: which listings are one style, in one variant.
 
 Rows that are among each other's nearest, at or above the threshold, and do not say they are different variants are
-tied together. What hangs together is split until it is alike: the row most like all others (the medoid) keeps those
-that meet the threshold with it and do not contradict it; the others form groups anew through the ties among them. So
-a chain of listings, each like the next, does not become one group. At last every row settles with the most similar
-medoid among those of the rows it is near: the first to choose may have taken what is more like another, and a row may
-be near a large group without being among the nearest of anyone in it.
+tied together; so are rows with one GTIN, which need to be less alike. What hangs together is split until it is alike:
+the row most like all others (the medoid) keeps those that meet the threshold with it and do not contradict it; the
+others form groups anew through the ties among them. So a chain of listings, each like the next, does not become one
+group. At last every row settles with the most similar medoid among those of the rows it is near: the first to choose
+may have taken what is more like another, and a row may be near a large group without being among the nearest of anyone
+in it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 
 from catalogue.product import Product
 from catalogue.variant_table import Variants
-from catalogue.variants import contradict
-from index.near import Pairs, near_pairs, similarities
+from catalogue.variants import SameFrom, contradict
+from index.near import Pairs, near_pairs, pairs_of_one_gtin, similarities
 from index.search import Neighbours, VectorIndex
 
 ROUNDS: Final = 32
@@ -32,7 +33,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """By row: the medoid of its group, int64 [rows], and the similarity to it, float32 [rows], at least the threshold.
+    """By row: the medoid of its group, int64 [rows], and the similarity to it, float32 [rows].
 
     A medoid is its own, and so is a row that is alone.
     """
@@ -41,7 +42,7 @@ class Groups:
     score: NDArray[np.float32]
 
 
-def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, threshold: float) -> Groups:
+def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, same: SameFrom) -> Groups:
     """The style groups of float16 unit `vectors` [rows, dim] that are searched by `index`.
 
     `variants` are those of the rows. The same on any number of threads.
@@ -49,8 +50,9 @@ def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, 
     original = _originals(vectors, variants)
     rows = np.flatnonzero(original == np.arange(len(original)))
     copies = np.bincount(original, minlength=len(original))
-    pairs = near_pairs(index, vectors, rows, variants, threshold)
-    alike = _Alike(vectors, copies, variants, threshold)
+    near = near_pairs(index, vectors, rows, variants, same.score)
+    pairs = _together(near, pairs_of_one_gtin(vectors, rows, variants, same.with_gtin), len(vectors))
+    alike = _Alike(vectors, copies, variants, same)
     medoid = _settle(_split(_mutual(pairs, len(vectors)), alike), pairs, alike)[original]
     score = similarities(vectors, np.arange(len(vectors)), medoid)
     score[original == medoid] = 1.0  # equal vectors are not quite of length 1, having been rounded
@@ -85,12 +87,13 @@ class _Alike:
     vectors: NDArray[np.float16]
     copies: Rows
     variants: Variants
-    threshold: float
+    same: SameFrom
 
     def fits(self, rows: Rows, medoids: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Whether each row may be in the group of the medoid beside it, and its score."""
         scores = similarities(self.vectors, rows, medoids)
-        fitting = (scores >= self.threshold) & ~self.variants.contradict(rows, medoids)
+        floor = np.where(self.variants.share_gtin(rows, medoids), np.float32(self.same.with_gtin), self.same.score)
+        fitting = (scores >= floor) & ~self.variants.contradict(rows, medoids)
         return fitting | (rows == medoids), scores
 
     def medoids(self, rows: Rows, starts: Rows) -> Rows:
@@ -134,6 +137,14 @@ def _originals(vectors: NDArray[np.float16], variants: Variants) -> Rows:
         same = (vectors[rows] == vectors[original[rows]]).all(axis=1) & (said[rows] == said[original[rows]])
         original[rows[~same]] = rows[~same]
     return original
+
+
+def _together(one: Pairs, other: Pairs, rows: int) -> Pairs:
+    """The pairs of both, each once."""
+    if not len(other[0]):
+        return one
+    source, target = (np.concatenate(ends) for ends in zip(one, other, strict=True))
+    return np.divmod(np.unique(source * rows + target), rows)
 
 
 def _mutual(pairs: Pairs, rows: int) -> Pairs:
@@ -183,7 +194,7 @@ def _stars(left: Rows, right: Rows, medoid: Rows) -> Rows:
 def _settle(medoid: Rows, pairs: Pairs, alike: _Alike) -> Rows:
     """Every row but the medoids goes to the most similar of the medoids of the rows it is near, if there is any.
 
-    Who is alone takes nobody in, so that a medoid stays one.
+    One that has its GTIN comes before those that have not. Who is alone takes nobody in, so that a medoid stays one.
     """
     rows = len(medoid)
     alone = (np.bincount(medoid, minlength=rows)[medoid] == 1) & (alike.copies == 1)
@@ -195,7 +206,7 @@ def _settle(medoid: Rows, pairs: Pairs, alike: _Alike) -> Rows:
     source, goal = np.divmod(np.unique(np.concatenate([near, grouped * rows + medoid[grouped]])), rows)
     fitting, score = alike.fits(source, goal)
     source, goal, score = source[fitting], goal[fitting], score[fitting]
-    order = np.lexsort((goal, -score, source))
+    order = np.lexsort((goal, -score, ~alike.variants.share_gtin(source, goal), source))
     settling, first = np.unique(source[order], return_index=True)
     settled = medoid.copy()
     settled[settling] = goal[order][first]

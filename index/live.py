@@ -135,6 +135,12 @@ class LiveView:
         changed = (self.delta.row_of(product_id) for product_id in product_ids)
         return rows.union(self.base_rows + row for row in changed if row is not None)
 
+    def of_gtin(self, code: str) -> NDArray[np.int64]:
+        """The rows of the products with a GTIN, as `ProductTable.of_gtin`."""
+        old, new = self.snapshot.products.of_gtin(code), self.changed.of_gtin(code)
+        new = new[new < self.delta.rows]  # others came since
+        return np.concatenate([old[self._visible[old]], new[self.delta.alive[new]] + self.base_rows])
+
     def id_of(self, row: int) -> str:
         """The product id of a row."""
         return self.snapshot.products.id_of(row) if row < self.base_rows else self.delta.id_of(row - self.base_rows)

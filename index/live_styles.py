@@ -7,7 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogue.errors import Conflict
-from catalogue.variants import contradict
+from catalogue.gtin import gtin_of
+from catalogue.product import Product
+from catalogue.variants import SameFrom, are_same, contradict
 from index.groups import join
 from index.live import LiveView, Selection
 from index.search import Neighbours
@@ -26,12 +28,12 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     selected that it is most alike to; what was found for it is kept for later views. Of more than `MOST_CHANGED`
     selected changes, the latest count. Raises Conflict where the snapshot has no groups.
     """
-    threshold = _threshold(view)
+    same = _same_from(view)
     styles = view.snapshot.products.styles
     base = np.ones(view.base_rows, np.bool_) if among.base is None else among.base
     old = styles.grouped(base & view.delta.visible)
     new = np.flatnonzero(among.delta)[-MOST_CHANGED:] + view.base_rows
-    medoids = np.array(_joined(view, new.tolist(), threshold), np.int64)
+    medoids = np.array(_joined(view, new.tolist(), same), np.int64)
     scores = np.einsum("ij,ij->i", view.vectors("fusion", new), view.vectors("fusion", medoids)).astype(np.float32)
     return several(
         np.concatenate([old, new]),
@@ -47,34 +49,34 @@ def style_names(view: LiveView, rows: list[int]) -> list[str]:
     As in `style_groups`; few of the changed products nobody has looked at yet are looked at, the others are alone.
     Raises Conflict where the snapshot has no groups.
     """
-    threshold = _threshold(view)
+    same = _same_from(view)
     changed = [row for row in rows if row >= view.base_rows]
     later = [row for row in changed if row not in view.joined][_MOST_NEW:]
     changed = sorted(set(changed).difference(later))
-    medoids = dict(zip(changed, _joined(view, changed, threshold), strict=True))
+    medoids = dict(zip(changed, _joined(view, changed, same), strict=True))
     for row in rows:
         if row < view.base_rows and (medoid := view.snapshot.products.styles.medoid(row)) is not None:
             medoids[row] = medoid
     return [view.id_of(medoids.get(row, row)) for row in rows]
 
 
-def _threshold(view: LiveView) -> float:
-    threshold = view.snapshot.manifest.same_style
-    if threshold is None:
+def _same_from(view: LiveView) -> SameFrom:
+    same = view.snapshot.manifest.same_from
+    if same is None:
         raise Conflict(
             f"Snapshot {view.snapshot.manifest.name} has no style groups. Build one with a model whose bundle has a "
             "same_style threshold for m-m."
         )
-    return threshold
+    return same
 
 
-def _joined(view: LiveView, rows: list[int], threshold: float) -> list[int]:
+def _joined(view: LiveView, rows: list[int], same: SameFrom) -> list[int]:
     """The medoid of each changed row: one of the snapshot, or a changed row, which may be itself."""
     for row in rows:
         if row not in view.joined:
-            view.joined[row] = _nearest(view, row, threshold)
+            view.joined[row] = _nearest(view, row, same)
     strangers = [row for row in rows if view.joined[row] is None]
-    medoids = dict(zip(strangers, _among_themselves(view, strangers, threshold), strict=True))
+    medoids = dict(zip(strangers, _among_themselves(view, strangers, same), strict=True))
     for row in rows:
         near = view.joined[row]
         if near is not None:
@@ -82,26 +84,48 @@ def _joined(view: LiveView, rows: list[int], threshold: float) -> list[int]:
     return [medoids[row] for row in rows]
 
 
-def _nearest(view: LiveView, row: int, threshold: float) -> int | None:
+def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
     """The row of the snapshot that a changed product is of one style with; it counts even if it changed since."""
 
     def search(vector: NDArray[np.float32], k: int) -> Neighbours:
         return view.snapshot.index("fusion").search(vector, k)
 
     vector = view.vectors("fusion", np.array([row]))[0]
+    products, own = view.snapshot.products, view.get(row).product
+    near = _of_its_gtin(view, own, vector, same)
+    return join(search, lambda at: products.get(at).product, vector, own, same.score) if near is None else near
+
+
+def _of_its_gtin(view: LiveView, own: Product, vector: NDArray[np.float32], same: SameFrom) -> int | None:
+    """The row of the snapshot that is most like a product, of those with its GTIN that may be the same one."""
+    code = gtin_of(own.attributes)
     products = view.snapshot.products
-    return join(search, lambda near: products.get(near).product, vector, view.get(row).product, threshold)
+    rows = products.of_gtin(code) if code is not None else np.empty(0, np.int64)
+    scores = np.einsum("ij,j->i", view.vectors("fusion", rows), vector)
+    for at in np.argsort(-scores, kind="stable").tolist():
+        other = products.get(int(rows[at])).product
+        if other.product_id != own.product_id and are_same(own, other, float(scores[at]), same):
+            return int(rows[at])
+    return None
 
 
-def _among_themselves(view: LiveView, rows: list[int], threshold: float) -> list[int]:
-    """For each of some changed rows the earlier one that it is most alike to and that is alike to none, or itself."""
+def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[int]:
+    """For each of some changed rows the earlier one that it is most alike to and that is alike to none, or itself.
+
+    One that has its GTIN comes first.
+    """
     vectors = view.vectors("fusion", np.array(rows, np.int64))
     scores = vectors @ vectors.T
+    products = [view.get(row).product for row in rows]
+    codes = [gtin_of(product.attributes) for product in products]
     medoids: list[int] = []
-    for at, row in enumerate(rows):
-        earlier = [near for near in range(at) if medoids[near] == rows[near] and scores[at, near] >= threshold]
-        earlier.sort(key=lambda near, at=at: (-scores[at, near], near))  # type: ignore[misc]
-        own = view.get(row).product
-        alike = (near for near in earlier if not contradict(own, view.get(rows[near]).product))
+    for at, own in enumerate(products):
+        of_its_gtin = [codes[at] is not None and codes[at] == code for code in codes[:at]]
+        earlier = [
+            (not shared, -scores[at, near], near)
+            for near, shared in enumerate(of_its_gtin)
+            if medoids[near] == rows[near] and scores[at, near] >= (same.with_gtin if shared else same.score)
+        ]
+        alike = (near for *_, near in sorted(earlier) if not contradict(own, products[near]))
         medoids.append(rows[next(alike, at)])
     return medoids

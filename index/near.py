@@ -1,12 +1,13 @@
 """Pairs of rows that are near enough to be one style: for each row its nearest others that do not contradict it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.gtin import MOST_OF_ONE_GTIN
 from catalogue.variant_table import Variants
 from index.exact import FlatIndex
 from index.search import ShardedIndex, VectorIndex
@@ -42,9 +43,26 @@ def near_pairs(
         parts = _scanned(vectors, rows, variants, threshold)
     else:
         parts = _searched(index, vectors, rows, variants, threshold)
-    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
-    source, target = zip(nothing, *parts, strict=True)
-    return np.concatenate(source), np.concatenate(target)
+    return _joined(parts)
+
+
+def pairs_of_one_gtin(
+    vectors: NDArray[np.float16], rows: NDArray[np.int64], variants: Variants, threshold: float
+) -> Pairs:
+    """Of some `rows` (ascending) those that have one GTIN, are at least so similar, and do not contradict each other.
+
+    Both ways; each with the `K` next ones of its GTIN. What more than `MOST_OF_ONE_GTIN` have says nothing.
+    """
+    order = rows[np.argsort(variants.gtins[rows], kind="stable")]
+    codes = variants.gtins[order]
+    _, place, count = np.unique(codes, return_inverse=True, return_counts=True)
+    order = order[(codes != 0) & (count[place] > 1) & (count[place] <= MOST_OF_ONE_GTIN)]
+    ahead = [(order[:-by], order[by:]) for by in range(1, min(K + 1, len(order)))]
+    one, other = _joined(ahead)
+    there = variants.share_gtin(one, other)
+    one, other = one[there], other[there]
+    there = (similarities(vectors, one, other) >= threshold) & ~variants.contradict(one, other)
+    return _joined([(one[there], other[there]), (other[there], one[there])])
 
 
 def similarities(vectors: NDArray[np.float16], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -115,6 +133,12 @@ def _searched(
 
     with ThreadPoolExecutor(shared_workers().threads, "near") as pool:
         yield from pool.map(block, range(0, len(rows), _BLOCK))
+
+
+def _joined(parts: Iterable[Pairs]) -> Pairs:
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    source, target = zip(nothing, *parts, strict=True)
+    return np.concatenate(source), np.concatenate(target)
 
 
 def _flattened(own: NDArray[np.int64], found: list[NDArray[np.int64]]) -> Pairs:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from index.columns import Mask
 from index.filters import Filters
@@ -53,6 +54,15 @@ class GrowingTable:
     def mask(self, filters: Filters, rows: int) -> Mask:
         """Which of the first `rows` rows pass, as bool [rows]."""
         return np.concatenate([products.mask(filters) for _, products in self._tables])[:rows]
+
+    def of_gtin(self, code: str) -> NDArray[np.int64]:
+        """The rows with a GTIN, as `ProductTable.of_gtin`."""
+        found: list[NDArray[np.int64]] = []
+        first = 0
+        for _, products in self._tables:
+            found.append(products.of_gtin(code) + first)
+            first += len(products)
+        return np.concatenate(found)
 
     def parts(self, mask: Mask) -> list[Part]:
         """The tables with their stretches of a mask of this table; rows beyond its end do not count."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import NotFound, SnapshotDamaged
+from catalogue.gtin import MOST_OF_ONE_GTIN, NAME
 from catalogue.product import Product
-from catalogue.variant_table import Variants
+from catalogue.variant_table import Variants, as_pairs
 from index.arrays import read_arrays, write_arrays
 from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
@@ -33,7 +34,7 @@ SCHEMA: Final = pa.schema(
         ("price", pa.float64()),
         ("currency", pa.dictionary(pa.int32(), pa.string())),
         ("in_stock", pa.bool_()),
-        ("attributes", pa.map_(pa.large_string(), pa.large_string())),  # names without case
+        ("attributes", pa.map_(pa.large_string(), pa.large_string())),  # as `as_pairs` makes them
         ("photo", pa.string()),
         ("document", pa.large_binary()),
         ("style_group", pa.large_string()),  # the medoid's product_id; null where a snapshot has no groups
@@ -73,6 +74,11 @@ class Listing:
         return str(self.fields.get("title", ""))
 
     @property
+    def supplier_id(self) -> str:
+        """Its supplier, empty for a product of none."""
+        return str(self.fields.get("supplier_id", ""))
+
+    @property
     def attributes(self) -> Mapping[str, str]:
         """What it declares."""
         declared: Mapping[str, str] = self.fields.get("attributes", {})
@@ -101,7 +107,7 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
         "price": [product.price for product in products],
         "currency": [product.currency for product in products],
         "in_stock": [product.in_stock for product in products],
-        "attributes": [_attributes(product.attributes) for product in products],
+        "attributes": [as_pairs(product.attributes) for product in products],
         "photo": [item.photo for item in items],
         "document": [product.model_dump_json(exclude_defaults=True).encode() for product in products],
         "style_group": pa.nulls(len(items), pa.large_string()),
@@ -216,6 +222,11 @@ class ProductTable:
         except ValueError:  # no product
             raise self._damaged(row) from None
 
+    def of_gtin(self, code: str) -> NDArray[np.int64]:
+        """The rows with a GTIN, written as `catalogue.gtin.read_gtin` does; none where too many have it."""
+        rows = self.columns.having(NAME, code)
+        return (rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]).astype(np.int64)
+
     def style_group(self, row: int) -> str | None:
         """The id of the product that a row's style group is named after, its own where it is alone.
 
@@ -284,11 +295,6 @@ def packed(table: pa.Table) -> dict[str, Any]:
     }
 
 
-def _attributes(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Names without case; of two that differ in nothing else, the product has both values."""
-    return sorted({(name.casefold(), value) for name, value in attributes.items()})
-
-
 _FIELDS: Final = Product.model_fields.keys()
 _BY_ROW: Final = (
     "title", "photo", "document", "category.codes", "supplier_id.codes", "currency.codes", "in_stock", "price",
@@ -296,6 +302,6 @@ _BY_ROW: Final = (
 )  # fmt: skip
 _LATER: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
     "currency": lambda document: document.get("currency"),
-    "attributes": lambda document: _attributes(document.get("attributes", {})),
+    "attributes": lambda document: as_pairs(document.get("attributes", {})),
 }
 """Columns that older snapshots lack, made from a product's document."""

@@ -38,6 +38,7 @@ from catalogue.errors import (
     SnapshotInvalid,
 )
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
+from catalogue.variants import SameFrom
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpus
 from index.groups import Groups, group
@@ -100,9 +101,17 @@ class Manifest(BaseModel):
     product_bytes: int = Field(default=0, ge=0, description="the product table in memory; 0 where nobody counted")
     recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
     same_style: float | None = Field(default=None, description="the score that style groups were made with, if any")
+    same_gtin: float | None = Field(default=None, description="the same for listings with one GTIN, if it is lower")
     journal: str | None = Field(default=None, description="which journal the position is of")
     journal_position: int = 0
     files: dict[str, FileEntry]
+
+    @property
+    def same_from(self) -> SameFrom | None:
+        """What style groups were made with; None where there are none."""
+        if self.same_style is None:
+            return None
+        return SameFrom(self.same_style, self.same_style if self.same_gtin is None else self.same_gtin)
 
 
 class _Schema(BaseModel):
@@ -298,16 +307,15 @@ def write_snapshot(
     choice: Choice = Choice(),  # noqa: B008  # frozen
     journal: str | None = None,
     journal_position: int = 0,
-    same_style: float | None = None,
+    same: SameFrom | None = None,
 ) -> Path:
     """Write `<root>/<name>` whole or not at all; returns its path.
 
     `products` has the schema of `index.products`; `vectors` holds unit rows float32 or float16 [n, dim] per field, in
     the same order; `fusion` is required. `choice` says which index, or lets size and recall decide. The journal's
-    entries after `journal_position` will be replayed over it. Products whose score is at least `same_style` are
-    grouped by style; without it they are not, whatever the table says. Raises InvalidInput when a snapshot of that
-    name is there or for a choice that does not fit the products, ValueError for vectors that are not one for each
-    product.
+    entries after `journal_position` will be replayed over it. Products that are the `same` from some score on are
+    grouped by style; without it they are not, whatever the table says. Raises InvalidInput when a snapshot of that name
+    is there or for a choice that does not fit the products, ValueError for vectors that are not one for each product.
     """
     target = snapshot_path(root, name)
     if target.exists():
@@ -332,7 +340,7 @@ def write_snapshot(
                 index = index.with_effort(tuning[field].value)
             if field == "fusion":
                 _write_canary(work, index)
-                _write_products(work, products.take(pa.array(order)), index, same_style)
+                _write_products(work, products.take(pa.array(order)), index, same)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             name=name,
@@ -351,7 +359,8 @@ def write_snapshot(
             journal=journal,
             journal_position=journal_position,
             product_bytes=products.nbytes,
-            same_style=same_style,
+            same_style=same.score if same is not None else None,
+            same_gtin=same.with_gtin if same is not None else None,
             files=_file_entries(work),
         )
         write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
@@ -450,11 +459,11 @@ def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, s
     return open_index(files, plan.index_type, plan.parameters, 1, stored)
 
 
-def _write_products(work: Path, products: pa.Table, index: VectorIndex, same_style: float | None) -> None:
+def _write_products(work: Path, products: pa.Table, index: VectorIndex, same: SameFrom | None) -> None:
     groups: Groups | None = None
-    if same_style is not None:
+    if same is not None:
         stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
-        groups = group(index, stored, variants_of(products), same_style)
+        groups = group(index, stored, variants_of(products), same)
     products = with_groups(products, groups)
     pq.write_table(products, work / "products.parquet", compression="zstd")
     ProductTable.of(products).write(work / "products.arrow")

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from catalogue.titles import facts
-from catalogue.variants import Described, agree, contradict
+from catalogue.variants import Described, agree, contradict, share_gtin
 from index import LiveView
 from service.ranking import Arrange, Group, Ranked
 
@@ -28,13 +28,18 @@ _MOST_DECLARATIONS: Final = 16
 
 
 def same_style(own: Described, *, collapse: bool) -> Arrange:
-    """Those that declare the variant of `own` first; of near-identical listings of one supplier only the best.
+    """Those with the GTIN of `own` first, then those that declare its variant.
 
-    What stands for several has a group, of its supplier and their number.
+    Of near-identical listings of one supplier only the best; what stands for several has a group, of its supplier and
+    their number.
     """
 
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
-        ordered = sorted(hits, key=lambda hit: not agree(own, view.listing(hit.row)))  # stable: by score within each
+        def further(hit: Ranked) -> tuple[bool, bool]:
+            listing = view.listing(hit.row)
+            return not share_gtin(own, listing), not agree(own, listing)
+
+        ordered = sorted(hits, key=further)  # stable: by score within each
         return _collapsed(view, ordered) if collapse else ordered
 
     return arrange

@@ -34,7 +34,7 @@ from index.products import to_table
 from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
 from service.build_notes import notes
-from service.models import threshold
+from service.models import same_from
 
 BATCH: Final = 32
 IN_FLIGHT: Final = 4 * BATCH
@@ -291,7 +291,7 @@ def _build(
         choice=choice,
         journal=since[0],
         journal_position=since[1],
-        same_style=threshold(embedder, "same_style"),
+        same=same_from(embedder),
     )
     remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
     vectors.discard()

@@ -6,7 +6,8 @@ from typing import Literal, cast
 
 import numpy as np
 
-from catalogue.variants import contradictions
+from catalogue.product import Product
+from catalogue.variants import contradictions, share_gtin
 from models.bundle import ModePair
 from service.flights import together
 from service.models import threshold
@@ -35,6 +36,7 @@ class Comparison:
     same_style: float | None
     similar: float | None
     contradictions: Sequence[Contradiction]
+    same_gtin: bool
 
 
 async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
@@ -44,8 +46,11 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     mode = cast("ModePair", f"{_mode(a)}-{_mode(b)}")
     same_style = threshold(retrieval.embedder, "same_style", mode)
     similar = threshold(retrieval.embedder, "similar", mode)
-    against = _contradictions(retrieval, a, b)
-    return Comparison(score, _verdict(score, same_style, similar, against), mode, same_style, similar, against)
+    products = _products(retrieval, a, b)
+    against = [Contradiction(*said) for said in contradictions(*products)] if products else []
+    same_gtin = products is not None and share_gtin(*products)
+    verdict = _verdict(score, same_style, similar, against=bool(against), same_gtin=same_gtin)
+    return Comparison(score, verdict, mode, same_style, similar, against, same_gtin)
 
 
 async def _as_found(retrieval: Retrieval, query: Query) -> Vector:
@@ -65,20 +70,19 @@ def _mode(query: Query) -> str:
     return "i" if has_photo else "t"
 
 
-def _contradictions(retrieval: Retrieval, a: Query, b: Query) -> list[Contradiction]:
-    """Of two products as they are; words beside one ask for another."""
+def _products(retrieval: Retrieval, a: Query, b: Query) -> tuple[Product, Product] | None:
+    """Two products as they are; words beside one ask for another."""
     if a.product_id is None or b.product_id is None or a.text or b.text:
-        return []
-    one, other = retrieval.product(a.product_id).product, retrieval.product(b.product_id).product
-    return [Contradiction(*said) for said in contradictions(one, other)]
+        return None
+    return retrieval.product(a.product_id).product, retrieval.product(b.product_id).product
 
 
 def _verdict(
-    score: float, same_style: float | None, similar: float | None, against: Sequence[Contradiction]
+    score: float, same_style: float | None, similar: float | None, *, against: bool, same_gtin: bool
 ) -> Verdict | None:
-    if same_style is not None and score >= same_style and not against:
-        return "same-style"
     floor = similar if similar is not None else same_style
     if floor is None:
         return None
+    if same_style is not None and score >= (min(floor, same_style) if same_gtin else same_style) and not against:
+        return "same-style"
     return "similar" if score >= floor else "different"

@@ -72,6 +72,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "mode": "m-m",
         "thresholds": {"same_style": 0.8517, "similar": 0.6971},
         "contradictions": [],
+        "same_gtin": False,
         "model": "v1",
         "snapshot": _SNAPSHOT,
         "took_ms": 1.05,

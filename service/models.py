@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 from catalogue.errors import BundleInvalid
 from catalogue.product import Product
 from catalogue.settings import EncoderSettings, Settings
+from catalogue.variants import SameFrom
 from models import Embedder, Encoders, ProductInput
 from models.bundle import Bundle, ModePair
 from service.encoding import EncoderQueues, WorkPool
@@ -80,6 +81,12 @@ def threshold(embedder: Embedder, kind: Literal["same_style", "similar"], modes:
     """The calibrated score of a mode pair, by default product against product; None where the bundle has none."""
     calibrated = getattr(embedder.thresholds.get(modes), kind, None)
     return calibrated.score if calibrated is not None else None
+
+
+def same_from(embedder: Embedder) -> SameFrom | None:
+    """From which scores on two products are the same one; None where the bundle is not calibrated for that."""
+    score, similar = threshold(embedder, "same_style"), threshold(embedder, "similar")
+    return SameFrom(score, score if similar is None else min(score, similar)) if score is not None else None
 
 
 def field_inputs(

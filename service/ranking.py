@@ -28,7 +28,10 @@ GroupBy = Literal["supplier", "style"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where it is looked for, and how much of it is answered; `keep` judges a listing and its score."""
+    """Where it is looked for, and how much of it is answered; `keep` judges a listing and its score.
+
+    `also` names rows that `keep` judges too, whatever the filters and `min_score` say of them; only with `arrange`.
+    """
 
     k: int = 10
     target: str = "fusion"
@@ -36,6 +39,7 @@ class Scope:
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
     keep: Callable[[Listing, float], bool] | None = None
+    also: Callable[[LiveView], NDArray[np.int64]] | None = None
     group_by: GroupBy | None = None
     explain: bool = False
     arrange: "Arrange | None" = None
@@ -182,11 +186,30 @@ def _arranged(
     """What comes after what was shown, in the order of an arrangement."""
     needed = (start.shown if start else 0) + scope.k + 1
     window = min(WINDOW, max(scope.arranged, needed))
-    hits = [Ranked(row, score) for row, score in _ranked(view, query, scope, excluded, None, window)[:window]]
+    found = _ranked(view, query, scope, excluded, None, window)
+    hits = [Ranked(row, score) for row, score in _with_others(view, query, scope, excluded, found)[:window]]
     arranged = arrange(view, hits, needed)
     if start is None:
         return arranged
     return [hit for hit in arranged if _mark(view.id_of(hit.row)) not in start.seen]
+
+
+def _with_others(
+    view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], found: list[tuple[int, float]]
+) -> list[tuple[int, float]]:
+    """What was found and those of `scope.also` that count, in order."""
+    rows = scope.also(view) if scope.also is not None else np.empty(0, np.int64)
+    others = sorted(set(rows.tolist()) - {row for row, _ in found} - view.rows_of(excluded))
+    if not others:
+        return found
+    # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
+    scores = np.einsum("ij,j->i", view.vectors(scope.target, np.array(others, np.int64)), query).tolist()
+    kept = [
+        (row, score)
+        for row, score in zip(others, scores, strict=True)
+        if scope.keep is None or scope.keep(view.listing(row), score)
+    ]
+    return sorted([*found, *kept], key=lambda pair: (-pair[1], view.id_of(pair[0]))) if kept else found
 
 
 def _grouped(

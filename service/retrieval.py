@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 
 from catalogue.errors import InvalidInput, NotFound
+from catalogue.gtin import gtin_of
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
-from catalogue.variants import contradict
+from catalogue.variants import SameFrom, are_same
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.products import Listing, Sort
@@ -27,7 +28,7 @@ from service.drift import Modality, QueryDrift
 from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
-from service.models import threshold
+from service.models import same_from, threshold
 from service.pools import Pools, Result
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
@@ -158,18 +159,24 @@ class Retrieval:
     ) -> Hits:
         """The same product, by default from other suppliers only.
 
-        Products at or above the calibrated threshold, less those that contradict the product (`catalogue.variants`).
-        Those that declare its variant come first, and near-identical listings of one supplier stand once.
+        Products at or above the calibrated threshold (of similar ones, where they have its GTIN), less those that
+        contradict the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its
+        variant, and near-identical listings of one supplier stand once.
         """
         own = self.product(product_id).product
         without_own = other_suppliers and own.supplier_id
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
-        floor = self._same_style_from()
+        code = gtin_of(own.attributes)
+
+        def keep(other: Listing, score: float) -> bool:
+            return not (without_own and other.supplier_id == own.supplier_id) and self._is_same(own, other, score)
+
         scope = Scope(
             k=k,
             filters=filters,
-            min_score=floor,
-            keep=lambda other, score: self._is_same(own, other, score),
+            min_score=self._same_from.score,
+            keep=keep,
+            also=None if code is None else lambda view: view.of_gtin(code),
             arrange=arranging.same_style(own, collapse=collapse),
         )
         return await self.search(Query(product_id=product_id), scope, start)
@@ -341,12 +348,12 @@ class Retrieval:
         return _stored(view, row), row
 
     def _is_same(self, own: Product, other: Listing, score: float) -> bool:
-        return score >= self._same_style_from() and not contradict(own, other)
+        return are_same(own, other, score, self._same_from)
 
-    def _same_style_from(self) -> float:
+    @property
+    def _same_from(self) -> SameFrom:
         """Without a calibrated threshold nothing is called the same."""
-        score = threshold(self.embedder, "same_style")
-        return math.inf if score is None else score
+        return same_from(self.embedder) or SameFrom(math.inf, math.inf)
 
 
 def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:

@@ -51,14 +51,16 @@ class CompareAnswer(BaseModel):
 
     score: float = Field(description="cosine similarity, -1..1")
     verdict: Verdict | None = Field(
-        description="`same-style` at or above that threshold, unless the products say they are different variants; "
-        "`similar` at or above that one; null where the model has no threshold for such a pair"
+        description="`same-style` at or above that threshold, or that of similar ones for products with one GTIN, "
+        "unless they say they are different variants; `similar` at or above that one; null where the model has no "
+        "threshold for such a pair"
     )
     mode: ModePair = Field(description="what a and b are: i a photo, t words, m a product or a photo with words")
     thresholds: dict[Literal["same_style", "similar"], float | None] = Field(
         description="the calibrated scores of the mode; null where it has none"
     )
     contradictions: list[ContradictionAnswer] = Field(description="where both are products of the catalogue")
+    same_gtin: bool = Field(description="whether both are products of the catalogue with the same GTIN")
     model: str
     snapshot: str
     took_ms: float
@@ -119,6 +121,7 @@ async def compare_two(request: Request, serving: CurrentServing) -> CompareAnswe
             contradictions=[
                 ContradictionAnswer(attribute=said.attribute, a=said.a, b=said.b) for said in found.contradictions
             ],
+            same_gtin=found.same_gtin,
             model=retrieval.embedder.name,
             snapshot=retrieval.snapshot_name,
             took_ms=_milliseconds(started),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue import Product
-from catalogue.variant_table import Variants
-from catalogue.variants import contradict
+from catalogue.variant_table import Variants, as_pairs
+from catalogue.variants import contradict, share_gtin
 
 some_attributes = st.dictionaries(
     st.sampled_from(["colour", "Size", "thread", "volume", "material"]),
@@ -58,6 +58,33 @@ def test_it_is_as_said_of_two_products(shop: list[Product]) -> None:
     one, other = np.repeat(rows, len(shop)), np.tile(rows, len(shop))
     said = [contradict(shop[left], shop[right]) for left, right in zip(one.tolist(), other.tolist(), strict=True)]
     assert Variants.of(shop).contradict(one, other).tolist() == said
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["EAN", "ean", "gtin", "UPC", "sku"]),
+            st.sampled_from(["4006381333931", "04006381333931", "36000291452", "4006381333932", "n/a"]),
+        ),
+        max_size=5,
+    )
+)
+def test_gtins_are_as_said_of_two_products(said: list[dict[str, str]]) -> None:
+    shop = [Product(product_id="a", title="a", attributes=one) for one in said]
+    rows = np.arange(len(shop))
+    one, other = np.repeat(rows, len(shop)), np.tile(rows, len(shop))
+    shared = [share_gtin(shop[left], shop[right]) for left, right in zip(one.tolist(), other.tolist(), strict=True)]
+    variants = Variants.of(shop)
+    assert variants.share_gtin(one, other).tolist() == shared
+    assert not (variants.contradict(one, other)).any()
+
+
+def test_a_gtin_is_kept_in_one_way() -> None:
+    assert as_pairs({"EAN": "0-36000-29145-2", "GTIN": "none"}) == [
+        ("ean", "0-36000-29145-2"),
+        ("gtin", "0036000291452"),
+    ]
+    assert as_pairs({"Size": "M", "size": "L"}) == [("size", "L"), ("size", "M")]
 
 
 @given(some_shop)

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from catalogue import Product
 from catalogue.variant_table import Variants
+from catalogue.variants import SameFrom
 from index import groups as module
+from index import near
 from index.exact import FlatIndex, Neighbours
 from index.groups import Groups, group, join
+from index.near import similarities
 from index.plan import Choice, make_plan
 from index.search import VectorIndex, set_faiss_threads
 from index.shards import open_index, write_shards
@@ -29,11 +32,14 @@ def variants(said: Sequence[dict[str, str]]) -> Variants:
 
 
 def grouped(
-    vectors: NDArray[Any], said: Sequence[dict[str, str]] | None = None, index: VectorIndex | None = None
+    vectors: NDArray[Any],
+    said: Sequence[dict[str, str]] | None = None,
+    index: VectorIndex | None = None,
+    with_gtin: float = THRESHOLD,
 ) -> Groups:
     stored = vectors.astype(np.float16)
     own = variants(said if said is not None else [{}] * len(stored))
-    return group(index or FlatIndex(stored), stored, own, THRESHOLD)
+    return group(index or FlatIndex(stored), stored, own, SameFrom(THRESHOLD, with_gtin))
 
 
 def partition(medoid: NDArray[np.int64]) -> set[frozenset[int]]:
@@ -86,6 +92,61 @@ def test_every_member_meets_the_threshold_with_the_medoid_and_does_not_contradic
     np.testing.assert_allclose(found.score, np.einsum("ij,ij->i", stored, stored[found.medoid]), atol=1e-3)
     assert (found.score[others] >= THRESHOLD).all()
     assert not variants(said).contradict(rows, found.medoid).any()
+
+
+EAN, OTHER_EAN = "4006381333931", "9783161484100"
+
+
+@given(
+    some_vectors,
+    st.lists(
+        st.sampled_from([{}, {"EAN": EAN}, {"upc": EAN}, {"EAN": OTHER_EAN}, {"EAN": EAN, "colour": "red"}]),
+        min_size=15,
+        max_size=15,
+    ),
+)
+def test_one_gtin_needs_less_likeness(vectors: NDArray[np.float32], said: list[dict[str, str]]) -> None:
+    groups = grouped(vectors, said[: len(vectors)], with_gtin=0.5)
+    stored, own = vectors.astype(np.float16), variants(said[: len(vectors)])
+    rows = np.arange(len(vectors))
+    scores = similarities(stored, rows, groups.medoid)
+    shared = own.share_gtin(rows, groups.medoid)
+    assert ((scores >= np.where(shared, np.float32(0.5), np.float32(THRESHOLD))) | (rows == groups.medoid)).all()
+    assert not own.contradict(rows, groups.medoid).any()
+    assert (groups.medoid[groups.medoid] == groups.medoid).all()
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_listings_with_one_gtin_are_one_group(tmp_path: Path, approximate: bool) -> None:
+    vectors = np.zeros((6, 4), np.float32)
+    vectors[:3, 0] = vectors[5, 1] = 1
+    vectors[1, 1] = 1.2  # 0.64 like the first
+    vectors[2, 2] = 5  # 0.2 like the first
+    vectors[3:5, 3] = 1
+    vectors = unit(vectors)
+    said = [{"EAN": EAN}, {"gtin": f"0{EAN}"}, {"EAN": EAN}, {"EAN": EAN, "size": "M6"}, {"EAN": EAN, "size": "M8"}, {}]
+    index = graph(vectors, tmp_path) if approximate else None
+    assert partition(grouped(vectors, said, index).medoid) == {frozenset({row}) for row in range(6)}
+    found = partition(grouped(vectors, said, index, with_gtin=0.6).medoid)
+    assert found == {frozenset({0, 1}), *(frozenset({row}) for row in range(2, 6))}
+
+
+def test_who_has_the_gtin_comes_before_who_is_more_alike() -> None:
+    """Row 2 is 0.93 like rows 0 and 1, and 0.71 like the others, whose number it has."""
+    angles = np.array([0.0, 0.0, 0.38, 1.16, 1.16, 1.16, 1.16, 1.16])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    said = [{}, {}, *[{"EAN": EAN}] * 6]
+    assert partition(grouped(vectors, said).medoid) == {frozenset({0, 1, 2}), frozenset(range(3, 8))}
+    assert partition(grouped(vectors, said, with_gtin=0.6).medoid) == {frozenset({0, 1}), frozenset(range(2, 8))}
+
+
+def test_many_listings_with_one_gtin_hold_together_and_too_many_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = styles(1, 3 * near.K, 1.0)
+    said = [{"EAN": EAN}] * len(vectors)
+    alone = grouped(vectors, said, with_gtin=0.0)
+    assert len(np.unique(alone.medoid)) == 1
+    monkeypatch.setattr(near, "MOST_OF_ONE_GTIN", len(vectors) - 1)
+    assert len(np.unique(grouped(vectors, said, with_gtin=0.0).medoid)) > 1
 
 
 @given(some_vectors, some_said, st.integers(0, 10_000))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalogue.files import sha256_file
+from catalogue.variants import SameFrom
 from index import Filters, IndexedProduct, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups
 from index.plan import Choice
@@ -35,7 +36,7 @@ def write(
         fingerprint=FINGERPRINT,
         variant="cpu",
         choice=Choice(index_type=kind),
-        same_style=same_style,
+        same=None if same_style is None else SameFrom(same_style, same_style),
     )
     return reopen(path)
 

@@ -94,6 +94,31 @@ class TestCompare:
             assert ("40-mm" in same, "40-mm" in similar) == (False, True)
             assert "30mm" in same
 
+    def test_one_gtin_needs_less_likeness(self, tmp_path: Path) -> None:
+        rows = [
+            {"product_id": "a", "title": "hex bolt zinc plated", "EAN": "4006381333931"},
+            {"product_id": "b", "title": "hex bolt steel plated", "attributes": {"GTIN": "04006381333931"}},
+            {"product_id": "c", "title": "hex bolt zinc grade", "EAN": "9783161484100"},
+            {"product_id": "d", "title": "lamp on a tripod", "EAN": "4006381333931"},
+            {"product_id": "e", "title": "hex bolt steel plated 10 mm", "EAN": "4006381333931"},
+            {"product_id": "f", "title": "hex bolt steel plated 20 mm", "EAN": "4006381333931"},
+        ]
+        (tmp_path / "bolts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        embedder = StandInEncoders()
+        embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+        build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", embedder, decode_threads=1)
+        with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+
+            def verdict(a: Any, b: Any) -> tuple[str, bool]:
+                found = compare(api, {"product_id": a} if isinstance(a, str) else a, {"product_id": b})
+                return found["verdict"], found["same_gtin"]
+
+            assert verdict("a", "b") == ("same-style", True)
+            assert verdict("a", "c") == ("similar", False)
+            assert verdict("a", "d") == ("different", True)
+            assert verdict("e", "f") == ("similar", True)
+            assert verdict({"product_id": "a", "text": "hex bolt zinc plated"}, "b") == ("similar", False)
+
     def test_without_thresholds_there_is_no_verdict(self, own_shop: Settings) -> None:
         embedder = StandInEncoders()
         embedder.thresholds = {"t-t": Thresholds(similar=StandInEncoders().thresholds["t-t"].similar)}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from tests.service.test_api_search import ids
 from tests.service.test_ranking import written
 
 COUNT = 150
+EAN = "4006381333931"
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,43 @@ class TestSameStyle:
         similar = set(ids(get(bolts, "/v1/products/own/similar", k=50)))
         assert not same & similar
         assert "kestrel-m8" in similar
+
+    def test_one_gtin_needs_less_likeness(self, tmp_path: Path) -> None:
+        rows: list[dict[str, Any]] = [
+            {"product_id": "own", "supplier_id": "acme", "attributes": {"EAN": EAN}},
+            {"product_id": "twin", "supplier_id": "kestrel", "attributes": {"gtin": f"0{EAN}"}},
+            {"product_id": "far", "supplier_id": "kestrel", "attributes": {"EAN": EAN}, "title": "hex nut"},
+            {"product_id": "m8", "supplier_id": "kestrel", "attributes": {"EAN": EAN, "size": "M8"}},
+            {"product_id": "ours", "supplier_id": "acme", "attributes": {"EAN": EAN}},
+            {"product_id": "like", "supplier_id": "kestrel", "title": "hex bolt zinc plated", "attributes": {}},
+            {"product_id": "other", "supplier_id": "orion", "attributes": {}},
+        ]
+        rows[0] |= {"title": "hex bolt zinc plated", "attributes": {"EAN": EAN, "size": "M6"}}
+        text = "".join(json.dumps({"title": "hex bolt steel plated", **row}) + "\n" for row in rows)
+        (tmp_path / "bolts.jsonl").write_text(text)
+        embedder = StandInEncoders()
+        embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+        report = build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", embedder, decode_threads=1)
+        table = pq.read_table(report.snapshot / "products.parquet")
+        groups = dict(zip(table["product_id"].to_pylist(), table["style_group"].to_pylist(), strict=True))
+        with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+            assert ids(get(api, "/v1/products/own/same-style")) == ["twin", "like"]  # 0.75 and 1.0 like it
+            of_twin = ids(get(api, "/v1/products/twin/same-style", other_suppliers=False))
+            assert of_twin == ["m8", "ours", "own", "other"]
+            everything = get(api, "/v1/products/own/same-style", other_suppliers=False)["hits"]
+            assert [hit["product_id"] for hit in everything] == ["ours", "twin", "like"]
+            pages = [get(api, "/v1/products/own/same-style", other_suppliers=False, k=1)]
+            while cursor := pages[-1]["next_cursor"]:
+                pages.append(get(api, "/v1/products/own/same-style", other_suppliers=False, k=1, cursor=cursor))
+            assert [hit for page in pages for hit in page["hits"]] == everything
+            similar = ids(get(api, "/v1/products/own/similar"))
+            assert sorted(similar) == ["m8", "other"]
+            assert groups["own"] == groups["twin"]
+            found = get(api, "/v1/products", filter=f"gtin=0{EAN}")
+            assert sorted(ids({"hits": found["products"]})) == ["far", "m8", "ours", "own", "twin"]
+            late = {"title": "hex bolt steel grade", "supplier_id": "late", "attributes": {"barcode": EAN}}
+            assert api.put("/v1/products/late", json=late).status_code == 200
+            assert "late" in ids(get(api, "/v1/products/twin/same-style"))
 
     @pytest.mark.parametrize("bad", [{"diversity": 2}, {"diversity": "nan"}, {"diversity": "x"}])
     def test_bad_diversity(self, bolts: TestClient, bad: dict[str, Any]) -> None:

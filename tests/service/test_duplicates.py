@@ -12,13 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
-from index import Filters, LiveIndex, LiveView, ProductTable, Snapshot
+from index import Change, Filters, LiveIndex, LiveView, ProductTable, Snapshot
 from index.aliases import activate
-from models import StandInEncoders
+from models import ProductInput, StandInEncoders
 from service import duplicates as module
 from service.build import build
 from service.cli import app
 from service.duplicates import KINDS, duplicate_table, find_snapshot, supplier_duplicates
+from tests.index.builders import item
+from tests.index.test_live_view import in_order
 
 COLUMNS = ["style_group", "product_id", "supplier_id", "title", "price", "currency", "score", "group_size"]
 
@@ -94,6 +96,41 @@ def test_a_group_without_end_is_cut(view: LiveView, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "MAX_LISTINGS", 2)
     mugs = supplier_duplicates(view, "acme", 0, 1).groups[0]
     assert (mugs.size, len(mugs.listings)) == (3, 2)
+
+
+def test_what_came_since_joins_by_its_gtin(tmp_path: Path) -> None:
+    """The mugs are 0.75 like each other: too little without one number."""
+    attributes = {"EAN": "4006381333931"}
+    rows = [
+        {"product_id": "old", "title": "red mug glazed clay", "supplier_id": "acme", "attributes": attributes},
+        {"product_id": "alone", "title": "lamp on a tripod", "supplier_id": "acme"},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+    report = build(tmp_path / "rows.jsonl", tmp_path / "data", "s", embedder, decode_threads=1)
+    live = LiveIndex(Snapshot.open(report.snapshot, fingerprint=embedder.fingerprint))
+    came = {
+        "new": ("red mug glazed stone", attributes),
+        "none": ("red mug glazed sand", {}),
+        "lamp-1": ("oak lamp on wheels", {"UPC": "036000291452"}),
+        "lamp-2": ("oak lamp on rails", {"ean": "36000291452"}),
+        "lamp-3": ("oak lamp on feet", {}),
+    }
+    live.apply(
+        in_order(
+            [
+                Change(
+                    product_id,
+                    item(product_id, title=title, supplier_id="acme", attributes=said),
+                    {embedder.fingerprint: {"fusion": embedder.embed([ProductInput(text=title)])[0]}},
+                )
+                for product_id, (title, said) in came.items()
+            ]
+        )
+    )
+    view = live.view
+    assert members(view, "acme") == [["lamp-1", "lamp-2"], ["old", "new"]]
 
 
 # All of them.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalogue.errors import Conflict
+from catalogue.variants import SameFrom
 from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
 from index.products import Listing, to_table
 from service import ranking
@@ -41,7 +42,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 def written(root: Path, products: list[IndexedProduct], vectors: Row, same_style: float | None = 0.99) -> Path:
     return write_snapshot(
         root, "snap", to_table(products), {"fusion": vectors}, model="stand-in", fingerprint=FINGERPRINT,
-        variant="cpu-fp32", same_style=same_style,
+        variant="cpu-fp32", same=None if same_style is None else SameFrom(same_style, same_style),
     )  # fmt: skip
 
 

@@ -1,0 +1,72 @@
+"""GTINs, in the ways in which catalogues write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalogue.gtin import check_digit, gtin_of, is_gtin_name, read_gtin
+
+EAN = "4006381333931"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (EAN, EAN),
+        (f"0{EAN}", EAN),
+        (" 4 006381 333931\n", EAN),
+        ("036000291452", "0036000291452"),
+        ("36000291452", "0036000291452"),  # a spreadsheet dropped the zero
+        ("0036000291452", "0036000291452"),
+        ("96385074", "0000096385074"),
+        ("978-3-16-148410-0", "9783161484100"),
+        ("3-16-148410-X", "9783161484100"),
+        ("080442957x", "9780804429573"),
+        ("10614141000415", "10614141000415"),
+    ],
+)
+def test_however_it_is_written(text: str, code: str) -> None:
+    assert read_gtin(text) == code
+    assert read_gtin(code) == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "0",
+            "4006381333932",
+            "400638133393",
+            "4.00638E+12",
+            "40063813339310000",
+            "EAN 4006381333931",
+            "١٢٣٤٥٦٧٨",
+        ),
+        *("0000000000000", "00000000", "2001234567893", "0212345678992", "9812345678903", "0512345678900"),
+        *("22222224", "3161484101", "-" * 100 + EAN),
+    ],
+)
+def test_what_is_none(text: str) -> None:
+    assert read_gtin(text) is None
+
+
+@given(st.from_regex("[13467][0-9]{11}", fullmatch=True), st.integers(0, 12), st.integers(1, 9))
+def test_one_wrong_digit_is_noticed(body: str, at: int, by: int) -> None:
+    code = body + str(check_digit(body + "0"))
+    assert read_gtin(code) == code
+    wrong = code[:at] + str((int(code[at]) + by) % 10) + code[at + 1 :]
+    assert read_gtin(wrong) is None
+
+
+@pytest.mark.parametrize("name", ["gtin", "EAN", "ean-13", "UPC code", "Barcode", "ISBN", "GTIN_14", "Jan"])
+def test_names(name: str) -> None:
+    assert is_gtin_name(name)
+    assert gtin_of({"colour": "red", name: EAN}) == EAN
+
+
+def test_the_first_that_is_one_counts() -> None:
+    assert gtin_of({"UPC": "036000291452", "ean": EAN}) == EAN
+    assert gtin_of({"Barcode": "17", "EAN": "n/a", "gtin": EAN}) == EAN
+    assert gtin_of({"sku": EAN, "mean": EAN}) is None
+    assert gtin_of({}) is None
