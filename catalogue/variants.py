@@ -9,14 +9,14 @@ from typing import Final, NamedTuple, Protocol
 
 from catalogue.gtin import gtin_of, is_gtin_name
 from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
-from catalogue.vocabulary import OF_LISTINGS, OF_SUPPLIERS, UNITS
+from catalogue.vocabulary import NEUTRAL, OF_LISTINGS, OF_LISTINGS_ALONE, OF_SUPPLIERS, UNITS
 
 NAMES: Final = frozenset(
     {"color", "colour", "size", "pattern", "print", "motif", "model", "model no", "model number", "part number"}
 )
 """Attributes that tell variants apart whatever their value; any other does where its value holds a number.
 
-But not what is of the listing (`OF_LISTINGS`), or perhaps a supplier's own number (`OF_SUPPLIERS`) and no quantity.
+But not what is of the listing, or perhaps a supplier's own number (`OF_SUPPLIERS`) and no quantity.
 """
 _LONGEST: Final = 60
 """Characters of a value; what is longer is prose, and everyone's own."""
@@ -105,19 +105,32 @@ def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
     quantity = _quantity(value)
     if name.casefold().rstrip(".") not in NAMES:
-        is_of_listings, is_of_suppliers = _belongs(name)
-        is_own = is_of_listings or (is_of_suppliers and quantity is None) or len(value) > _LONGEST
-        if is_own or not _DIGIT.search(value):
+        is_number = not OF_SUPPLIERS.isdisjoint(_words(name)[-1:]) and quantity is None
+        if is_number or is_of_listing(name, value) or len(value) > _LONGEST or not _DIGIT.search(value):
             return None
     dimension, size = quantity or (None, 0.0)
     return Declared(dimension, size, _plain(value))
 
 
+def is_of_listing(name: str, value: str) -> bool:
+    """Whether an attribute is of the listing or its seller and says nothing of the product: SKU, EAN, rating, price."""
+    anyway, unless_quantity = _belongs(name)
+    return anyway or (unless_quantity and _quantity(value) is None)
+
+
 @lru_cache(4_096)
 def _belongs(name: str) -> tuple[bool, bool]:
-    """Whether an attribute is of the listing or its seller, and whether it is perhaps a supplier's number."""
-    words = _WORDS.findall(_CAMEL.sub(r"\1 \2", name).casefold())
-    return is_gtin_name(name) or not OF_LISTINGS.isdisjoint(words), not OF_SUPPLIERS.isdisjoint(words[-1:])
+    """Whether an attribute is of the listing whatever its value, and whether it is unless that is a quantity."""
+    if name.casefold().rstrip(".") in NAMES:
+        return False, False
+    words = frozenset(_words(name))
+    more = words - NEUTRAL - OF_SUPPLIERS
+    anyway = is_gtin_name(name) or not OF_LISTINGS.isdisjoint(words) or OF_LISTINGS_ALONE >= more > frozenset()
+    return anyway, not more and not OF_SUPPLIERS.isdisjoint(words)
+
+
+def _words(name: str) -> list[str]:
+    return _WORDS.findall(_CAMEL.sub(r"\1 \2", name).casefold())
 
 
 def _named(listing: Described) -> dict[str, tuple[str, str]]:

@@ -56,17 +56,34 @@ NO_SERIES: Final = frozenset(
 OF_LISTINGS: Final = frozenset(
     word
     for words in (
-        "ability asin barcode bewertung cost created date delivery discount ean garantie garantía gtin image isbn lead",
-        "lieferzeit link modified moq msrp packaging photo position precio preis price prix rank rating ratings review",
-        "reviews rrp sales seller sellers shipping sku stock supplier supply upc updated url vendor views warranty",
+        "asin barcode bewertung created discount ean garantie garantía gtin isbn lieferzeit modified moq msrp precio",
+        "preis price prix review reviews rrp seller sellers shipping sku supplier upc updated url vendor warranty",
         "价格 货号",
     )
     for word in words.split()
 )
 """Words in the name of an attribute that each supplier fills in its own way: who numbers, rates, prices and ships."""
+OF_LISTINGS_ALONE: Final = frozenset(
+    word
+    for words in (
+        "ability cost date delivery image images lead link packaging photo photos position rank rating ratings sales",
+        "stock views",
+    )
+    for word in words.split()
+)
+"""The same, where the other words of the name say no more: an image number, but not an image sensor."""
+NEUTRAL: Final = frozenset(
+    word
+    for words in (
+        "added article artículo artikel available average avg count customer customers day days first in item items",
+        "last listed listing main of on out product products producto produkt qty quantity score star stars status",
+        "supply time times total user users",
+    )
+    for word in words.split()
+)
 OF_SUPPLIERS: Final = frozenset(
     word
-    for words in ("artikelnummer bestellnummer code id no nr nummer", "number reference referencia référence")
+    for words in ("artikelnummer bestellnummer code id no nr nummer", "number ref reference referencia référence")
     for word in words.split()
 )
 """Its last word, where an attribute may be a supplier's own number: but ID 12 mm is an inner diameter."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from catalogue.errors import InvalidInput
 from catalogue.images import decode_image
 from catalogue.product import Product
+from catalogue.variants import is_of_listing
 
 PREPROCESSING_VERSION: Final = 1
 
@@ -27,7 +28,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 Pixels: TypeAlias = NDArray[np.uint8]
 """[side, side, 3] RGB."""
 
-TEMPLATE_FIELDS: Final = ("title", "category", "attributes", "description")
+TEMPLATE: Final = "{title}, {category}, {properties}. {description}"
+"""How a product becomes text, unless its bundle says otherwise."""
+TEMPLATE_FIELDS: Final = ("title", "category", "attributes", "properties", "description")
+"""`properties` are the attributes less those of the listing, such as its SKU or rating."""
 _MAX_CHARS_PER_TOKEN: Final = 32
 _NOT_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -121,11 +125,12 @@ def check_template(template: str) -> str:
 
 def product_text(product: Product, template: str) -> str:
     """The only way a product becomes text; empty where it has none of the template's fields."""
-    levels = product.category_levels
+    levels, attributes = product.category_levels, sorted(product.attributes.items())
     values = {
         "title": product.title,
         "category": levels[-1] if levels else "",
-        "attributes": ", ".join(f"{name} {value}" for name, value in sorted(product.attributes.items())),
+        "attributes": ", ".join(f"{name} {value}" for name, value in attributes),
+        "properties": ", ".join(f"{name} {value}" for name, value in attributes if not is_of_listing(name, value)),
         "description": product.description,
     }
     return fill_template(template, values)

@@ -15,7 +15,7 @@ from catalogue.errors import InvalidInput
 from catalogue.product import Product
 from models.bundle import ModePair, Threshold, Thresholds
 from models.embedder import NOTHING_TO_ENCODE, EmbedderSteps, Encoded, Encoder, TokenIds, Tokens, Vectors
-from models.preprocessing import Box, Pixels, PreprocessorConfig, load_pixels, normalise_text, product_text
+from models.preprocessing import TEMPLATE, Box, Pixels, PreprocessorConfig, load_pixels, normalise_text, product_text
 
 _SIDE: Final = 32
 _GRID: Final = 4
@@ -23,7 +23,6 @@ _IMAGE_DIM: Final = _GRID * _GRID * 3 + 1
 _MAX_TOKENS: Final = 128
 _BATCH_LIMIT: Final = 8
 _PREPROCESSOR: Final = PreprocessorConfig(resize=_SIDE, crop=_SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-_TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 _MODES: Final[tuple[ModePair, ...]] = ("i-i", "i-t", "i-m", "t-i", "t-t", "t-m", "m-i", "m-t", "m-m")
 
 
@@ -45,7 +44,7 @@ class StandInEncoders(EmbedderSteps):
 
     def product_text(self, product: Product) -> str:
         """The text the model reads for a product; empty where it has none."""
-        return product_text(product, _TEMPLATE)
+        return product_text(product, TEMPLATE)
 
     def clean_text(self, text: str) -> str:
         """What is read of a text."""

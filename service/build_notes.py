@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
+from catalogue.gtin import is_gtin_name, read_gtin
 from catalogue.product import Product
 from catalogue.readers import RowProblem
 
@@ -17,7 +18,8 @@ _FIELDS: Final = ("supplier_id", "category", "price", "currency", "in_stock", "d
 
 def notes(problems: Sequence[RowProblem], products: Iterable[Product]) -> list[str]:
     """Lines for people, the most frequent problems first."""
-    return [*islice(_commonest(problems), _MOST), *_misnamed(list(islice(products, _LOOKED_AT)))]
+    looked_at = list(islice(products, _LOOKED_AT))
+    return [*islice(_commonest(problems), _MOST), *_misnamed(looked_at), *_no_gtins(looked_at)]
 
 
 def _commonest(problems: Sequence[RowProblem]) -> Iterator[str]:
@@ -36,3 +38,19 @@ def _misnamed(products: Sequence[Product]) -> Iterator[str]:
         if all(getattr(product, field) in {None, ""} for product in products):
             for near in get_close_matches(field, names, 1, _ALIKE):
                 yield f"No product has {field}, and {names[near]} became an attribute. Rename it if that is what it is."
+
+
+def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
+    """Attributes that by their names are GTINs, and by some of their values are not."""
+    named: dict[str, list[str]] = {}
+    for product in products:
+        for name, value in product.attributes.items():
+            if is_gtin_name(name):
+                named.setdefault(name, []).append(value)
+    for name, values in named.items():
+        if wrong := [value for value in values if read_gtin(value) is None]:
+            yield (
+                f"{len(wrong):,} of the first {len(values):,} values of {name} are no GTIN, as {wrong[0][:40]!r}: one has "
+                "8 to 14 digits, of which the last checks the others, and is not a shop's own. Spreadsheets spoil them "
+                "unless the column is text."
+            )

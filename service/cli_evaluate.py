@@ -29,7 +29,7 @@ _REASONS_SHOWN: Final = 3
 def evaluate(
     source: Annotated[
         Path,
-        typer.Argument(metavar="CATALOGUE_OR_PAIRS", help="A catalogue with style_id, or a file of labelled pairs."),
+        typer.Argument(metavar="CATALOGUE_OR_PAIRS", help="A catalogue with style_id or GTINs, or labelled pairs."),
     ],
     bundle: Annotated[
         list[Path] | None,
@@ -80,8 +80,8 @@ def evaluate(
 ) -> None:
     """Measure how well bundles find the other listings of a style, by photo (i), text (t) and both (m).
 
-    A catalogue needs style_id: every product with another listing of its style is a query. Pairs need trigger_id,
-    recall_id and mostly label (1 or 0), and titles and photos or --catalogue.
+    A catalogue needs style_id, or GTINs (EAN, UPC) in its place: every product with another listing of its style is a
+    query. Pairs need trigger_id, recall_id and mostly label (1 or 0), and titles and photos or --catalogue.
     """
     from models.evaluation.photos import Photos  # noqa: PLC0415  # importing the models takes a second
     from models.evaluation.run import Options  # noqa: PLC0415
@@ -106,7 +106,9 @@ def evaluate(
         photos = stack.enter_context(Photos((catalogue or source).parent))
         data = _read(source, photos, catalogue, held_out=held_out)
         if calibrate and data.styles is None:
-            raise InvalidInput("Thresholds are calibrated on a catalogue with style_id. Give one, or no --calibrate.")
+            raise InvalidInput(
+                "Thresholds are calibrated on a catalogue with style_id or GTINs. Give one, or no --calibrate."
+            )
         asked = _triplets(triplets, words, data) if triplets is not None else None
         found = [_measure(settings, path, label, data, options, asked) for label, path in labels.items()]
         left_out = [*data.left_out, *(asked.left_out if asked is not None else []), *_bad_photos(data)]

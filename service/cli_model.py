@@ -32,7 +32,7 @@ Catalogue = Annotated[
 ]
 Template = Annotated[
     str | None,
-    typer.Option(help="How a product becomes text.", show_default="title, category, attributes, description"),
+    typer.Option(help="How a product becomes text.", show_default="title, category, properties, description"),
 ]
 Weight = Annotated[float, typer.Option(min=0, max=1, help="What the photo weighs beside the text.")]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-_SNAPSHOT: Final = "demo-998bee26-0e991654-3"
-_FINGERPRINT: Final = "0e991654ac140dd4faab4f652901c3eb713f12de6ba42b6039f9008df0e787c4"
+_SNAPSHOT: Final = "demo-998bee26-0fbd460d-3"
+_FINGERPRINT: Final = "0fbd460de06bfa6c4220d5854b5aae8ac3768d93a73e3ed739dfe2774bde9761"
 _CREATED: Final = "2026-11-22T19:04:17Z"
 _PRODUCT: Final = {
     "product_id": "oakandco-8729",

@@ -1,7 +1,7 @@
 """What is evaluated: products with their photos, and which of them are right for which."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from catalogue.demo import is_held_out
 from catalogue.errors import InvalidInput
+from catalogue.gtin import gtin_of
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from models.evaluation.photos import Photos
@@ -55,13 +56,13 @@ def read_products(path: Path, photos: Photos) -> tuple[list[Product], list[str]]
 
 
 def read_catalogue_data(path: Path, photos: Photos, *, held_out: bool = False) -> EvaluationData:
-    """A catalogue with style ids: every product with another listing of its style is a query once.
+    """A catalogue with style ids or GTINs: every product with another listing of its style is a query once.
 
     With `held_out`, only styles of the 30 % that the hash of their id holds out are asked for, among all products.
     Raises what `read_products` raises, and InvalidInput where there is nothing to ask for.
     """
     products, left_out = read_products(path, photos)
-    styles = [product.style_id or "" for product in products]
+    styles, name = styles_of(products)
     check_styles(styles, path)
     sizes = Counter(styles)
     own = [row for row, style in enumerate(styles) if style and sizes[style] > 1]
@@ -70,8 +71,16 @@ def read_catalogue_data(path: Path, photos: Photos, *, held_out: bool = False) -
         if not own:
             raise InvalidInput(f"{path}: no held-out style has two listings. Leave --held-out out.")
     truth = of_styles(codes_of(styles), np.array(own, np.int64))
-    left_out += counted("products without a style_id, searched but never asked for", styles)
+    left_out += counted(f"products without a {name}, searched but never asked for", styles)
     return EvaluationData(path, products, photos, truth, styles, [*left_out, *lacking(products, photos)])
+
+
+def styles_of(products: Sequence[Product]) -> tuple[list[str], str]:
+    """What says which products are one style, empty where nothing does, and its name: GTINs where no style_id is."""
+    styles = [product.style_id or "" for product in products]
+    if any(styles):
+        return styles, "style_id"
+    return [gtin_of(product.attributes) or "" for product in products], "GTIN"
 
 
 def check_styles(styles: list[str], path: Path) -> None:
@@ -79,11 +88,11 @@ def check_styles(styles: list[str], path: Path) -> None:
     sizes = Counter(style for style in styles if style)
     if not sizes:
         raise InvalidInput(
-            f"{path}: no product has a style_id, so nothing says which belong together. Add the column style_id, or "
-            "give a file of pairs (trigger_id, recall_id, label) and this one as --catalogue."
+            f"{path}: no product has a style_id or a GTIN (EAN, UPC), so nothing says which belong together. Add such "
+            "a column, or give a file of pairs (trigger_id, recall_id, label) and this one as --catalogue."
         )
     if max(sizes.values()) < 2:
-        raise InvalidInput(f"{path}: no two products share a style_id, so there is nothing to find.")
+        raise InvalidInput(f"{path}: no two products share a style_id or a GTIN, so there is nothing to find.")
 
 
 def counted(what: str, values: Iterable[str]) -> list[str]:

@@ -25,8 +25,8 @@ from models.evaluation import first_positive_ranks
 from models.export.backbones import IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD, PhotoBackbone, TextBackbone, tokenizer_file
 from models.export.demo import Listing, read_listings
 from models.export.projection import Matrix, fit_directions
-from models.export.v0 import IMAGE_DIM, MAX_TOKENS, TEMPLATE, TEXT_DIM, text_features, word_groups
-from models.preprocessing import PreprocessorConfig, load_pixels, normalise, product_text
+from models.export.v0 import IMAGE_DIM, MAX_TOKENS, TEXT_DIM, text_features, word_groups
+from models.preprocessing import TEMPLATE, PreprocessorConfig, load_pixels, normalise, product_text
 
 POWERS: Final = (0.0, 0.25, 0.5)
 _CROPS_PER_PHOTO: Final = 8

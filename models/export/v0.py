@@ -31,7 +31,7 @@ from models.export.parity import Modules, largest_difference
 from models.export.projection import Matrix, fit_directions
 from models.export.quantise import quantise_weights
 from models.export.writer import single_variant, write_bundle
-from models.preprocessing import PreprocessorConfig
+from models.preprocessing import TEMPLATE, PreprocessorConfig
 
 NAME: Final = "v0"
 LICENCE: Final = "Apache-2.0"
@@ -40,7 +40,6 @@ TEXT_DIM: Final = 96
 JOINT_DIM: Final = IMAGE_DIM + TEXT_DIM
 POWER: Final = 0.5
 MAX_TOKENS: Final = 128
-TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 WEIGHTS: Final = tuple(round(0.05 * step, 2) for step in range(4, 17))
 _WORD_GROUPS: Final = 4_000
 

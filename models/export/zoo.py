@@ -29,11 +29,10 @@ from models.export.source import Source
 from models.export.towers import export_image, export_text
 from models.export.writer import install, write_files
 from models.export.zoo_card import zoo_card
-from models.preprocessing import normalise
+from models.preprocessing import TEMPLATE, normalise
 
 PRECISIONS: Final[Mapping[str, Device]] = {"float32": "cpu", "float16": "cuda", "int8": "cpu"}
 """Where a variant is for; float32 is the reference and runs anywhere."""
-TEMPLATE: Final = "{title}, {category}, {attributes}. {description}"
 MAX_DIFFERENCE: Final = 1e-4
 _MAX_FROM_OWN: Final = 1e-3
 """As above, but from ONNX files that others made of the source: their weights may have been rounded otherwise."""

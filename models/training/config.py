@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from catalogue.errors import ConfigurationError
 from models.bundle import ModePair
-from models.preprocessing import check_template
+from models.preprocessing import TEMPLATE, check_template
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -102,7 +102,7 @@ class ViewConfig(_Strict):
     many tellings of each text."""
     opposed: Share = 0.6
     """How often one side says title and the other description; otherwise both say any of their fields."""
-    template: Annotated[str, Field()] = "{title}, {category}, {attributes}. {description}"
+    template: str = TEMPLATE
 
     @model_validator(mode="after")
     def _template_is_good(self) -> Self:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid
+from catalogue.gtin import gtin_of
 from catalogue.product import Product
+from catalogue.variants import is_of_listing
 from models.preprocessing import PreprocessorConfig
 from models.training.config import DataConfig
 from models.training.pairs import NO_PAIRS, Pairs, read_pairs
@@ -25,7 +27,7 @@ _MOST_DEV_PAIRS: Final = 1_000
 class Item:
     """A product to learn from; `photo` is its row among the decoded photos, -1 without one.
 
-    A product without a style_id is a style of its own.
+    A product without a style_id is of the style of its GTIN, without that one of its own.
     """
 
     product: Product
@@ -99,8 +101,8 @@ def read_corpus(
     if len(styles) < 2:
         paths = ", ".join(str(source.path) for source in config.catalogues)
         raise CatalogueInvalid(
-            f"There are {len(styles)} styles to train on in {paths}; at least 2 are needed. Fill in style_id, or give "
-            "pairs."
+            f"There are {len(styles)} styles to train on in {paths}; at least 2 are needed. Fill in style_id or "
+            "GTINs, or give pairs."
         )
     return Corpus(numbering.items, DecodedPhotos(parts), styles, numbering.weights, pairs, dev)
 
@@ -131,11 +133,21 @@ class _Numbering:
 
     def add(self, product: Product, weight: float, photo: int) -> None:
         """One more product."""
-        kept = {name: value for name, value in product.attributes.items() if name not in self._dropped}
-        name = f"style {product.style_id}" if product.style_id else f"product {product.product_id}"
-        style = self.names.setdefault(name, len(self.names))
+        kept = {
+            name: value
+            for name, value in product.attributes.items()
+            if name not in self._dropped and not is_of_listing(name, value)
+        }
+        style = self.names.setdefault(_style(product), len(self.names))
         self.weights.setdefault(style, weight)
         self.items.append(Item(product.model_copy(update={"attributes": kept}), style, photo))
+
+
+def _style(product: Product) -> str:
+    if product.style_id:
+        return f"style {product.style_id}"
+    code = gtin_of(product.attributes)
+    return f"product {product.product_id}" if code is None else f"GTIN {code}"
 
 
 def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[int]], Pairs, list[tuple[int, int]]]:

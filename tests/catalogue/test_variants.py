@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue import Product
-from catalogue.variants import contradict, contradictions
+from catalogue.variants import contradict, contradictions, is_of_listing
 
 
 def product(**attributes: str) -> Product:
@@ -96,6 +96,31 @@ def test_different_variants(one: Product, other: Product) -> None:
 def test_one_variant(one: Product, other: Product) -> None:
     assert not contradict(one, other)
     assert not contradict(other, one)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("SKU", "A-1"), ("supplier_sku", "A-1"), ("EAN-13", "none"), ("ratings count", "4"), ("Rating", "4.5 of 5")),
+        *(("Average customer rating", "4.2"), ("ID", "8812"), ("item no.", "B-12"), ("photo_id", "3"), ("image", "x")),
+        *(("lead time", "3 days"), ("Supply ability", "1000 pcs"), ("productCode", "12"), ("date added", "2025-01-01")),
+        *(("stock", "3 pcs"), ("price_per_unit", "3"), ("Reference", "AB"), ("No", "5"), ("Artikelnummer", "12")),
+    ],
+)
+def test_what_belongs_to_the_listing(name: str, value: str) -> None:
+    assert is_of_listing(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("Voltage rating", "250 V"), ("IP rating", "IP67"), ("ID", "12 mm"), ("image sensor", "1/2.3"), ("", "x")),
+        *(("lead pitch", "5 mm"), ("supply", "5 V"), ("model number", "A1"), ("Part number", "9"), ("users", "4")),
+        *(("mounting position", "left"), ("colour code", "RAL 9005"), ("time", "5 min"), ("number of pieces", "4")),
+    ],
+)
+def test_what_belongs_to_the_product(name: str, value: str) -> None:
+    assert not is_of_listing(name, value)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=12), max_size=4), st.text(min_size=1))

@@ -16,7 +16,7 @@ from service.models import Bundles, find_bundle
 from tests.models.bundles import SHIPPED, copy_bundle, part_weights, replace
 from tests.service.test_cli import run
 
-WHOLE = "0e991654ac140dd4faab4f652901c3eb713f12de6ba42b6039f9008df0e787c4"
+WHOLE = "0fbd460de06bfa6c4220d5854b5aae8ac3768d93a73e3ed739dfe2774bde9761"
 """The fingerprint of the default bundle, which indexes out there were built with."""
 NAME = "fusion_encoder.onnx.data"
 

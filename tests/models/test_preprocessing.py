@@ -10,11 +10,10 @@ from PIL import Image
 
 from catalogue import Product
 from catalogue.errors import InvalidInput, UndecodableImage
-from models.preprocessing import PreprocessorConfig, load_pixels, normalise, normalise_text, product_text
+from models.preprocessing import TEMPLATE, PreprocessorConfig, load_pixels, normalise, normalise_text, product_text
 from tests.catalogue.pictures import encode, halves, oriented, pixels_decoded, plain
 
 CONFIG = PreprocessorConfig(resize=256, crop=224, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
-TEMPLATE = "{title}, {category}, {attributes}. {description}"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2), (224, 224), (1000, 700)])
@@ -166,6 +165,13 @@ def test_product_text(fields: dict[str, object], text: str) -> None:
 def test_price_supplier_and_ids_are_no_part_of_the_text() -> None:
     bare = product_text(product(), TEMPLATE)
     assert product_text(product(price=3.0, currency="EUR", supplier_id="s", style_id="x", url="u"), TEMPLATE) == bare
+
+
+def test_nor_is_what_belongs_to_the_listing() -> None:
+    attributes = {"colour": "red", "EAN": "4006381333931", "Item no.": "B-17", "rating": "4.5", "IP rating": "IP67"}
+    assert product_text(product(attributes=attributes), TEMPLATE) == "Mug, IP rating IP67, colour red"
+    everything = product_text(product(attributes=attributes), TEMPLATE.replace("properties", "attributes"))
+    assert everything == "Mug, EAN 4006381333931, IP rating IP67, Item no. B-17, colour red, rating 4.5"
 
 
 def test_draft_decoding_does_not_change_what_is_seen() -> None:

@@ -127,6 +127,23 @@ def test_a_photo_that_cannot_be_used_is_none(tmp_path: Path) -> None:
     assert [item.photo is not None for item in kept_products(every)] == [False] * 6 + [True] * 6
 
 
+def test_gtins_are_styles_and_what_belongs_to_the_listing_is_not_told(tmp_path: Path) -> None:
+    write_shop(tmp_path / "whole.parquet", styles=4)
+    rows = pq.read_table(tmp_path / "whole.parquet").to_pylist()
+    codes = {"s0": "4006381333931", "s1": "9783161484100", "s2": "0036000291452"}
+    listed = [row | {"EAN": codes.get(row["style_id"], "none"), "SKU": str(at)} for at, row in enumerate(rows)]
+    named, numbered = (
+        read_corpus(DataConfig(catalogues=(Source(path=path),), cache_side=16, dev_share=0), tmp_path / path.stem)
+        for path in (
+            write(tmp_path / "named.parquet", listed),
+            write(tmp_path / "numbered.parquet", [row | {"style_id": None} for row in listed]),
+        )
+    )
+    assert [len(members) for members in named.styles.values()] == [3] * 4
+    assert [len(members) for members in numbered.styles.values()] == [3] * 3 + [1] * 3
+    assert not {"EAN", "SKU"} & {name for item in named.items for name in item.product.attributes}
+
+
 def test_says_which_catalogue_is_not_there(tmp_path: Path) -> None:
     with pytest.raises((CatalogueInvalid, InvalidInput), match="no such file"):
         read_corpus(DataConfig(catalogues=(Source(path=tmp_path / "gone.parquet"),)), tmp_path / "work")

@@ -24,3 +24,11 @@ def test_columns_of_nearly_a_field_s_name() -> None:
     ]
     whole = product.model_copy(update={"supplier_id": "acme", "in_stock": True})
     assert notes([], [product, whole]) == []
+
+
+def test_numbers_that_are_no_gtin() -> None:
+    values = ["4006381333931", "4.00638E+12", "036000291452", "2001234567893"]
+    products = [Product(product_id=f"p{at}", title="a", attributes={"EAN": value}) for at, value in enumerate(values)]
+    (said,) = notes([], products)
+    assert said.startswith("2 of the first 4 values of EAN are no GTIN, as '4.00638E+12'")
+    assert notes([], products[::2]) == []

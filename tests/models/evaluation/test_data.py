@@ -31,6 +31,21 @@ def test_every_product_with_another_of_its_style_is_asked_for(tmp_path: Path) ->
         ]
 
 
+def test_gtins_stand_for_styles_where_no_product_has_one(tmp_path: Path) -> None:
+    codes = {"s0": "4006381333931", "s1": "9783161484100"}
+    content = [row | {"EAN": codes.get(row["style_id"], "none")} for row in rows(tmp_path)]
+    for row in content:
+        del row["style_id"]
+    content[0]["EAN"] = "04006381333931"
+    with opened(shop(tmp_path, content)) as data:
+        assert data.truth.own.tolist() == list(range(6))
+        assert data.styles == ["4006381333931"] * 3 + ["9783161484100"] * 3 + [""] * 12
+        assert data.left_out == ["products without a GTIN, searched but never asked for: 12"]
+    styled = [{"product_id": name, "title": name, "style_id": "x"} for name in "yz"]
+    with opened(shop(tmp_path, content + styled)) as data:
+        assert data.truth.own.tolist() == [18, 19]
+
+
 def test_held_out_styles_are_asked_for_among_all(tmp_path: Path) -> None:
     with opened(shop(tmp_path, rows(tmp_path, styles=12)), held_out=True) as data:
         assert len(data.products) == 36
@@ -57,7 +72,7 @@ def without(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (without("style_id"), "no product has a style_id.*--catalogue"),
+        (without("style_id"), "no product has a style_id or a GTIN.*--catalogue"),
         (lambda row: row | {"style_id": row["product_id"]}, "no two products share a style_id"),
         (without("product_id"), "no product that can be used"),
         (without("title", "images"), "no product that can be used"),
