@@ -7,14 +7,15 @@ from functools import lru_cache
 from itertools import chain, islice, product, starmap
 from typing import Final, NamedTuple, Protocol
 
+from catalogue.colours import Colour, read_colour
 from catalogue.gtin import gtin_of, is_gtin_name
 from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
-from catalogue.vocabulary import NEUTRAL, OF_LISTINGS, OF_LISTINGS_ALONE, OF_SUPPLIERS, UNITS
+from catalogue.vocabulary import NEUTRAL, OF_LISTINGS, OF_LISTINGS_ALONE, OF_SUPPLIERS, SAME_NAMES, SIZES, UNITS
 
 NAMES: Final = frozenset(
-    {"color", "colour", "size", "pattern", "print", "motif", "model", "model no", "model number", "part number"}
+    {"colour", "size", "pattern", "print", "motif", "model", "model no", "model number", "part number"}
 )
-"""Attributes that tell variants apart whatever their value; any other does where its value holds a number.
+"""Attributes (see `key_of`) that tell variants apart whatever their value; any other does where it holds a number.
 
 But not what is of the listing, or perhaps a supplier's own number (`OF_SUPPLIERS`) and no quantity.
 """
@@ -26,15 +27,17 @@ TOLERANCE: Final = 0.02
 _DIGIT: Final = re.compile(r"\d")
 _WORDS: Final = re.compile(r"[^\W_]+")
 _CAMEL: Final = re.compile(r"([a-z])([A-Z])")
+_SIZE_OF: Final = re.compile(r"(?:size|größe|grösse|gr\.?|taille|talla|eu|eur)(?=\w)")
 _QUANTITY: Final = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,]+)\s*")
 
 
 class Declared(NamedTuple):
-    """What an attribute says about the variant: a quantity of some `dimension` and `size`, or a plain text."""
+    """What an attribute says of the variant: a quantity of some `dimension` and `size`, a colour, or a plain text."""
 
     dimension: str | None
     size: float
     plain: str
+    colour: Colour | None = None
 
 
 class SameFrom(NamedTuple):
@@ -49,6 +52,11 @@ class Described(Protocol):
 
     @property
     def title(self) -> str:
+        """Empty where there is none."""
+        ...
+
+    @property
+    def supplier_id(self) -> str:
         """Empty where there is none."""
         ...
 
@@ -82,9 +90,9 @@ def contradict(one: Described, other: Described) -> bool:
 
 def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str, str]]:
     """What `contradict` goes by: the attribute's name as `one` has it, or "title", and what each of them says."""
-    theirs = _named(other)
+    theirs, one_supplier = _named(other), _are_of_one_supplier(one, other)
     for key, (name, value) in _named(one).items():
-        if key in theirs and _differ(declared(name, value), declared(*theirs[key])):
+        if key in theirs and _differ(declared(name, value), declared(*theirs[key]), one_supplier):
             yield name, value, theirs[key][1]
     told = (("title", mine.text, their.text) for mine, their in _told_apart(one, other))
     yield from dict.fromkeys(told)  # 38 x 42 cm is several facts
@@ -92,24 +100,35 @@ def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str,
 
 def agree(one: Described, other: Described) -> bool:
     """Whether both declare a variant attribute and its values may be of one product."""
-    theirs = _named(other)
+    theirs, one_supplier = _named(other), _are_of_one_supplier(one, other)
     for key, item in _named(one).items():
         if key in theirs:
             own, said = declared(*item), declared(*theirs[key])
-            if own is not None and said is not None and not _differ(own, said):
+            if own is not None and said is not None and not _differ(own, said, one_supplier):
                 return True
     return False
 
 
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
-    quantity = _quantity(value)
-    if name.casefold().rstrip(".") not in NAMES:
+    key, quantity = key_of(name), _quantity(value)
+    if key not in NAMES:
         is_number = not OF_SUPPLIERS.isdisjoint(_words(name)[-1:]) and quantity is None
         if is_number or is_of_listing(name, value) or len(value) > _LONGEST or not _DIGIT.search(value):
             return None
     dimension, size = quantity or (None, 0.0)
-    return Declared(dimension, size, _plain(value))
+    plain = _plain(value)
+    if key == "size":
+        plain = _SIZE_OF.sub("", plain)
+        plain = SIZES.get(plain, plain)
+    return Declared(dimension, size, plain, read_colour(value) if key == "colour" else None)
+
+
+@lru_cache(4_096)
+def key_of(name: str) -> str:
+    """By what an attribute is compared with others of its name, and of the same name in another language."""
+    key = name.casefold().rstrip(".")
+    return SAME_NAMES.get(key, key)
 
 
 def is_of_listing(name: str, value: str) -> bool:
@@ -121,7 +140,7 @@ def is_of_listing(name: str, value: str) -> bool:
 @lru_cache(4_096)
 def _belongs(name: str) -> tuple[bool, bool]:
     """Whether an attribute is of the listing whatever its value, and whether it is unless that is a quantity."""
-    if name.casefold().rstrip(".") in NAMES:
+    if key_of(name) in NAMES:
         return False, False
     words = frozenset(_words(name))
     more = words - NEUTRAL - OF_SUPPLIERS
@@ -134,13 +153,15 @@ def _words(name: str) -> list[str]:
 
 
 def _named(listing: Described) -> dict[str, tuple[str, str]]:
-    """Attributes by name without case; of two values that a listing gives one name, the first in order."""
+    """Attributes by what they are compared by; of several for one key, the first by name without case and value."""
     named: dict[str, tuple[str, str]] = {}
-    for name, value in listing.attributes.items():
-        key = name.casefold()
-        if key not in named or value < named[key][1]:
-            named[key] = (name, value)
+    for name, value in sorted(listing.attributes.items(), key=lambda item: (item[0].casefold(), item[1])):
+        named.setdefault(key_of(name), (name, value))
     return named
+
+
+def _are_of_one_supplier(one: Described, other: Described) -> bool:
+    return bool(one.supplier_id) and one.supplier_id == other.supplier_id
 
 
 def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]:
@@ -188,11 +209,14 @@ def _of_one_thing(facts: tuple[Fact, Fact]) -> bool:
     return max(one.size, other.size) <= FAR * min(one.size, other.size)
 
 
-def _differ(one: Declared | None, other: Declared | None) -> bool:
+def _differ(one: Declared | None, other: Declared | None, one_supplier: bool) -> bool:
+    """One supplier's words for its colours are all different ones; another has other words for them."""
     if one is None or other is None:
         return False
     if one.dimension is not None and one.dimension == other.dimension:
         return not math.isclose(one.size, other.size, rel_tol=TOLERANCE)
+    if one.colour is not None and other.colour is not None and not one_supplier:
+        return not one.colour.may_be(other.colour)
     return one.plain != other.plain
 
 

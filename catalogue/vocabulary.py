@@ -41,6 +41,49 @@ COLOURS: Final[Mapping[str, str]] = {
     for word in words.split()
 }
 """Those that hardly anybody takes for another: what one calls teal, another calls blue or green."""
+COLOUR_VALUES: Final[Mapping[str, str]] = dict(COLOURS) | {
+    word: colour
+    for colour, words in {
+        "black": "nero nera preto preta zwart 黑 黑色",
+        "white": "bianco bianca branco branca wit 白 白色",
+        "grey": "grigio grigia cinza grijs 灰 灰色",
+        "red": "rosso rossa vermelho vermelha rood 红 红色",
+        "blue": "blauw 蓝 蓝色",
+        "green": "groen 绿 绿色",
+        "yellow": "giallo gialla amarelo amarela geel 黄 黄色",
+        "orange": "oranje arancione laranja 橙 橙色",
+        "pink": "roze rose 粉 粉色",
+        "purple": "viola roxo roxa paars 紫 紫色",
+        "brown": "marrone bruin marron 棕 棕色",
+    }.items()
+    for word in words.split()
+}
+"""The same, and more, in values of a colour attribute: in titles a viola is an instrument."""
+SHADES: Final[Mapping[str, tuple[str, ...]]] = {
+    word: said
+    for said, words in {
+        ("dark",): "navy dark dunkel oscuro oscura foncé foncée donker scuro scura escuro escura",
+        ("light",): "light hell pale claro clara clair claire licht chiaro chiara",
+        (): "and avec colour color con couleur e en et farbe mit only und with y",
+    }.items()
+    for word in words.split()
+}
+"""What words beside a colour say of it; any other says itself."""
+SAME_NAMES: Final[Mapping[str, str]] = {
+    name: same
+    for same, names in {
+        "colour": "color farbe couleur kleur colore cor 颜色",
+        "size": "größe grösse taille talla taglia maat tamaño tamanho 尺寸 尺码",
+    }.items()
+    for name in names.split()
+}
+"""Attributes by their names without case, and those by which they are compared."""
+SIZES: Final[Mapping[str, str]] = {
+    "xsmall": "xs", "extrasmall": "xs", "small": "s", "medium": "m", "large": "l", "xlarge": "xl", "extralarge": "xl",
+    "2xl": "xxl", "xxlarge": "xxl", "3xl": "xxxl", "xxxlarge": "xxxl", "einheitsgröße": "onesize",
+    "tallaúnica": "onesize", "tailleunique": "onesize",
+}  # fmt: skip
+"""Sizes without spaces and hyphens, and how they are compared."""
 NO_SERIES: Final = frozenset(
     word
     for words in (

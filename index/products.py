@@ -118,7 +118,8 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
 
 def variants_of(table: pa.Table) -> Variants:
     """What the rows of a table with `SCHEMA` say of their variants."""
-    return Variants(table["attributes"].combine_chunks(), table["title"].combine_chunks())
+    table = table.select(["attributes", "title", "supplier_id"]).combine_chunks().unify_dictionaries()
+    return Variants(*(one_chunk(table, name) for name in table.column_names))
 
 
 def read_table(path: Path) -> pa.Table:

@@ -50,7 +50,7 @@ def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
     for name, values in named.items():
         if wrong := [value for value in values if read_gtin(value) is None]:
             yield (
-                f"{len(wrong):,} of the first {len(values):,} values of {name} are no GTIN, as {wrong[0][:40]!r}: one has "
-                "8 to 14 digits, of which the last checks the others, and is not a shop's own. Spreadsheets spoil them "
-                "unless the column is text."
+                f"{len(wrong):,} of the first {len(values):,} values of {name} are no GTIN, as {wrong[0][:40]!r}: one "
+                "has 8 to 14 digits, of which the last checks the others, and is not a shop's own. Spreadsheets spoil "
+                "them unless the column is text."
             )

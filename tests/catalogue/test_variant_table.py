@@ -11,10 +11,28 @@ from catalogue.variant_table import Variants, as_pairs
 from catalogue.variants import contradict, share_gtin
 
 some_attributes = st.dictionaries(
-    st.sampled_from(["colour", "Size", "thread", "volume", "material"]),
+    st.sampled_from(["colour", "Color", "Size", "taille", "thread", "volume", "material"]),
     st.sampled_from(
         [
-            *("red", "Red", "blue", "M6", "m 6", "M8", "steel", "steel 2", ""),
+            *(
+                "red",
+                "Red",
+                "blue",
+                "navy",
+                "hellblau",
+                "light blue",
+                "rot/blau",
+                "XL",
+                "x-large",
+                "eu 42",
+                "42",
+                "M6",
+                "m 6",
+                "M8",
+                "steel",
+                "steel 2",
+                "",
+            ),
             *("500 ml", "0.5 l", "505 ml", "750ml", "500 g", "0 mm", "1 mm", "1.2.3 mm"),
             *(f"{'9' * 400} mm", f"{'9' * 401} mm"),
         ]
@@ -44,9 +62,12 @@ some_titles = st.lists(
 ).map(" ".join)
 some_shop = st.lists(
     st.builds(
-        lambda title, attributes: Product(product_id="a", title=title, images=("a",), attributes=attributes),
+        lambda title, attributes, supplier: Product(
+            product_id="a", title=title, images=("a",), attributes=attributes, supplier_id=supplier
+        ),
         some_titles,
         st.one_of(some_attributes, some_attributes.map(lambda one: one | {"module": "1.5", "length": "400 mm"})),
+        st.sampled_from(["", "acme", "kestrel"]),
     ),
     max_size=6,
 )
@@ -115,7 +136,8 @@ def test_a_stretch_of_longer_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalogue.variant_table._CHUNK", 3)
     attributes = pa.array([[("size", f"M{n // 2}")] for n in range(10)], pa.map_(pa.large_string(), pa.large_string()))
     titles = pa.array([f"{n // 4} GB" for n in range(10)], pa.large_string())
+    suppliers = pa.array(["acme"] * 10).dictionary_encode()
     one, other = np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6)
     for columns, group in ((attributes, titles.take(pa.array([0] * 10))), 2), ((attributes.take([0] * 10), titles), 4):
-        table = Variants(*(column.slice(3, 6) for column in columns))
+        table = Variants(*(column.slice(3, 6) for column in (*columns, suppliers)))
         assert (table.contradict(one, other) == ((one + 3) // group != (other + 3) // group)).all()

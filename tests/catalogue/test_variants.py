@@ -8,8 +8,9 @@ from catalogue import Product
 from catalogue.variants import contradict, contradictions, is_of_listing
 
 
-def product(**attributes: str) -> Product:
-    return Product(product_id="a", title="a", attributes={k.replace("_", " "): v for k, v in attributes.items()})
+def product(*, by: str = "", **attributes: str) -> Product:
+    said = {name.replace("_", " "): value for name, value in attributes.items()}
+    return Product(product_id="a", title="a", supplier_id=by, attributes=said)
 
 
 def titled(title: str, **attributes: str) -> Product:
@@ -24,6 +25,13 @@ def titled(title: str, **attributes: str) -> Product:
         (product(volume="500 ml"), product(volume="750ml")),
         (product(Colour="red"), product(colour="blue")),
         (product(size="L"), product(size="XL")),
+        (product(Color="Red"), product(Farbe="blau")),
+        (product(Colour="navy"), product(colour="light blue")),
+        (product(Colour="black/white"), product(colour="black")),
+        (product(Colour="teal"), product(colour="blue")),
+        (product(size="EU 42"), product(Größe="43")),
+        (product(size="Large"), product(taille="M")),
+        (product(Colour="Blue", by="acme"), product(colour="light blue", by="acme")),
         (product(length="40 mm", thread="M6"), product(length="1.57 in", thread="M8")),
         (product(teeth="24"), product(teeth="32")),
         (product(length="40 mm"), product(length="40 cm")),
@@ -62,6 +70,14 @@ def test_different_variants(one: Product, other: Product) -> None:
         (product(resistance="4.7 kΩ"), product(resistance="4700 ohm")),
         (product(material="steel"), product(material="zinc-plated steel")),
         (product(length="1.2.3 mm"), product(length="1.2.3 mm")),
+        (product(Color="Red"), product(Farbe="Rot")),
+        (product(Color="Navy Blue"), product(Colour="dunkelblau")),
+        (product(Colour="Blue"), product(colour="light blue")),
+        (product(Colour="Blue", by="acme"), product(colour="light blue", by="kestrel")),
+        (product(Colour="White and Black"), product(colour="schwarz/weiß")),
+        (product(Colour="Grey"), product(颜色="灰色")),
+        (product(size="EU 42"), product(Größe="42")),
+        (product(size="X-Large"), product(taille="xl")),
         (product(supplier_sku="A-12"), product(supplier_sku="B-13")),
         (product(itemNo="12"), product(itemNo="13")),
         (product(rating="4.5"), product(rating="3.9")),
