@@ -5,50 +5,48 @@ EAN, UPC, JAN and ISBN are GTINs. Suppliers give them in attributes of various n
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
+
+from catalogue.names import is_gtin_name
 
 NAME: Final = "gtin"
 """The attribute that products are filtered and found by, whatever the catalogue calls it."""
 MOST_OF_ONE_GTIN: Final = 1_000
 """Listings; a number that more of them have is a mistake, and says nothing."""
-_NAMES: Final = frozenset(
-    "gtin gtin8 gtin12 gtin13 gtin14 ean ean8 ean13 eancode upc upca upccode jan isbn isbn10 isbn13 barcode".split()  # noqa: SIM905
-)
 _LENGTHS: Final = frozenset({8, 11, 12, 13, 14})
 """Of 11 digits is a UPC whose zero a spreadsheet dropped."""
 _OF_A_SHOP: Final = ("02", "04", "05", "2", "98", "99")
 """Prefixes of what each shop or region numbers for itself, and of coupons."""
 _OF_A_SHOP_SHORT: Final = ("0", "2")
 """The same, of eight digits."""
+_LONGEST: Final = 40
+_BETWEEN: Final = re.compile("[\\s\u200b-\u200f\u2010-\u2015\ufeff'\"=-]+")
+"""Spaces, hyphens and quotes: spreadsheets keep digits as '4006381333931 or ="4006381333931"."""
 
 
 def gtin_of(attributes: Mapping[str, str]) -> str | None:
     """The first GTIN among a product's attributes, by their names without case; None where there is none."""
     named = sorted((name.casefold(), value) for name, value in attributes.items() if is_gtin_name(name))
-    return next((code for _, value in named if (code := read_gtin(value)) is not None), None)
+    return next((code for name, value in named if (code := read_gtin(value, name)) is not None), None)
 
 
-@lru_cache(4_096)
-def is_gtin_name(name: str) -> bool:
-    """Whether an attribute of this name holds a GTIN: EAN, "EAN-13", "UPC code"."""
-    return re.sub(r"[\W_]+", "", name.casefold()) in _NAMES
+def read_gtin(text: str, name: str = NAME) -> str | None:
+    """13 digits, or 14 where it is of a whole case of them, in whatever way it is written; ten where `name` says ISBN.
 
-
-def read_gtin(text: str) -> str | None:
-    """13 digits, or 14 where it is of a whole case of them, in whatever way it is written.
-
-    None for what has another length or a wrong check digit, and for numbers that are not the same in all shops.
+    None for what has another length or a wrong check digit, for numbers that are not the same in all shops, and for
+    what people type to have one: 1234567890128.
     """
-    digits = re.sub(r"[\s-]+", "", text[:40])
-    if re.fullmatch(r"\d{9}[\dXx]", digits, re.ASCII):
+    if len(text) > _LONGEST:
+        return None
+    digits = _BETWEEN.sub("", text).removesuffix(".0")
+    if "isbn" in name.casefold() and re.fullmatch(r"[0-9]{9}[0-9Xx]", digits):
         return _of_isbn(digits)
-    if len(digits) not in _LENGTHS or not re.fullmatch(r"\d+", digits, re.ASCII) or check_digit(digits) != 0:
+    if len(digits) not in _LENGTHS or not re.fullmatch(r"[0-9]+", digits) or check_digit(digits) != 0:
         return None
     code = digits.zfill(14)
     short = code[6:] if code.startswith("000000") else None
     is_of_a_shop = short.startswith(_OF_A_SHOP_SHORT) if short else code[1:].startswith(_OF_A_SHOP)
-    return None if is_of_a_shop else code.removeprefix("0")
+    return None if is_of_a_shop or _is_made_up(digits) else code.removeprefix("0")
 
 
 def check_digit(digits: str) -> int:
@@ -56,10 +54,16 @@ def check_digit(digits: str) -> int:
     return -sum(int(digit) * (3 if at % 2 else 1) for at, digit in enumerate(reversed(digits))) % 10
 
 
+def _is_made_up(digits: str) -> bool:
+    """Whether all but the check digit count up, or are the same."""
+    told = digits.lstrip("0")[:-1]
+    return told in "12345678901234" or len(set(told)) == 1
+
+
 def _of_isbn(digits: str) -> str | None:
     """The 13 digits of a book's number of ten; None where it is none."""
     values = [10 if digit in "Xx" else int(digit) for digit in digits]
-    if sum(value * (10 - at) for at, value in enumerate(values)) % 11:
+    if sum(value * (10 - at) for at, value in enumerate(values)) % 11 or len(set(digits)) == 1:
         return None
     code = f"978{digits[:9]}"
     return f"{code}{check_digit(code + '0')}"

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from catalogue.gtin import NAME, gtin_of, is_gtin_name, read_gtin
+from catalogue.gtin import MOST_OF_ONE_GTIN, NAME, gtin_of, read_gtin
+from catalogue.names import is_gtin_name, key_of
 from catalogue.product import Product
 from catalogue.titles import FAR, MANIFOLD, Fact, facts
-from catalogue.variants import TOLERANCE, as_text, declared, key_of
+from catalogue.variants import TOLERANCE, as_text, declared
 
 _CHUNK: Final = 262_144
 _NONE: Final = -1
@@ -31,27 +31,25 @@ class Variants:
     Of two values that a row gives one attribute, the first in order counts.
     """
 
-    def __init__(self, attributes: Any, titles: Any, suppliers: Any) -> None:
-        """From columns of Arrow in one chunk: a map, names without case, large strings, and texts as a dictionary."""
+    def __init__(self, attributes: Any, titles: Any) -> None:
+        """From two columns of Arrow in one chunk: a map, names without case, and large strings."""
         named = _Attributes(attributes)
         self._declared = _Declared(named)
-        self._supplier = _codes(suppliers)
         self._told = _Told(named, titles)
         self.gtins = _gtins(named)
-        """The GTIN of each row as a number, int64 [rows]; 0 where it has none."""
+        """The GTIN of each row as a number, int64 [rows]; 0 where it has none, or one that too many have."""
 
     @classmethod
     def of(cls, products: Sequence[Product]) -> "Variants":
         """Those of some products."""
         attributes = [as_pairs(product.attributes) for product in products]
         titles = pa.array([product.title for product in products], pa.large_string())
-        suppliers = pa.array([product.supplier_id for product in products], pa.string()).dictionary_encode()
-        return cls(pa.array(attributes, _ATTRIBUTES), titles, suppliers)
+        return cls(pa.array(attributes, _ATTRIBUTES), titles)
 
     def contradict(self, one: Rows, other: Rows) -> Mask:
         """For each pair of rows, whether both cannot be one variant, bool [pairs]."""
         parts = [
-            self._declared.contradict(*part, self._are_of_one_supplier(*part)) | self._told.contradict(*part)
+            self._declared.contradict(*part) | self._told.contradict(*part)
             for start in range(0, len(one), _CHUNK)
             if (part := (one[start : start + _CHUNK], other[start : start + _CHUNK]))
         ]
@@ -62,16 +60,10 @@ class Variants:
         shared: Mask = (self.gtins[one] == self.gtins[other]) & (self.gtins[one] != 0)
         return shared
 
-    def _are_of_one_supplier(self, one: Rows, other: Rows) -> Mask:
-        same: Mask = (self._supplier[one] == self._supplier[other]) & (self._supplier[one] != _NONE)
-        return same
-
     def hashes(self) -> NDArray[np.uint64]:
         """One number per row, the same for rows that say the same; for others the same by bad luck alone."""
         hashes: NDArray[np.uint64] = self._declared.hashes() + self._told.hashes()
-        own = np.where(self._declared.has_colour, self._supplier + 1, 0)  # whose words they are counts
-        hashes += self.gtins.astype(np.uint64) * _ODD + own.astype(np.uint64) * (_ODD >> np.uint64(1))
-        return hashes
+        return hashes + self.gtins.astype(np.uint64) * _ODD
 
 
 def as_pairs(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -115,36 +107,28 @@ class _Declared:
         self._keys, first = np.unique(keys, return_index=True)
         self._pairs = attributes.pair[telling][first].astype(np.int32)
         self._starts = np.searchsorted(self._keys, np.arange(attributes.rows + 1) * self._names)
-        self.has_colour = np.zeros(attributes.rows, np.bool_)
-        self.has_colour[self._keys[self._bases[self._pairs] != _NONE] // max(1, self._names)] = True
 
     def hashes(self) -> NDArray[np.uint64]:
         name = self._keys % max(1, self._names)
         _, said = np.unique(name * len(self._plain) + self._plain[self._pairs], return_inverse=True)
         return _sums(said, self._starts, 0)
 
-    def contradict(self, one: Rows, other: Rows, one_supplier: Mask) -> Mask:
+    def contradict(self, one: Rows, other: Rows) -> Mask:
         asked, mine = _spread(self._starts, one)
         wanted = self._keys[mine] + (other - one)[asked] * self._names
         theirs = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
         both = self._keys[theirs] == wanted
         result = np.zeros(len(one), np.bool_)
-        asked = asked[both]
-        differ = self._differ(self._pairs[mine[both]], self._pairs[theirs[both]], one_supplier[asked])
-        result[asked[differ]] = True
+        result[asked[both][self._differ(self._pairs[mine[both]], self._pairs[theirs[both]])]] = True
         return result
 
     def _tabulate(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """What each distinct (name, value) declares; `plain` is -1 where that is nothing, `_bases` where no colour."""
+        """What each distinct (name, value) declares; `plain` is -1 where that is nothing."""
         self._dimension = np.full(len(pairs), _NONE, np.int8)
         self._size = np.zeros(len(pairs))
         self._plain = np.full(len(pairs), _NONE, np.int64)
-        self._bases = np.full(len(pairs), _NONE, np.int64)
-        self._shade = np.zeros(len(pairs), np.int64)
         dimensions: dict[str, int] = {}
         plains: dict[str, int] = {}
-        colours: dict[frozenset[str], int] = {}
-        shades: dict[frozenset[str], int] = {frozenset(): 0}
         for at, (name, value) in enumerate(pairs):
             said = declared(name, value)
             if said is not None:
@@ -152,18 +136,11 @@ class _Declared:
                 if said.dimension is not None:
                     self._dimension[at] = dimensions.setdefault(said.dimension, len(dimensions))
                     self._size[at] = said.size
-                if said.colour is not None:
-                    self._bases[at] = colours.setdefault(said.colour.bases, len(colours))
-                    self._shade[at] = shades.setdefault(said.colour.shade, len(shades))
 
-    def _differ(self, one: NDArray[np.int32], other: NDArray[np.int32], one_supplier: Mask) -> Mask:
+    def _differ(self, one: NDArray[np.int32], other: NDArray[np.int32]) -> Mask:
         close = _close(self._size[one], self._size[other])
         compared = (self._dimension[one] != _NONE) & (self._dimension[one] == self._dimension[other])
-        both = (self._bases[one] != _NONE) & (self._bases[other] != _NONE) & ~one_supplier
-        shaded = (self._shade[one] != 0) & (self._shade[other] != 0) & (self._shade[one] != self._shade[other])
-        no_colour = (self._bases[one] != self._bases[other]) | shaded
-        apart = np.where(both, no_colour, self._plain[one] != self._plain[other])
-        differ: Mask = np.where(compared, ~close, apart)
+        differ: Mask = np.where(compared, ~close, self._plain[one] != self._plain[other])
         return differ
 
 
@@ -278,21 +255,17 @@ class _Facts:
         return self._numbers[key]
 
 
-def _codes(suppliers: Any) -> Rows:
-    """A number for each supplier; -1 for a product of none."""
-    names = np.array([bool(name) for name in suppliers.dictionary.to_pylist()], np.bool_)
-    codes = pc.fill_null(suppliers.indices, len(names)).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.where(np.append(names, False)[codes], codes, _NONE)
-
-
 def _gtins(attributes: _Attributes) -> Rows:
-    """The GTIN of each row, or 0."""
-    codes = [int(read_gtin(value) or 0) if is_gtin_name(name) else 0 for name, value in attributes.pairs]
+    """The GTIN of each row, or 0; of several the first by name, as in `gtin_of`."""
+    codes = [int(read_gtin(value, name) or 0) if is_gtin_name(name) else 0 for name, value in attributes.pairs]
     code = np.array(codes, np.int64)[attributes.pair]
     found = np.zeros(attributes.rows, np.int64)
     order = np.flatnonzero(code)[::-1]
     found[attributes.row[order]] = code[order]  # of several the first, which is written last
-    return found
+    distinct, place, count = np.unique(found, return_inverse=True, return_counts=True)
+    distinct[count > MOST_OF_ONE_GTIN] = 0
+    counting: Rows = distinct[place]
+    return counting
 
 
 def _spread(starts: Rows, rows: Rows) -> tuple[Rows, Rows]:

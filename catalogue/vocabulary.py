@@ -48,7 +48,7 @@ COLOUR_VALUES: Final[Mapping[str, str]] = dict(COLOURS) | {
         "white": "bianco bianca branco branca wit 白 白色",
         "grey": "grigio grigia cinza grijs 灰 灰色",
         "red": "rosso rossa vermelho vermelha rood 红 红色",
-        "blue": "blauw 蓝 蓝色",
+        "blue": "blauw blu 蓝 蓝色",
         "green": "groen 绿 绿色",
         "yellow": "giallo gialla amarelo amarela geel 黄 黄色",
         "orange": "oranje arancione laranja 橙 橙色",
@@ -62,28 +62,21 @@ COLOUR_VALUES: Final[Mapping[str, str]] = dict(COLOURS) | {
 SHADES: Final[Mapping[str, tuple[str, ...]]] = {
     word: said
     for said, words in {
-        ("dark",): "navy dark dunkel oscuro oscura foncé foncée donker scuro scura escuro escura",
+        ("dark",): "navy marine marin marino dark dunkel oscuro oscura foncé foncée donker scuro scura escuro escura",
         ("light",): "light hell pale claro clara clair claire licht chiaro chiara",
+        ("matte",): "matte matt mat mate opaco",
         (): "and avec colour color con couleur e en et farbe mit only und with y",
     }.items()
     for word in words.split()
 }
 """What words beside a colour say of it; any other says itself."""
-SAME_NAMES: Final[Mapping[str, str]] = {
-    name: same
-    for same, names in {
-        "colour": "color farbe couleur kleur colore cor 颜色",
-        "size": "größe grösse taille talla taglia maat tamaño tamanho 尺寸 尺码",
-    }.items()
-    for name in names.split()
-}
-"""Attributes by their names without case, and those by which they are compared."""
 SIZES: Final[Mapping[str, str]] = {
+    **{size: size for size in ("xxs", "xs", "s", "m", "l", "xl", "xxl", "xxxl")},
     "xsmall": "xs", "extrasmall": "xs", "small": "s", "medium": "m", "large": "l", "xlarge": "xl", "extralarge": "xl",
-    "2xl": "xxl", "xxlarge": "xxl", "3xl": "xxxl", "xxxlarge": "xxxl", "einheitsgröße": "onesize",
-    "tallaúnica": "onesize", "tailleunique": "onesize",
+    "2xl": "xxl", "xxlarge": "xxl", "3xl": "xxxl", "xxxlarge": "xxxl", "onesize": "onesize",
+    "onesizefitsall": "onesize", "einheitsgrösse": "onesize", "tallaúnica": "onesize", "tailleunique": "onesize",
 }  # fmt: skip
-"""Sizes without spaces and hyphens, and how they are compared."""
+"""Sizes without case, spaces and hyphens, and how they are compared."""
 NO_SERIES: Final = frozenset(
     word
     for words in (
@@ -96,37 +89,3 @@ NO_SERIES: Final = frozenset(
     for word in words.split()
 )
 """Words before a number that is no model's: a supplier's own for the thing, a price, so many parts of it."""
-OF_LISTINGS: Final = frozenset(
-    word
-    for words in (
-        "asin barcode bewertung created discount ean garantie garantía gtin isbn lieferzeit modified moq msrp precio",
-        "preis price prix review reviews rrp seller sellers shipping sku supplier upc updated url vendor warranty",
-        "价格 货号",
-    )
-    for word in words.split()
-)
-"""Words in the name of an attribute that each supplier fills in its own way: who numbers, rates, prices and ships."""
-OF_LISTINGS_ALONE: Final = frozenset(
-    word
-    for words in (
-        "ability cost date delivery image images lead link packaging photo photos position rank rating ratings sales",
-        "stock views",
-    )
-    for word in words.split()
-)
-"""The same, where the other words of the name say no more: an image number, but not an image sensor."""
-NEUTRAL: Final = frozenset(
-    word
-    for words in (
-        "added article artículo artikel available average avg count customer customers day days first in item items",
-        "last listed listing main of on out product products producto produkt qty quantity score star stars status",
-        "supply time times total user users",
-    )
-    for word in words.split()
-)
-OF_SUPPLIERS: Final = frozenset(
-    word
-    for words in ("artikelnummer bestellnummer code id no nr nummer", "number ref reference referencia référence")
-    for word in words.split()
-)
-"""Its last word, where an attribute may be a supplier's own number: but ID 12 mm is an inner diameter."""

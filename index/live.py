@@ -6,7 +6,7 @@ one moment; whoever works on a request takes one and keeps it, so that a row mea
 
 import math
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import NotFound
+from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
 from catalogue.product import Product
 from index.columns import Mask
 from index.delta import MAX_ROWS, Delta, DeltaView
@@ -136,10 +137,16 @@ class LiveView:
         return rows.union(self.base_rows + row for row in changed if row is not None)
 
     def of_gtin(self, code: str) -> NDArray[np.int64]:
-        """The rows of the products with a GTIN, as `ProductTable.of_gtin`."""
+        """The rows of the products with a GTIN, as `ProductTable.of_gtin`; none where too many have it."""
         old, new = self.snapshot.products.of_gtin(code), self.changed.of_gtin(code)
         new = new[new < self.delta.rows]  # others came since
-        return np.concatenate([old[self._visible[old]], new[self.delta.alive[new]] + self.base_rows])
+        rows = np.concatenate([old[self._visible[old]], new[self.delta.alive[new]] + self.base_rows])
+        return rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]
+
+    def gtin(self, attributes: Mapping[str, str]) -> str | None:
+        """The GTIN that a product of the view has among its attributes; None where too many have it."""
+        code = gtin_of(attributes)
+        return code if code is not None and len(self.of_gtin(code)) else None
 
     def id_of(self, row: int) -> str:
         """The product id of a row."""

@@ -7,10 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogue.errors import Conflict
-from catalogue.gtin import gtin_of
 from catalogue.product import Product
-from catalogue.variants import SameFrom, are_same, contradict
-from index.groups import join
+from catalogue.variants import SameFrom, contradict
+from index.groups import JOIN_K, join
 from index.live import LiveView, Selection
 from index.search import Neighbours
 from index.styles import StyleGroups, several
@@ -98,13 +97,15 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
 
 def _of_its_gtin(view: LiveView, own: Product, vector: NDArray[np.float32], same: SameFrom) -> int | None:
     """The row of the snapshot that is most like a product, of those with its GTIN that may be the same one."""
-    code = gtin_of(own.attributes)
-    products = view.snapshot.products
-    rows = products.of_gtin(code) if code is not None else np.empty(0, np.int64)
+    code = view.gtin(own.attributes)
+    if code is None:
+        return None
+    rows = view.snapshot.products.of_gtin(code)
     scores = np.einsum("ij,j->i", view.vectors("fusion", rows), vector)
-    for at in np.argsort(-scores, kind="stable").tolist():
-        other = products.get(int(rows[at])).product
-        if other.product_id != own.product_id and are_same(own, other, float(scores[at]), same):
+    nearest = np.argsort(-scores, kind="stable")
+    for at in nearest[: np.count_nonzero(scores >= same.with_gtin)].tolist():
+        other = view.snapshot.products.listing(int(rows[at]))
+        if other.product_id != own.product_id and not contradict(own, other):
             return int(rows[at])
     return None
 
@@ -117,7 +118,7 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     vectors = view.vectors("fusion", np.array(rows, np.int64))
     scores = vectors @ vectors.T
     products = [view.get(row).product for row in rows]
-    codes = [gtin_of(product.attributes) for product in products]
+    codes = [view.gtin(product.attributes) for product in products]
     medoids: list[int] = []
     for at, own in enumerate(products):
         of_its_gtin = [codes[at] is not None and codes[at] == code for code in codes[:at]]
@@ -126,6 +127,6 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
             for near, shared in enumerate(of_its_gtin)
             if medoids[near] == rows[near] and scores[at, near] >= (same.with_gtin if shared else same.score)
         ]
-        alike = (near for *_, near in sorted(earlier) if not contradict(own, products[near]))
+        alike = (near for *_, near in sorted(earlier)[:JOIN_K] if not contradict(own, products[near]))
         medoids.append(rows[next(alike, at)])
     return medoids

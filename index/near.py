@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.gtin import MOST_OF_ONE_GTIN
 from catalogue.variant_table import Variants
 from index.exact import FlatIndex
 from index.search import ShardedIndex, VectorIndex
@@ -51,12 +50,10 @@ def pairs_of_one_gtin(
 ) -> Pairs:
     """Of some `rows` (ascending) those that have one GTIN, are at least so similar, and do not contradict each other.
 
-    Both ways; each with the `K` next ones of its GTIN. What more than `MOST_OF_ONE_GTIN` have says nothing.
+    Both ways; each with the `K` next ones of its GTIN, those first that say the same.
     """
-    order = rows[np.argsort(variants.gtins[rows], kind="stable")]
-    codes = variants.gtins[order]
-    _, place, count = np.unique(codes, return_inverse=True, return_counts=True)
-    order = order[(codes != 0) & (count[place] > 1) & (count[place] <= MOST_OF_ONE_GTIN)]
+    rows = rows[variants.gtins[rows] != 0]
+    order = rows[np.lexsort((variants.hashes()[rows], variants.gtins[rows]))] if len(rows) else rows
     ahead = [(order[:-by], order[by:]) for by in range(1, min(K + 1, len(order)))]
     one, other = _joined(ahead)
     there = variants.share_gtin(one, other)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import NotFound, SnapshotDamaged
-from catalogue.gtin import MOST_OF_ONE_GTIN, NAME
+from catalogue.gtin import NAME
 from catalogue.product import Product
 from catalogue.variant_table import Variants, as_pairs
 from index.arrays import read_arrays, write_arrays
@@ -118,8 +118,7 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
 
 def variants_of(table: pa.Table) -> Variants:
     """What the rows of a table with `SCHEMA` say of their variants."""
-    table = table.select(["attributes", "title", "supplier_id"]).combine_chunks().unify_dictionaries()
-    return Variants(*(one_chunk(table, name) for name in table.column_names))
+    return Variants(table["attributes"].combine_chunks(), table["title"].combine_chunks())
 
 
 def read_table(path: Path) -> pa.Table:
@@ -224,9 +223,8 @@ class ProductTable:
             raise self._damaged(row) from None
 
     def of_gtin(self, code: str) -> NDArray[np.int64]:
-        """The rows with a GTIN, written as `catalogue.gtin.read_gtin` does; none where too many have it."""
-        rows = self.columns.having(NAME, code)
-        return (rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]).astype(np.int64)
+        """The rows with a GTIN, written as `catalogue.gtin.read_gtin` does."""
+        return self.columns.having(NAME, code).astype(np.int64)
 
     def style_group(self, row: int) -> str | None:
         """The id of the product that a row's style group is named after, its own where it is alone.

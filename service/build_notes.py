@@ -6,13 +6,16 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
-from catalogue.gtin import is_gtin_name, read_gtin
+from catalogue.gtin import read_gtin
+from catalogue.names import is_gtin_name
 from catalogue.product import Product
 from catalogue.readers import RowProblem
 
 _MOST: Final = 3
 _LOOKED_AT: Final = 1_000
 _ALIKE: Final = 0.75
+_FEWEST_GTINS: Final = 10
+_MOSTLY: Final = 0.8
 _FIELDS: Final = ("supplier_id", "category", "price", "currency", "in_stock", "description", "url", "style_id")
 
 
@@ -47,10 +50,21 @@ def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
         for name, value in product.attributes.items():
             if is_gtin_name(name):
                 named.setdefault(name, []).append(value)
+    if not named:
+        yield from _unnamed_gtins(products)
     for name, values in named.items():
-        if wrong := [value for value in values if read_gtin(value) is None]:
+        if wrong := [value for value in values if read_gtin(value, name) is None]:
             yield (
                 f"{len(wrong):,} of the first {len(values):,} values of {name} are no GTIN, as {wrong[0][:40]!r}: one "
-                "has 8 to 14 digits, of which the last checks the others, and is not a shop's own. Spreadsheets spoil "
-                "them unless the column is text."
+                "has 8, 12, 13 or 14 digits, of which the last checks the others, and is not a shop's own. "
+                "Spreadsheets spoil them unless the column is text."
             )
+
+
+def _unnamed_gtins(products: Sequence[Product]) -> Iterator[str]:
+    """Attributes that hold GTINs under a name of their own."""
+    seen: Counter[str] = Counter(name for product in products for name in product.attributes)
+    good = Counter(name for product in products for name, value in product.attributes.items() if read_gtin(value))
+    for name, count in good.items():
+        if count >= _FEWEST_GTINS and count > _MOSTLY * seen[name]:
+            yield f"Most values of {name} are GTINs (EAN, UPC). Named gtin, it says which listings are one product."

@@ -7,7 +7,7 @@ from typing import Literal, cast
 import numpy as np
 
 from catalogue.product import Product
-from catalogue.variants import contradictions, share_gtin
+from catalogue.variants import contradictions
 from models.bundle import ModePair
 from service.flights import together
 from service.models import threshold
@@ -48,7 +48,8 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     similar = threshold(retrieval.embedder, "similar", mode)
     products = _products(retrieval, a, b)
     against = [Contradiction(*said) for said in contradictions(*products)] if products else []
-    same_gtin = products is not None and share_gtin(*products)
+    codes = [retrieval.view.gtin(product.attributes) for product in products or ()]
+    same_gtin = len(codes) == 2 and codes[0] is not None and codes[0] == codes[1]
     verdict = _verdict(score, same_style, similar, against=bool(against), same_gtin=same_gtin)
     return Comparison(score, verdict, mode, same_style, similar, against, same_gtin)
 

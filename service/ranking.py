@@ -187,7 +187,7 @@ def _arranged(
     needed = (start.shown if start else 0) + scope.k + 1
     window = min(WINDOW, max(scope.arranged, needed))
     found = _ranked(view, query, scope, excluded, None, window)
-    hits = [Ranked(row, score) for row, score in _with_others(view, query, scope, excluded, found)[:window]]
+    hits = [Ranked(row, score) for row, score in _with_others(view, query, scope, excluded, found[:window])]
     arranged = arrange(view, hits, needed)
     if start is None:
         return arranged
@@ -197,7 +197,7 @@ def _arranged(
 def _with_others(
     view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], found: list[tuple[int, float]]
 ) -> list[tuple[int, float]]:
-    """What was found and those of `scope.also` that count, in order."""
+    """What was found and those of `scope.also` that count, in order; of many found, the last make room for them."""
     rows = scope.also(view) if scope.also is not None else np.empty(0, np.int64)
     others = sorted(set(rows.tolist()) - {row for row, _ in found} - view.rows_of(excluded))
     if not others:
@@ -209,7 +209,10 @@ def _with_others(
         for row, score in zip(others, scores, strict=True)
         if scope.keep is None or scope.keep(view.listing(row), score)
     ]
-    return sorted([*found, *kept], key=lambda pair: (-pair[1], view.id_of(pair[0]))) if kept else found
+    if not kept:
+        return found
+    kept = kept[:WINDOW]
+    return sorted([*found[: WINDOW - len(kept)], *kept], key=lambda pair: (-pair[1], view.id_of(pair[0])))
 
 
 def _grouped(

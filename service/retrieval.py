@@ -166,10 +166,11 @@ class Retrieval:
         own = self.product(product_id).product
         without_own = other_suppliers and own.supplier_id
         filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
-        code = gtin_of(own.attributes)
+        code = self.view.gtin(own.attributes)
+        is_same = self._judge(own, code)
 
         def keep(other: Listing, score: float) -> bool:
-            return not (without_own and other.supplier_id == own.supplier_id) and self._is_same(own, other, score)
+            return not (without_own and other.supplier_id == own.supplier_id) and is_same(other, score)
 
         scope = Scope(
             k=k,
@@ -177,7 +178,7 @@ class Retrieval:
             min_score=self._same_from.score,
             keep=keep,
             also=None if code is None else lambda view: view.of_gtin(code),
-            arrange=arranging.same_style(own, collapse=collapse),
+            arrange=arranging.same_style(own, code, collapse=collapse),
         )
         return await self.search(Query(product_id=product_id), scope, start)
 
@@ -189,10 +190,11 @@ class Retrieval:
         With a `diversity` from 0 (by score) to 1 they differ from one another.
         """
         own = self.product(product_id).product
+        is_same = self._judge(own, self.view.gtin(own.attributes))
         scope = Scope(
             k=k,
             min_score=threshold(self.embedder, "similar"),
-            keep=lambda other, score: not self._is_same(own, other, score),
+            keep=lambda other, score: not is_same(other, score),
             arrange=arranging.similar(diversity) if diversity else None,
             arranged=arranging.DIVERSE,
         )
@@ -347,8 +349,15 @@ class Retrieval:
             return await self.embed(ProductInput(text=negative)), None
         return _stored(view, row), row
 
-    def _is_same(self, own: Product, other: Listing, score: float) -> bool:
-        return are_same(own, other, score, self._same_from)
+    def _judge(self, own: Product, gtin: str | None) -> Callable[[Listing, float], bool]:
+        """Whether a listing with a score is the same product as one with that GTIN."""
+        same = self._same_from
+
+        def judge(other: Listing, score: float) -> bool:
+            share_gtin = gtin is not None and score < same.score and gtin_of(other.attributes) == gtin
+            return are_same(own, other, score, same, share_gtin=share_gtin)
+
+        return judge
 
     @property
     def _same_from(self) -> SameFrom:

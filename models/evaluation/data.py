@@ -9,7 +9,7 @@ import numpy as np
 
 from catalogue.demo import is_held_out
 from catalogue.errors import InvalidInput
-from catalogue.gtin import gtin_of
+from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from models.evaluation.photos import Photos
@@ -80,7 +80,9 @@ def styles_of(products: Sequence[Product]) -> tuple[list[str], str]:
     styles = [product.style_id or "" for product in products]
     if any(styles):
         return styles, "style_id"
-    return [gtin_of(product.attributes) or "" for product in products], "GTIN"
+    codes = [gtin_of(product.attributes) or "" for product in products]
+    often = Counter(codes)
+    return [code if often[code] <= MOST_OF_ONE_GTIN else "" for code in codes], "GTIN"
 
 
 def check_styles(styles: list[str], path: Path) -> None:

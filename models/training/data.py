@@ -1,9 +1,9 @@
 """Catalogues as training material: products with their decoded photos, styles and pairs to draw from."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid
-from catalogue.gtin import gtin_of
+from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
 from catalogue.product import Product
 from catalogue.variants import is_of_listing
 from models.preprocessing import PreprocessorConfig
@@ -19,6 +19,7 @@ from models.training.config import DataConfig
 from models.training.pairs import NO_PAIRS, Pairs, read_pairs
 from models.training.photos import DecodedPhotos, Progress, read_rows, read_with_photos, stretched, usable_photo_of
 
+_GTIN: Final = "GTIN "
 _BUCKETS: Final = 10_000
 _MOST_DEV_PAIRS: Final = 1_000
 
@@ -97,6 +98,7 @@ def read_corpus(
         parts.append(photos)
         for product, place in zip(products, places.tolist(), strict=True):
             numbering.add(product, source.weight, start + place if place >= 0 else -1)
+    numbering.forget_common_gtins()
     styles, pairs, dev = _split(config, numbering)
     if len(styles) < 2:
         paths = ", ".join(str(source.path) for source in config.catalogues)
@@ -113,6 +115,7 @@ def kept_products(config: DataConfig) -> list[Kept]:
     for source in config.catalogues:
         for row in read_rows(source.path):
             numbering.add(row.product, source.weight, -1)
+    numbering.forget_common_gtins()
     groups = dict(_split(config, numbering)[2])
     every_row = ((source.path, row) for source in config.catalogues for row in read_rows(source.path))
     return [
@@ -142,12 +145,21 @@ class _Numbering:
         self.weights.setdefault(style, weight)
         self.items.append(Item(product.model_copy(update={"attributes": kept}), style, photo))
 
+    def forget_common_gtins(self) -> None:
+        """Products with a GTIN that too many have are each of a style of their own."""
+        names, sizes = list(self.names), Counter(item.style for item in self.items)
+        for number, item in enumerate(self.items):
+            if names[item.style].startswith(_GTIN) and sizes[item.style] > MOST_OF_ONE_GTIN:
+                style = self.names.setdefault(f"product {item.product.product_id}", len(self.names))
+                self.weights.setdefault(style, self.weights[item.style])
+                self.items[number] = replace(item, style=style)
+
 
 def _style(product: Product) -> str:
     if product.style_id:
         return f"style {product.style_id}"
     code = gtin_of(product.attributes)
-    return f"product {product.product_id}" if code is None else f"GTIN {code}"
+    return f"product {product.product_id}" if code is None else f"{_GTIN}{code}"
 
 
 def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[int]], Pairs, list[tuple[int, int]]]:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue import Product
+from catalogue import Product, variant_table
+from catalogue.gtin import gtin_of
 from catalogue.variant_table import Variants, as_pairs
-from catalogue.variants import contradict, share_gtin
+from catalogue.variants import contradict
 
 some_attributes = st.dictionaries(
-    st.sampled_from(["colour", "Color", "Size", "taille", "thread", "volume", "material"]),
+    st.sampled_from(["colour", "Color", "Size", "taille", "size.", "itemNo", "thread", "volume", "material"]),
     st.sampled_from(
         [
             *(
@@ -62,12 +63,9 @@ some_titles = st.lists(
 ).map(" ".join)
 some_shop = st.lists(
     st.builds(
-        lambda title, attributes, supplier: Product(
-            product_id="a", title=title, images=("a",), attributes=attributes, supplier_id=supplier
-        ),
+        lambda title, attributes: Product(product_id="a", title=title, images=("a",), attributes=attributes),
         some_titles,
         st.one_of(some_attributes, some_attributes.map(lambda one: one | {"module": "1.5", "length": "400 mm"})),
-        st.sampled_from(["", "acme", "kestrel"]),
     ),
     max_size=6,
 )
@@ -94,10 +92,17 @@ def test_gtins_are_as_said_of_two_products(said: list[dict[str, str]]) -> None:
     shop = [Product(product_id="a", title="a", attributes=one) for one in said]
     rows = np.arange(len(shop))
     one, other = np.repeat(rows, len(shop)), np.tile(rows, len(shop))
-    shared = [share_gtin(shop[left], shop[right]) for left, right in zip(one.tolist(), other.tolist(), strict=True)]
+    codes = [gtin_of(product.attributes) for product in shop]
+    shared = [codes[a] is not None and codes[a] == codes[b] for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     variants = Variants.of(shop)
     assert variants.share_gtin(one, other).tolist() == shared
-    assert not (variants.contradict(one, other)).any()
+    assert not variants.contradict(one, other).any()
+
+
+def test_a_gtin_of_too_many_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variant_table, "MOST_OF_ONE_GTIN", 2)
+    shop = shop_of(*[{"EAN": "4006381333931"}] * 3, *[{"EAN": "9783161484100"}] * 2)
+    assert Variants.of(shop).gtins.tolist() == [0, 0, 0, 9783161484100, 9783161484100]
 
 
 def test_a_gtin_is_kept_in_one_way() -> None:
@@ -136,8 +141,7 @@ def test_a_stretch_of_longer_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalogue.variant_table._CHUNK", 3)
     attributes = pa.array([[("size", f"M{n // 2}")] for n in range(10)], pa.map_(pa.large_string(), pa.large_string()))
     titles = pa.array([f"{n // 4} GB" for n in range(10)], pa.large_string())
-    suppliers = pa.array(["acme"] * 10).dictionary_encode()
     one, other = np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6)
     for columns, group in ((attributes, titles.take(pa.array([0] * 10))), 2), ((attributes.take([0] * 10), titles), 4):
-        table = Variants(*(column.slice(3, 6) for column in (*columns, suppliers)))
+        table = Variants(*(column.slice(3, 6) for column in columns))
         assert (table.contradict(one, other) == ((one + 3) // group != (other + 3) // group)).all()

@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue import Product
-from catalogue.variants import contradict, contradictions, is_of_listing
+from catalogue.variants import contradict, contradictions
 
 
-def product(*, by: str = "", **attributes: str) -> Product:
-    said = {name.replace("_", " "): value for name, value in attributes.items()}
-    return Product(product_id="a", title="a", supplier_id=by, attributes=said)
+def product(**attributes: str) -> Product:
+    return Product(product_id="a", title="a", attributes={k.replace("_", " "): v for k, v in attributes.items()})
 
 
 def titled(title: str, **attributes: str) -> Product:
@@ -31,7 +30,12 @@ def titled(title: str, **attributes: str) -> Product:
         (product(Colour="teal"), product(colour="blue")),
         (product(size="EU 42"), product(Größe="43")),
         (product(size="Large"), product(taille="M")),
-        (product(Colour="Blue", by="acme"), product(colour="light blue", by="acme")),
+        (product(size="grande"), product(size="ande")),
+        (product(**{"Voltage": "low", "voltage.": "12 V"}), product(voltage="24 V")),
+        (product(Colour="Blue"), product(colour="light blue")),
+        (product(Colour="rose gold"), product(colour="pink")),
+        (product(Colour="schwarz/silber"), product(colour="black")),
+        (product(number_of_items="4"), product(number_of_items="6")),
         (product(length="40 mm", thread="M6"), product(length="1.57 in", thread="M8")),
         (product(teeth="24"), product(teeth="32")),
         (product(length="40 mm"), product(length="40 cm")),
@@ -72,12 +76,21 @@ def test_different_variants(one: Product, other: Product) -> None:
         (product(length="1.2.3 mm"), product(length="1.2.3 mm")),
         (product(Color="Red"), product(Farbe="Rot")),
         (product(Color="Navy Blue"), product(Colour="dunkelblau")),
-        (product(Colour="Blue"), product(colour="light blue")),
-        (product(Colour="Blue", by="acme"), product(colour="light blue", by="kestrel")),
+        (product(Colour="bleu marine"), product(colour="azul marino")),
+        (product(Colour="matte black"), product(Farbe="schwarz matt")),
+        (product(Colour="gru\u0308n"), product(Farbe="gr\u00fcn")),
+        (product(Colour="Blu"), product(colour="blue")),
+        (product(image_1="1"), product(image_1="2")),
+        (product(itemNumber="1"), product(itemnumber="2")),
+        (product(factory_lead_time="3 weeks"), product(factory_lead_time="5 weeks")),
+        (product(**{"Voltage": "low", "voltage.": "12 V"}), product(voltage="12 V")),
         (product(Colour="White and Black"), product(colour="schwarz/weiß")),
         (product(Colour="Grey"), product(颜色="灰色")),
         (product(size="EU 42"), product(Größe="42")),
         (product(size="X-Large"), product(taille="xl")),
+        (product(size="EUR 42"), product(size="Size: 42")),
+        (product(size="42 EU"), product(size="42")),
+        (product(size="Einheitsgröße"), product(talla="Talla única")),
         (product(supplier_sku="A-12"), product(supplier_sku="B-13")),
         (product(itemNo="12"), product(itemNo="13")),
         (product(rating="4.5"), product(rating="3.9")),
@@ -112,31 +125,6 @@ def test_different_variants(one: Product, other: Product) -> None:
 def test_one_variant(one: Product, other: Product) -> None:
     assert not contradict(one, other)
     assert not contradict(other, one)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("SKU", "A-1"), ("supplier_sku", "A-1"), ("EAN-13", "none"), ("ratings count", "4"), ("Rating", "4.5 of 5")),
-        *(("Average customer rating", "4.2"), ("ID", "8812"), ("item no.", "B-12"), ("photo_id", "3"), ("image", "x")),
-        *(("lead time", "3 days"), ("Supply ability", "1000 pcs"), ("productCode", "12"), ("date added", "2025-01-01")),
-        *(("stock", "3 pcs"), ("price_per_unit", "3"), ("Reference", "AB"), ("No", "5"), ("Artikelnummer", "12")),
-    ],
-)
-def test_what_belongs_to_the_listing(name: str, value: str) -> None:
-    assert is_of_listing(name, value)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("Voltage rating", "250 V"), ("IP rating", "IP67"), ("ID", "12 mm"), ("image sensor", "1/2.3"), ("", "x")),
-        *(("lead pitch", "5 mm"), ("supply", "5 V"), ("model number", "A1"), ("Part number", "9"), ("users", "4")),
-        *(("mounting position", "left"), ("colour code", "RAL 9005"), ("time", "5 min"), ("number of pieces", "4")),
-    ],
-)
-def test_what_belongs_to_the_product(name: str, value: str) -> None:
-    assert not is_of_listing(name, value)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=12), max_size=4), st.text(min_size=1))

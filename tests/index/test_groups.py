@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catalogue import Product
+from catalogue import Product, variant_table
 from catalogue.variant_table import Variants
 from catalogue.variants import SameFrom
 from index import groups as module
@@ -140,12 +140,19 @@ def test_who_has_the_gtin_comes_before_who_is_more_alike() -> None:
     assert partition(grouped(vectors, said, with_gtin=0.6).medoid) == {frozenset({0, 1}), frozenset(range(2, 8))}
 
 
+def test_one_gtin_of_many_variants() -> None:
+    """Each of 40 sizes at three suppliers, row by row: the next ones of its number are other sizes."""
+    said = [{"EAN": EAN, "size": str(at)} for _ in range(3) for at in range(40)]
+    found = partition(grouped(styles(1, len(said), 1.0), said, with_gtin=0.0).medoid)
+    assert found == {frozenset({at, at + 40, at + 80}) for at in range(40)}
+
+
 def test_many_listings_with_one_gtin_hold_together_and_too_many_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = styles(1, 3 * near.K, 1.0)
     said = [{"EAN": EAN}] * len(vectors)
     alone = grouped(vectors, said, with_gtin=0.0)
     assert len(np.unique(alone.medoid)) == 1
-    monkeypatch.setattr(near, "MOST_OF_ONE_GTIN", len(vectors) - 1)
+    monkeypatch.setattr(variant_table, "MOST_OF_ONE_GTIN", len(vectors) - 1)
     assert len(np.unique(grouped(vectors, said, with_gtin=0.0).medoid)) > 1
 
 

@@ -59,6 +59,27 @@ def test_filters_over_hidden_rows_and_more_asked_for_than_is_left(tmp_path: Path
     assert view.page(nobody, "title", 0, 10, ["supplier"]) == ([], 0, {"supplier": []})
 
 
+def test_a_gtin_is_found_wherever_its_listings_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ean, other = {"EAN": "4006381333931"}, {"EAN": "9783161484100"}
+    products = [item(f"p{n}", attributes=ean if n % 2 else other) for n in range(6)]
+    index = LiveIndex(reopen(build(tmp_path, products=products)))
+
+    def put(product_id: str, attributes: dict[str, str]) -> Change:
+        return Change.upsert(item(product_id, attributes=attributes), {FINGERPRINT: {"fusion": unit_rows(1)[0]}})
+
+    changed = [Change.delete("p1"), put("p3", other), put("p5", ean), put("new", ean), put("gone", ean)]
+    changed += [Change.delete("gone"), *(put("often", {"upc": f"0{ean['EAN']}"}) for _ in range(40))]
+    view = index.apply(in_order(changed))
+    assert sorted(view.id_of(row) for row in view.of_gtin(ean["EAN"]).tolist()) == ["new", "often", "p5"]
+    assert sorted(view.id_of(row) for row in view.of_gtin(other["EAN"]).tolist()) == ["p0", "p2", "p3", "p4"]
+    assert view.gtin(ean) == ean["EAN"]
+    assert view.gtin({"EAN": "17"}) is None
+    monkeypatch.setattr(live, "MOST_OF_ONE_GTIN", 3)
+    assert len(view.of_gtin(ean["EAN"])) == 3
+    assert len(view.of_gtin(other["EAN"])) == 0
+    assert view.gtin(other) is None
+
+
 def test_nothing_is_left(tmp_path: Path) -> None:
     index = LiveIndex(reopen(build(tmp_path, count=5)))
     view = index.apply(in_order([Change.delete(f"p{n}") for n in range(5)]))

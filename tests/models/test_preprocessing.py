@@ -1,3 +1,4 @@
+import hashlib
 import io
 import unicodedata
 from typing import Literal
@@ -8,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from catalogue import Product
+from catalogue import Product, names
 from catalogue.errors import InvalidInput, UndecodableImage
-from models.preprocessing import TEMPLATE, PreprocessorConfig, load_pixels, normalise, normalise_text, product_text
+from catalogue.vocabulary import UNITS
+from models.preprocessing import (
+    PREPROCESSING_VERSION,
+    TEMPLATE,
+    PreprocessorConfig,
+    load_pixels,
+    normalise,
+    normalise_text,
+    product_text,
+)
 from tests.catalogue.pictures import encode, halves, oriented, pixels_decoded, plain
 
 CONFIG = PreprocessorConfig(resize=256, crop=224, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
@@ -172,6 +182,13 @@ def test_nor_is_what_belongs_to_the_listing() -> None:
     assert product_text(product(attributes=attributes), TEMPLATE) == "Mug, IP rating IP67, colour red"
     everything = product_text(product(attributes=attributes), TEMPLATE.replace("properties", "attributes"))
     assert everything == "Mug, EAN 4006381333931, IP rating IP67, Item no. B-17, colour red, rating 4.5"
+
+
+def test_product_texts_do_not_move_unnoticed() -> None:
+    """Words that tell what is in a product's text: change them, and raise PREPROCESSING_VERSION."""
+    words = (names._GTINS, names._NUMBERS, names._LISTING, names._SELLER, names._FIGURES, names._NEUTRAL, names.NAMES)
+    told = repr([*map(sorted, words), sorted(names.SAME_NAMES.items()), names._FIGURE.pattern, sorted(UNITS)])
+    assert (hashlib.sha256(told.encode()).hexdigest()[:16], PREPROCESSING_VERSION) == ("9fa0b1e6d8656ce0", 1)
 
 
 def test_draft_decoding_does_not_change_what_is_seen() -> None:

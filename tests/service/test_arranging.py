@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from catalogue.settings import Settings
 from index import LiveIndex, LiveView
 from models import StandInEncoders
-from service import arranging
+from service import arranging, ranking
 from service.build import build
 from service.ranking import Ranked, Scope, Term, rank
 from tests.index.builders import item, reopen, unit_rows
@@ -104,6 +105,26 @@ def bolts(tmp_path: Path, embedder: StandInEncoders) -> Iterator[TestClient]:
         yield client
 
 
+@contextmanager
+def pasted(tmp_path: Path, count: int, *, alike: int = 0) -> Iterator[TestClient]:
+    """Products that are 0.75 like each other, all with one EAN; and some without that are just like the first."""
+    titles = [
+        "hex bolt zinc plated",
+        *(f"hex bolt zinc word{n}" for n in range(1, count)),
+        *["hex bolt zinc plated"] * alike,
+    ]
+    rows = [
+        {"product_id": f"p{n:02d}", "title": title, "supplier_id": f"s{n}", "EAN": EAN if n < count else ""}
+        for n, title in enumerate(titles)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+    build(tmp_path / "rows.jsonl", tmp_path / "data", "rows", embedder, decode_threads=1)
+    with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+        yield api
+
+
 class TestSameStyle:
     def test_the_declared_variant_comes_first_and_others_stay_out(self, bolts: TestClient) -> None:
         found = ids(get(bolts, "/v1/products/own/same-style", k=50, collapse=False))
@@ -173,6 +194,25 @@ class TestSameStyle:
             late = {"title": "hex bolt steel grade", "supplier_id": "late", "attributes": {"barcode": EAN}}
             assert api.put("/v1/products/late", json=late).status_code == 200
             assert "late" in ids(get(api, "/v1/products/twin/same-style"))
+
+    def test_a_gtin_pasted_into_a_column_says_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pasted(tmp_path, 12) as api:
+            assert len(ids(get(api, "/v1/products/p00/same-style", k=50))) == 11
+            assert ids(get(api, "/v1/products/p00/similar", k=50)) == []
+            monkeypatch.setattr("index.live.MOST_OF_ONE_GTIN", 11)
+            assert ids(get(api, "/v1/products/p00/same-style", k=50)) == []
+            assert len(ids(get(api, "/v1/products/p00/similar", k=50))) == 11
+            answer = api.post("/v1/compare", json={"a": {"product_id": "p00"}, "b": {"product_id": "p01"}}).json()
+            assert (answer["verdict"], answer["same_gtin"]) == ("similar", False)
+
+    def test_many_that_are_more_alike_do_not_crowd_it_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ranking, "WINDOW", 5)
+        with pasted(tmp_path, 3, alike=9) as api:
+            found = ids(get(api, "/v1/products/p00/same-style", k=50))
+            assert found[:2] == ["p01", "p02"]
+            assert len(found) == 5
 
     @pytest.mark.parametrize("bad", [{"diversity": 2}, {"diversity": "nan"}, {"diversity": "x"}])
     def test_bad_diversity(self, bolts: TestClient, bad: dict[str, Any]) -> None:

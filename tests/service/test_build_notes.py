@@ -1,6 +1,7 @@
 """What a build tells about a catalogue as a whole."""
 
 from catalogue import Product
+from catalogue.gtin import check_digit
 from catalogue.readers import RowProblem
 from service.build_notes import notes
 
@@ -32,3 +33,13 @@ def test_numbers_that_are_no_gtin() -> None:
     (said,) = notes([], products)
     assert said.startswith("2 of the first 4 values of EAN are no GTIN, as '4.00638E+12'")
     assert notes([], products[::2]) == []
+
+
+def test_gtins_under_another_name() -> None:
+    codes = [body + str(check_digit(body + "0")) for body in map(str, range(400638133390, 400638133402))]
+    products = [Product(product_id=code, title="a", attributes={"external_product_id": code}) for code in codes]
+    assert notes([], products) == [
+        "Most values of external_product_id are GTINs (EAN, UPC). Named gtin, it says which listings are one product."
+    ]
+    assert notes([], products[:5]) == []
+    assert notes([], [*products, Product(product_id="b", title="b", attributes={"EAN": codes[0]})]) == []
