@@ -78,7 +78,7 @@ def few_words(product: Product, random: np.random.Generator) -> str:
     kind = product.category_levels[-1].lower() if product.category_levels and random.random() < _KIND else ""
     if kind and random.random() < 0.5:
         *before, last = kind.split(" ")
-        kind = " ".join([*before, _singular(last)])
+        kind = " ".join([*before, _singular(last) if last.isalpha() else last])
     weights = np.array([share if sources[name] else 0.0 for name, share in _SAID_BY.items()])
     said: list[str] = []
     if weights.any():

@@ -54,6 +54,12 @@ def test_what_is_none(text: str) -> None:
     assert read_gtin(text) is None
 
 
+@pytest.mark.parametrize("prefix", ["02", "04", "05", "20", "29", "98", "99"])
+def test_numbers_of_one_shop_and_coupons(prefix: str) -> None:
+    body = prefix + "4738291056"
+    assert read_gtin(f"{body}{check_digit(body + '0')}") is None
+
+
 @given(st.from_regex("[13467][0-9]{11}", fullmatch=True), st.integers(0, 12), st.integers(1, 9))
 def test_one_wrong_digit_is_noticed(body: str, at: int, by: int) -> None:
     code = body + str(check_digit(body + "0"))
