@@ -50,10 +50,11 @@ _SHORTEST: Final = 2
 
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _FIGURE: Final = re.compile(
-    r"[\s\d.,:/%+-]*(?:(?:out\s+)?of\s+[\d.,]+)?\s*(?:stars?|reviews?|votes?|h|hours?|days?|weeks?|pcs|pieces)?\s*"
-    r"|(?:https?:)?//\S+|\S+\.(?:jpe?g|png|webp|gif)",
+    r"[\s\d.,:/%+-]*(?:(?:out\s+)?of\s+[\d.,]+)?\s*(?:stars?|reviews?|votes?|h|hours?|days?|weeks?|pcs|pieces)?",
     re.IGNORECASE,
 )
+_ADDRESS: Final = re.compile(r"(?:https?:)?//\S+|\S+\.(?:jpe?g|png|webp|gif)", re.IGNORECASE)
+_LONGEST: Final = 60
 
 
 @lru_cache(4_096)
@@ -80,8 +81,7 @@ def is_of_listing(name: str, value: str, *, is_quantity: bool) -> bool:
     named, is_number = frozenset(words) - _NEUTRAL - _NUMBERS, not _NUMBERS.isdisjoint(words[-1:])
     if not named:
         return is_number and not is_quantity
-    is_figure = is_number or _FIGURE.fullmatch(value.strip()) is not None
-    return named <= _SELLER or (named <= _SELLER | _FIGURES and is_figure)
+    return named <= _SELLER or (named <= _SELLER | _FIGURES and (is_number or _is_figure(value.strip())))
 
 
 def may_be_of_listing(name: str, *, is_quantity: bool) -> bool:
@@ -94,12 +94,17 @@ def may_be_of_listing(name: str, *, is_quantity: bool) -> bool:
     return not is_quantity and not (_NUMBERS | _REFERENCES).isdisjoint(words[-1:])
 
 
+def _is_figure(value: str) -> bool:
+    return (len(value) <= _LONGEST and bool(_FIGURE.fullmatch(value))) or bool(_ADDRESS.fullmatch(value))
+
+
 @lru_cache(4_096)
 def _of(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case, known ones that are joined taken apart: itemNo is item and no."""
     return tuple(part for word in _LETTERS.findall(name.casefold()[:200]) for part in _parts(word) or (word,))
 
 
+@lru_cache(4_096)
 def _parts(word: str) -> tuple[str, ...]:
     """A word as known words, one after the other; empty where it is not made of such."""
     if word in _KNOWN:

@@ -148,6 +148,14 @@ def test_what_may_tell_variants_apart(name: str) -> None:
     assert not may_be_of_listing(name, is_quantity=False)
 
 
+def test_names_and_values_without_end_take_no_time() -> None:
+    for name in ("on" * 5_000 + "x", "images" * 33 + "q", "ids" * 66 + "q", "a" * 10_000):
+        assert not is_of_listing(name, " " * 100_000 + "x")
+        assert not may_be_of_listing(name, is_quantity=False)
+    for value in ("1" + " " * 100_000 + "x", "of " * 50_000, "." * 100_000):
+        assert not is_of_listing("rating", value)
+
+
 def test_one_name_in_several_languages() -> None:
     assert {key_of(name) for name in ("Colour", "color", "Farbe", "COULEUR", "颜色")} == {"colour"}
     assert {key_of(name) for name in ("Size", "Größe", "taille")} == {"size"}
