@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Collection
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,23 +34,19 @@ def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: N
     """
     if not root.exists():
         return Erased(0, 0)
-    with unavailable(root), files.locked(root):
+    with unavailable(root), files.locked(root), ExitStack() as opened:
         files.check(root)
         for path in spools(root):
             if held_elsewhere(path):
                 raise Conflict(f"{path} is in use on another machine. Stop the gateway there, then erase.")
-        databases = [connect(path) for path in spools(root)]
-        try:
-            for database in databases:  # one place to look into, and what is marked for a file must not come back
-                file_rows(database, root)
-            searches = files.rewrite(root, "searches", lambda rows: _is(rows["user_id"], [user_id]), advance)
-            answers = pc.unique(searches["request_id"])
-            events = files.rewrite(root, "events", lambda rows: _is_of(rows, user_id, answers), advance)
-            for database in databases:
-                _overwrite(database)
-        finally:
-            for database in databases:
-                database.close()
+        databases = [opened.enter_context(closing(connect(path))) for path in spools(root)]
+        for database in databases:  # one place to look into, and what is marked for a file must not come back
+            file_rows(database, root)
+        searches = files.rewrite(root, "searches", lambda rows: _is(rows["user_id"], [user_id]), advance)
+        answers = pc.unique(searches["request_id"])
+        events = files.rewrite(root, "events", lambda rows: _is_of(rows, user_id, answers), advance)
+        for database in databases:
+            _overwrite(database)
     return Erased(len(events), len(searches))
 
 
@@ -64,11 +61,8 @@ def file_all(root: Path) -> int:
             for path in spools(root):
                 if held_elsewhere(path):
                     continue
-                database = connect(path)
-                try:
+                with closing(connect(path)) as database:
                     filed += file_rows(database, root)
-                finally:
-                    database.close()
     return filed
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_files_and_spools_name_it(root: Path) -> None:
     spool = Spool(root, deadline_s=5)
     spool.close()
     assert version_of(file_of(root)) == version_of(file_of(root, "searches")) == b"1"
-    with sqlite3.connect(root / "spool-0.sqlite3") as db:
+    with closing(sqlite3.connect(root / "spool-0.sqlite3")) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
 
 
@@ -83,12 +84,12 @@ def test_a_spool_of_before_is_taken_up(tmp_path: Path) -> None:
     spool = Spool(tmp_path, deadline_s=5)
     spool.add([an_event(1)], 1).result(10)
     spool.close()
-    with sqlite3.connect(tmp_path / "spool-0.sqlite3") as db:
+    with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
         db.execute("PRAGMA user_version = 0")
     spool = Spool(tmp_path, deadline_s=5)
     assert spool.file() == 1
     spool.close()
-    with connect(tmp_path / "spool-0.sqlite3") as db:
+    with closing(connect(tmp_path / "spool-0.sqlite3")) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
 
 
@@ -104,12 +105,12 @@ def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path
 
 
 def test_a_newer_spool_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    with connect(tmp_path / "spool-0.sqlite3") as db:
+    with closing(connect(tmp_path / "spool-0.sqlite3")) as db:
         db.execute("PRAGMA user_version = 2")
     for use in (lambda: Spool(tmp_path, deadline_s=5), lambda: file_all(tmp_path), lambda: erase(tmp_path, "u")):
         with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 has schema 2, .* upgrade samestyle, or move"):
             use()
-    with sqlite3.connect(tmp_path / "spool-0.sqlite3") as db:
+    with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (2,)
         db.execute("PRAGMA user_version = 0")
     Spool(tmp_path, deadline_s=5).close()
