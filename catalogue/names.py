@@ -23,12 +23,23 @@ def _words(*lines: str) -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
-_GTINS: Final = _words("gtin gtins ean eans upc upca upcs jan isbn isbns barcode barcodes")
-_NUMBERS: Final = _words("artikelnummer bestellnummer code codes id ids no nr nummer number")
+_GTINS: Final = _words(
+    "gtin gtins ean eans upc upca upcs isbn isbns gencod strichcode strichcodes streepjescode barras barres"
+)
+_GTINS_ALONE: Final = _words("jan barcode barcodes barre")
+"""The same, where nothing else is named: not a barcode scanner."""
+_OF_CASES: Final = _words("box carton case caja karton pack palette pallet ve vpe type types")
+"""Beside them: the number of a whole case, which is another one."""
+_NUMBERS: Final = _words(
+    "artikelnummer bestellnummer codice code codes código codigo id ids no nr nummer number número"
+)
 _REFERENCES: Final = _words("ref reference referencia référence")
 _LISTING: Final = _words(
-    "asin bewertung bewertungen discount ean garantie garantía gtin isbn lagerbestand lieferzeit moq msrp preis precio",
-    "price prices prix review reviews rrp shipping sku skus upc url urls versandkosten warranty 价格 货号 库存",
+    "asin avis bestand bewertung bewertungen bsr discount ean existencias garantie garantía grundpreis gtin isbn",
+    "lagerbestand lieferzeit lieferzeiten margin marge mindestbestellmenge moq msrp opiniones preis precio preço",
+    "prezzo price prices prix review reviews rrp shipping sku skus sold streichpreis tax timestamp upc url urls uvp",
+    "valoración valoraciones vat verfügbarkeit verkaufspreis versandgewicht versandkosten warehouse warranty wishlist",
+    "zolltarifnummer 价格 货号 库存",
 )
 """Of the listing, whatever stands beside them."""
 _SELLER: Final = _words("ability availability barcode created modified seller sellers supplier updated vendor")
@@ -43,9 +54,12 @@ _NEUTRAL: Final = _words(
     "of offer on other out overall product producto products produkt qty quantity sale score small standard star",
     "stars status supply thumbnail time times total unit user users value variant week weeks worst",
 )
-_MAYBE: Final = (_LISTING | _SELLER | _FIGURES | {"packaging"}) - {"lead"}
+_MAYBE: Final = (_LISTING | _SELLER | _FIGURES) - {"lead"} | _words(
+    "clicks commission ek entrega herstellernummer livraison mpn note oferta offer packaging plazo score synced",
+    "unnamed vpe",
+)
 """Any of them, and an attribute tells no variants apart: every supplier may fill it in its own way."""
-_KNOWN: Final = _GTINS | _NUMBERS | _REFERENCES | _LISTING | _SELLER | _FIGURES | _NEUTRAL
+_KNOWN: Final = _GTINS | _GTINS_ALONE | _NUMBERS | _REFERENCES | _LISTING | _SELLER | _FIGURES | _NEUTRAL
 _SHORTEST: Final = 2
 
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -66,9 +80,12 @@ def key_of(name: str) -> str:
 
 @lru_cache(4_096)
 def is_gtin_name(name: str) -> bool:
-    """Whether an attribute of this name holds a GTIN: EAN, "EAN-13", "UPC code", "Variant Barcode"."""
+    """Whether an attribute of this name holds a GTIN: EAN, "EAN-13", "Código de barras", "Variant Barcode"."""
     words = frozenset(_of(name))
-    return not words.isdisjoint(_GTINS) and words <= _GTINS | _NUMBERS | _NEUTRAL
+    if not words.isdisjoint(_OF_CASES):
+        return False
+    alone = not words.isdisjoint(_GTINS_ALONE) and words <= _GTINS_ALONE | _GTINS | _NUMBERS | _NEUTRAL
+    return alone or not words.isdisjoint(_GTINS)
 
 
 def is_of_listing(name: str, value: str, *, is_quantity: bool) -> bool:

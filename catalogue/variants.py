@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from catalogue import names
 from catalogue.colours import plain_colour
 from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
-from catalogue.vocabulary import SIZES, UNITS
+from catalogue.vocabulary import SIZES, UNSAID, VALUE_UNITS
 
 _LONGEST: Final = 60
 """Characters of a value; what is longer is prose, and everyone's own."""
@@ -67,9 +67,9 @@ def contradict(one: Described, other: Described) -> bool:
 
 def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str, str]]:
     """What `contradict` goes by: the attribute's name as `one` has it, or "title", and what each of them says."""
-    theirs = _declared(other)
-    for key, (name, value, mine) in _declared(one).items():
-        if key in theirs and _differ(mine, theirs[key][2]):
+    theirs = declarations(other)
+    for key, (name, value, mine) in declarations(one).items():
+        if key in theirs and differ(mine, theirs[key][2]):
             yield name, value, theirs[key][1]
     told = (("title", mine.text, their.text) for mine, their in _told_apart(one, other))
     yield from dict.fromkeys(told)  # 38 x 42 cm is several facts
@@ -77,13 +77,15 @@ def contradictions(one: Described, other: Described) -> Iterator[tuple[str, str,
 
 def agree(one: Described, other: Described) -> bool:
     """Whether both declare a variant attribute and its values may be of one product."""
-    theirs = _declared(other)
-    return any(key in theirs and not _differ(own, theirs[key][2]) for key, (_, _, own) in _declared(one).items())
+    theirs = declarations(other)
+    return any(key in theirs and not differ(own, theirs[key][2]) for key, (_, _, own) in declarations(one).items())
 
 
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
     key, quantity = names.key_of(name), _quantity(value)
+    if value.strip().casefold() in UNSAID:
+        return None
     if key not in names.NAMES:
         is_own = names.may_be_of_listing(name, is_quantity=quantity is not None)
         if is_own or len(value) > _LONGEST or not _DIGIT.search(value):
@@ -99,7 +101,7 @@ def is_of_listing(name: str, value: str) -> bool:
     return names.is_of_listing(name, value, is_quantity=_quantity(value) is not None)
 
 
-def _declared(listing: Described) -> dict[str, tuple[str, str, Declared]]:
+def declarations(listing: Described) -> dict[str, tuple[str, str, Declared]]:
     """What attributes declare, by what they are compared by: of several for one key, the first by name and value."""
     found: dict[str, tuple[str, str, Declared]] = {}
     for name, value in sorted(listing.attributes.items(), key=lambda item: (item[0].casefold(), item[1])):
@@ -154,7 +156,8 @@ def _of_one_thing(facts: tuple[Fact, Fact]) -> bool:
     return max(one.size, other.size) <= FAR * min(one.size, other.size)
 
 
-def _differ(one: Declared, other: Declared) -> bool:
+def differ(one: Declared, other: Declared) -> bool:
+    """Whether two values of one attribute cannot both be true of one product."""
     if one.dimension is not None and one.dimension == other.dimension:
         return not math.isclose(one.size, other.size, rel_tol=TOLERANCE)
     return one.plain != other.plain
@@ -163,7 +166,7 @@ def _differ(one: Declared, other: Declared) -> bool:
 def _quantity(text: str) -> tuple[str, float] | None:
     """The dimension and size of a value such as `40 mm`; None for anything else."""
     match = _QUANTITY.fullmatch(text.casefold())
-    unit = UNITS.get(match.group(2)) if match else None
+    unit = VALUE_UNITS.get(match.group(2)) if match else None
     if match is None or unit is None:
         return None
     try:

@@ -52,13 +52,37 @@ COLOUR_VALUES: Final[Mapping[str, str]] = dict(COLOURS) | {
         "green": "groen 绿 绿色",
         "yellow": "giallo gialla amarelo amarela geel 黄 黄色",
         "orange": "oranje arancione laranja 橙 橙色",
-        "pink": "roze rose 粉 粉色",
-        "purple": "viola roxo roxa paars 紫 紫色",
+        "pink": "roze rose rosado rosada 粉 粉色",
+        "purple": "viola violeta roxo roxa paars 紫 紫色",
         "brown": "marrone bruin marron 棕 棕色",
+        "silver": "silver silber silbern plata plateado plateada argent argento argenté zilver prata 银 银色",
+        "gold": "gold golden oro dorado dorada or doré dorée goud ouro 金 金色",
+        "beige": "beige",
+        "cream": "cream creme crème crema",
+        "turquoise": "turquoise türkis turquesa turchese turkoois",
+        "bordeaux": "bordeaux burgundy weinrot burdeos bordeauxrot",
+        "lavender": "lavender lavendel lavanda lavande",
+        "anthracite": "anthracite anthrazit antracita antraciet charcoal",
+        "transparent": "transparent transparente trasparente clear durchsichtig klar 透明",
+        "several": "multicolor multicolour multicolore multicoloured mehrfarbig bunt",
     }.items()
     for word in words.split()
 }
 """The same, and more, in values of a colour attribute: in titles a viola is an instrument."""
+UNSAID: Final = frozenset({
+    "", "n/a", "na", "none", "-", "--", "?", "assorted", "sortiert", "surtido", "assorti", "various", "verschieden",
+    "see picture", "see photo", "siehe bild", "ver foto", "as shown", "unknown", "other", "default", "standard",
+})  # fmt: skip
+"""Values that say nothing."""
+VALUE_UNITS: Final[Mapping[str, tuple[str, float]]] = dict(UNITS) | {
+    **dict.fromkeys(("pouce", "pouces", "pulgada", "pulgadas", "pollici"), ("m", 0.0254)),
+    **dict.fromkeys(("meter", "meters", "metre", "metres", "mètre", "mètres", "metro", "metros"), ("m", 1.0)),
+    **dict.fromkeys(("feet", "foot", "fuß", "fuss", "pies", "pieds"), ("m", 0.3048)),
+    **dict.fromkeys(("gramm", "grams", "gramos", "grammes"), ("g", 1.0)),
+    **dict.fromkeys(("count", "ct", "unidades", "pièces", "unités", "stücke"), ("pieces", 1.0)),
+    "mo": ("b", 1e6), "go": ("b", 1e9), "to": ("b", 1e12),
+}  # fmt: skip
+"""More of them, where a whole value is a quantity: in a title "2 to 4" is none."""
 SHADES: Final[Mapping[str, tuple[str, ...]]] = {
     word: said
     for said, words in {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from index.workers import shared_workers
 
 K: Final = 16
 """Styles of so many listings are seen whole; greater ones hold together through those that are nearest to many."""
+_FEW: Final = 1 / 40
+_ENOUGH: Final = 200
+_RANDOM_PAIRS: Final = 100_000
 _CROWD: Final = 16 * K
 """Looked at where equal rows or other variants of the style leave fewer than `K`."""
 _EFFORT: Final = 48
@@ -62,7 +65,20 @@ def pairs_of_one_gtin(
     return _joined([(one[there], other[there]), (other[there], one[there])])
 
 
-def similarities(vectors: NDArray[np.float16], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+def background(vectors: NDArray[Any]) -> float | None:
+    """More alike than so are few pairs of unlike products: the `_FEW` most alike of random pairs of rows.
+
+    None for so few rows that pairs of the same product are many among those.
+    """
+    if len(vectors) < _ENOUGH:
+        return None
+    random = np.random.default_rng(0)
+    one, other = random.integers(0, len(vectors), (2, _RANDOM_PAIRS))
+    differ = one != other
+    return float(np.quantile(similarities(vectors, one[differ], other[differ]), 1 - _FEW))
+
+
+def similarities(vectors: NDArray[Any], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
     """The scores of pairs of rows, float32 [pairs], each by itself: they depend on no other pair."""
     scores = np.empty(len(one), np.float32)
     for start in range(0, len(one), _CHUNK):

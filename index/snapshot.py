@@ -42,6 +42,7 @@ from catalogue.variants import SameFrom
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpus
 from index.groups import Groups, group
+from index.near import background
 from index.order import by_likeness
 from index.outline import Outline, outline_files, write_outline
 from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
@@ -101,7 +102,7 @@ class Manifest(BaseModel):
     product_bytes: int = Field(default=0, ge=0, description="the product table in memory; 0 where nobody counted")
     recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
     same_style: float | None = Field(default=None, description="the score that style groups were made with, if any")
-    same_gtin: float | None = Field(default=None, description="the same for listings with one GTIN, if it is lower")
+    same_gtin: float | None = Field(default=None, description="the same for listings with one GTIN")
     journal: str | None = Field(default=None, description="which journal the position is of")
     journal_position: int = 0
     files: dict[str, FileEntry]
@@ -314,7 +315,8 @@ def write_snapshot(
     `products` has the schema of `index.products`; `vectors` holds unit rows float32 or float16 [n, dim] per field, in
     the same order; `fusion` is required. `choice` says which index, or lets size and recall decide. The journal's
     entries after `journal_position` will be replayed over it. Products that are the `same` from some score on are
-    grouped by style; without it they are not, whatever the table says. Raises InvalidInput when a snapshot of that name
+    grouped by style, those with one GTIN from what `near.background` says on where there are enough products; without
+    it they are not, whatever the table says. Raises InvalidInput when a snapshot of that name
     is there or for a choice that does not fit the products, ValueError for vectors that are not one for each product.
     """
     target = snapshot_path(root, name)
@@ -340,6 +342,7 @@ def write_snapshot(
                 index = index.with_effort(tuning[field].value)
             if field == "fusion":
                 _write_canary(work, index)
+                same = _with_background(same, vectors["fusion"])
                 _write_products(work, products.take(pa.array(order)), index, same)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
@@ -457,6 +460,11 @@ def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, s
         write_shards(files, plan.index_type, plan.parameters, stored, sizes.tolist())
         write_outline(file.parent, field, stored)
     return open_index(files, plan.index_type, plan.parameters, 1, stored)
+
+
+def _with_background(same: SameFrom | None, vectors: NDArray[Any]) -> SameFrom | None:
+    usual = background(vectors)
+    return same if same is None or usual is None else same._replace(with_gtin=min(same.score, usual))
 
 
 def _write_products(work: Path, products: pa.Table, index: VectorIndex, same: SameFrom | None) -> None:

@@ -28,7 +28,8 @@ def calibrate(
     """Thresholds of every mode pair over all pairs of different products.
 
     Same-style pairs share `styles`; pairs that contradict each other (`catalogue.variants`) are left out there, because
-    they are never the same style whatever their cosine. Similar pairs share the leaf category. A product with an empty
+    they are never the same style whatever their cosine. Similar pairs share the leaf category; where nearly all
+    products do, that says nothing. A product with an empty
     style (or no category) is left out of the one (or the other). Row r of every array is product r, a unit row, or
     zeros where it lacks that mode. Scores are counted in steps of 0.00001, so memory does not grow with the pairs.
     """
@@ -49,7 +50,10 @@ def calibrate(
             same_style[pair].add(scores, there & judged, is_same)
             similar[pair].add(scores, there & compared, is_similar)
     return {
-        pair: Thresholds(same_style=same_style[pair].threshold(PRECISION), similar=similar[pair].threshold(PRECISION))
+        pair: Thresholds(
+            same_style=same_style[pair].threshold(PRECISION),
+            similar=similar[pair].threshold(PRECISION) if similar[pair].tells(PRECISION) else None,
+        )
         for pair in pairs
     }
 
@@ -85,6 +89,10 @@ class _Histogram:
         """Count the judged ones of [len, n] pairs."""
         self._counts += self._count(scores[judged])
         self._hits += self._count(scores[judged & positive])
+
+    def tells(self, precision: float) -> bool:
+        """Whether fewer than that share of all pairs are right, so that a score is needed to tell them."""
+        return bool(self._hits.sum() < precision * self._counts.sum())
 
     def threshold(self, precision: float) -> Threshold | None:
         """See `threshold_at`."""

@@ -16,6 +16,7 @@ from service.cli_common import AsJson, err, out, progress_bar, settings_of, told
 from service.cli_scores import print_evaluation
 
 if TYPE_CHECKING:
+    from models.bundle import Thresholds
     from models.evaluation.composed import Triplets
     from models.evaluation.data import EvaluationData
     from models.evaluation.photos import Photos
@@ -235,8 +236,16 @@ def _calibrated(data: "EvaluationData", figures: "BundleFigures", *, held_out: b
         raise InvalidInput(
             f"{data.source} has too few pairs to calibrate on; {figures.path} is as it was. Give a larger catalogue."
         )
+    after = {pair: _or_before(both, before.get(pair)) for pair, both in after.items()}
     write_thresholds(Path(figures.path), after)
     return replace(figures, before=before, calibrated=after)
+
+
+def _or_before(after: "Thresholds", before: "Thresholds | None") -> "Thresholds":
+    """What the catalogue says nothing of stays as it was."""
+    if before is None:
+        return after
+    return after.model_copy(update={kind: value for kind, value in before if getattr(after, kind) is None})
 
 
 def _bad_photos(data: "EvaluationData") -> list[str]:

@@ -50,7 +50,10 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     against = [Contradiction(*said) for said in contradictions(*products)] if products else []
     codes = [retrieval.view.gtin(product.attributes) for product in products or ()]
     same_gtin = len(codes) == 2 and codes[0] is not None and codes[0] == codes[1]
-    verdict = _verdict(score, same_style, similar, against=bool(against), same_gtin=same_gtin)
+    if same_gtin and not against and score >= retrieval.same_from.with_gtin:
+        verdict: Verdict | None = "same-style"
+    else:
+        verdict = _verdict(score, same_style, similar, against)
     return Comparison(score, verdict, mode, same_style, similar, against, same_gtin)
 
 
@@ -79,11 +82,11 @@ def _products(retrieval: Retrieval, a: Query, b: Query) -> tuple[Product, Produc
 
 
 def _verdict(
-    score: float, same_style: float | None, similar: float | None, *, against: bool, same_gtin: bool
+    score: float, same_style: float | None, similar: float | None, against: Sequence[Contradiction]
 ) -> Verdict | None:
+    if same_style is not None and score >= same_style and not against:
+        return "same-style"
     floor = similar if similar is not None else same_style
     if floor is None:
         return None
-    if same_style is not None and score >= (min(floor, same_style) if same_gtin else same_style) and not against:
-        return "same-style"
     return "similar" if score >= floor else "different"

@@ -159,7 +159,7 @@ class Retrieval:
     ) -> Hits:
         """The same product, by default from other suppliers only.
 
-        Products at or above the calibrated threshold (of similar ones, where they have its GTIN), less those that
+        Products at or above the calibrated threshold (a lower one, where they have its GTIN), less those that
         contradict the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its
         variant, and near-identical listings of one supplier stand once.
         """
@@ -175,7 +175,7 @@ class Retrieval:
         scope = Scope(
             k=k,
             filters=filters,
-            min_score=self._same_from.score,
+            min_score=self.same_from.score,
             keep=keep,
             also=None if code is None else lambda view: view.of_gtin(code),
             arrange=arranging.same_style(own, code, collapse=collapse),
@@ -351,7 +351,7 @@ class Retrieval:
 
     def _judge(self, own: Product, gtin: str | None) -> Callable[[Listing, float], bool]:
         """Whether a listing with a score is the same product as one with that GTIN."""
-        same = self._same_from
+        same = self.same_from
 
         def judge(other: Listing, score: float) -> bool:
             share_gtin = gtin is not None and score < same.score and gtin_of(other.attributes) == gtin
@@ -360,9 +360,12 @@ class Retrieval:
         return judge
 
     @property
-    def _same_from(self) -> SameFrom:
+    def same_from(self) -> SameFrom:
         """Without a calibrated threshold nothing is called the same."""
-        return same_from(self.embedder) or SameFrom(math.inf, math.inf)
+        same, floor = same_from(self.embedder), self.live.snapshot.manifest.same_gtin
+        if same is None:
+            return SameFrom(math.inf, math.inf)
+        return same if floor is None else same._replace(with_gtin=min(same.score, floor))
 
 
 def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:

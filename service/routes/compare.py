@@ -51,9 +51,9 @@ class CompareAnswer(BaseModel):
 
     score: float = Field(description="cosine similarity, -1..1")
     verdict: Verdict | None = Field(
-        description="`same-style` at or above that threshold, or that of similar ones for products with one GTIN, "
-        "unless they say they are different variants; `similar` at or above that one; null where the model has no "
-        "threshold for such a pair"
+        description="`same-style` at or above that threshold, or a lower one for products with one GTIN, unless they "
+        "say they are different variants; `similar` at or above that one; null where the model has no threshold for "
+        "such a pair"
     )
     mode: ModePair = Field(description="what a and b are: i a photo, t words, m a product or a photo with words")
     thresholds: dict[Literal["same_style", "similar"], float | None] = Field(

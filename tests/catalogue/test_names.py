@@ -41,6 +41,18 @@ def test_gtins(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["Código EAN", "Código de barras", "codigo_barras", "Code-barres", "Gencod", "Strichcode", "identifier_ean"]
+)
+def test_gtins_in_other_words(name: str) -> None:
+    assert is_gtin_name(name)
+
+
+@pytest.mark.parametrize("name", ["EAN VE", "EAN carton", "upc of the case", "UPC type"])
+def test_the_number_of_a_case_is_another_one(name: str) -> None:
+    assert not is_gtin_name(name)
+
+
+@pytest.mark.parametrize(
     "name", ["", "mean", "barcode scanner", "Barcode types", "Europe", "janitor", "sku", "item number"]
 )
 def test_no_gtins(name: str) -> None:
@@ -134,6 +146,7 @@ def test_what_belongs_to_the_product(name: str, value: str) -> None:
             "Delivery time (weeks)",
             "itemNumber",
         ),
+        *("Existencias", "Opiniones", "Plazo de entrega", "UVP", "Verfügbarkeit", "sold_last_30_days", "VAT 20%"),
         *("ratingCount", "Bestell-Nr.", "Product reference", "date_add", "Rating (out of 5)"),
     ],
 )

@@ -17,7 +17,7 @@ from index import groups as module
 from index import near
 from index.exact import FlatIndex, Neighbours
 from index.groups import Groups, group, join
-from index.near import similarities
+from index.near import background, similarities
 from index.plan import Choice, make_plan
 from index.search import VectorIndex, set_faiss_threads
 from index.shards import open_index, write_shards
@@ -138,6 +138,16 @@ def test_who_has_the_gtin_comes_before_who_is_more_alike() -> None:
     said = [{}, {}, *[{"EAN": EAN}] * 6]
     assert partition(grouped(vectors, said).medoid) == {frozenset({0, 1, 2}), frozenset(range(3, 8))}
     assert partition(grouped(vectors, said, with_gtin=0.6).medoid) == {frozenset({0, 1}), frozenset(range(2, 8))}
+
+
+def test_how_alike_products_usually_are() -> None:
+    few = styles(40, 5, 0.5).astype(np.float16)
+    assert background(few[:199]) is None
+    usual = background(few)
+    assert usual is not None
+    scores = (few.astype(np.float32) @ few.astype(np.float32).T)[np.triu_indices(len(few), 1)]
+    assert (scores >= usual).mean() == pytest.approx(1 / 40, abs=2e-3)
+    assert background(few) == usual
 
 
 def test_one_gtin_of_many_variants() -> None:

@@ -14,6 +14,7 @@ from catalogue.files import sha256_file
 from catalogue.variants import SameFrom
 from index import Filters, IndexedProduct, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups
+from index.near import background
 from index.plan import Choice
 from index.products import to_table
 from index.styles import with_groups
@@ -135,6 +136,18 @@ def test_lists_what_is_selected_more_than_once(rows: list[tuple[int, float, bool
             expected.append((group, sorted(members, key=lambda row: (-score[row], row))))
     expected.sort(key=lambda group: -len(group[1]))
     assert [(int(one), [row for row, _ in found.of(at)]) for at, one in enumerate(found.medoids)] == expected
+
+
+def test_one_gtin_asks_for_what_is_unusual_among_many_products(tmp_path: Path) -> None:
+    vectors = unit_rows(400)
+    usual = background(vectors)
+    assert usual is not None
+    for count, floor in ((199, 0.5), (400, usual)):
+        path = write_snapshot(
+            tmp_path, f"of-{count}", to_table([item(f"p{row}") for row in range(count)]), {"fusion": vectors[:count]},
+            model="stand-in", fingerprint=FINGERPRINT, variant="cpu", same=SameFrom(0.95, 0.5),
+        )  # fmt: skip
+        assert reopen(path).manifest.same_from == SameFrom(0.95, floor)
 
 
 def test_groups_of_one_supplier(tmp_path: Path) -> None:

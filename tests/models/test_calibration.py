@@ -51,13 +51,14 @@ def test_contradicting_attributes_are_left_out_of_same_style() -> None:
         Product(product_id=f"p{row}", title="Mug", category="Mugs", attributes={"Colour": colour})
         for row, colour in enumerate(colours)
     ]
-    vectors = unit([[1, 0]] * 20)
-    found = calibrate({"i": vectors}, colours, products)["i-i"]
+    products += [Product(product_id=f"b{row}", title="Bag", category="Bags") for row in range(6)]
+    vectors = unit([[1.0, 0.0]] * 20 + [[0.0, 1.0]] * 6)
+    found = calibrate({"i": vectors}, [*colours, *[""] * 6], products)["i-i"]
     assert found.same_style is not None
     assert found.same_style.precision == 1
     assert found.same_style.pairs == 90
     assert found.similar is not None
-    assert found.similar.pairs == 190
+    assert found.similar.pairs == 190 + 15
 
 
 def test_wilson_interval() -> None:
@@ -99,6 +100,16 @@ def test_counting_in_steps_finds_what_sorting_finds(pairs: list[tuple[float, boo
         counted = calibration._Histogram()
         counted.add(scores, np.ones(len(scores), bool), positive)
         assert counted.threshold(0.95) == threshold_at(scores, positive, 0.95)
+
+
+def test_one_category_says_nothing_of_what_is_similar() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(40, 8))
+    for categories, told in ((["Mugs"] * 40, False), (["Mugs", "Bags"] * 20, True)):
+        shop = [Product(product_id=f"p{row}", title="x", category=name) for row, name in enumerate(categories)]
+        rows[:, 0] = [9 if name == "Mugs" else -9 for name in categories]
+        found = calibrate({"t": unit(rows.tolist())}, [""] * 40, shop)["t-t"]
+        assert (found.similar is not None) == told
 
 
 def test_products_without_style_or_category_are_not_judged() -> None:

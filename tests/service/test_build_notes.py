@@ -19,12 +19,42 @@ def test_the_most_frequent_problems_come_first_each_with_an_example() -> None:
 def test_columns_of_nearly_a_field_s_name() -> None:
     attributes = {"Supplier": "acme", "STOCK": "3", "colour": "red"}
     product = Product(product_id="1", title="x", attributes=attributes, price=1, currency="EUR")
+    became = "became an attribute. Rename it if that is what it is."
     assert notes([], [product]) == [
-        "No product has supplier_id, and Supplier became an attribute. Rename it if that is what it is.",
-        "No product has in_stock, and STOCK became an attribute. Rename it if that is what it is.",
+        f"1 of the first 1 products have no supplier_id, and Supplier {became}",
+        f"1 of the first 1 products have no in_stock, and STOCK {became}",
     ]
     whole = product.model_copy(update={"supplier_id": "acme", "in_stock": True})
-    assert notes([], [product, whole]) == []
+    assert notes([], [product, whole]) == [f"1 of the first 2 products have no in_stock, and STOCK {became}"]
+    assert notes([], [whole, whole]) == []
+
+
+def test_columns_named_in_other_languages() -> None:
+    priced = Product(product_id="1", title="x", price=1.0)
+    others = [Product(product_id=str(n), title="x", attributes={"Preis": "4,19", "farbe": "rot"}) for n in (2, 3)]
+    assert notes([], [priced, *others]) == [
+        "2 of the first 3 products have no price, and Preis became an attribute. Rename it if that is what it is."
+    ]
+
+
+def test_a_number_that_a_supplier_pastes() -> None:
+    attributes = {"EAN": "4006381333931"}
+    pasted = [Product(product_id=str(n), title="x", supplier_id="acme", attributes=attributes) for n in range(6)]
+    (said,) = notes([], pasted)
+    assert said.startswith("6 listings of acme have the GTIN 4006381333931, which says that they are one product.")
+    assert notes([], pasted[:5]) == []
+
+
+def test_columns_that_tell_listings_with_one_gtin_apart() -> None:
+    codes = [body + str(check_digit(body + "0")) for body in map(str, range(400638133390, 400638133402))]
+    pairs = [
+        Product(product_id=f"{code}-{n}", title="x", attributes={"EAN": code, "Fach": f"W{n}", "thread": "M6"})
+        for code in codes
+        for n in range(2)
+    ]
+    (said,) = notes([], pairs)
+    assert said.startswith("fach says otherwise in 12 of 12 pairs of listings with one GTIN")
+    assert notes([], pairs[:10]) == []
 
 
 def test_numbers_that_are_no_gtin() -> None:
