@@ -60,9 +60,11 @@ def _misnamed(products: Sequence[Product]) -> Iterator[str]:
         others = sorted(told.intersection(_OTHER_NAMES.get(field, "").split()))
         if products and len(without) == len(products):
             others = others or get_close_matches(field, names, 1, _ALIKE)
-        lacking = f"{len(without):,} of the first {len(products):,} products have no {field}"
-        for name in others:
-            yield f"{lacking}, and {names[name]} became an attribute. Rename it if that is what it is."
+        if others:
+            yield (
+                f"{len(without):,} of the first {len(products):,} products have no {field}, and "
+                f"{' and '.join(names[name] for name in others)} became an attribute. Rename it if that is what it is."
+            )
 
 
 def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
