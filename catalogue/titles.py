@@ -12,6 +12,8 @@ from catalogue.vocabulary import COLOURS, NO_SERIES, UNITS
 
 NUMBER: Final = "#"
 """The kind of a number by itself. A text that has one says so much of any series: "iPhone 11, 12" says iPhone 12."""
+EDITION: Final = "edition"
+"""The kind of what follows a model's number: iPhone 14 Pro is no iPhone 14."""
 FAR: Final = 10.0
 """Sizes so many times apart are of two things, in the kinds of `MANIFOLD`: a tape 19 mm wide, and 20 m long."""
 MANIFOLD: Final = frozenset({"m", "g", "v", "hz"})
@@ -34,6 +36,9 @@ _CODE: Final = re.compile(r"(?<![\w.,])(?=[\w.,/-]*\d)(?=[\w.,/-]*[^\W\d_])[^\W_
 _MODEL: Final = re.compile(r"([^\W\d_]{2,})-?(?!(?:19|20)\d\d$)(\d{1,12})")
 _SERIES: Final = re.compile(rf"\b([^\W\d_]{{2,}})\.?\s+(?!(?:19|20)\d\d\b)((?>{_DIGITS}))(?![\w/%-]|\s*[%€$£¥])")
 _ALONE: Final = re.compile(rf"(?<![\w.,])(?>{_DIGITS})(?![\w%])")
+_EDITION: Final = re.compile(r"(?:\s+(?:pro|plus|max|lite|fe|ultra|mini|se)\b)+", re.IGNORECASE)
+_LETTERED: Final = re.compile(r"[a-z]\d{1,3}")
+_NO_MODELS: Final = frozenset({"bluetooth", "class", "fi", "gen", "hdmi", "size", "type", "usb", "version", "wifi"})
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 _OFFER: Final = re.compile(
@@ -67,6 +72,8 @@ class Fact(NamedTuple):
     @property
     def sought(self) -> str:
         """The kind of what says the same in other texts."""
+        if self.kind.endswith(EDITION):
+            return " ".join(self.kind.split()[-2:])
         return NUMBER if self.kind.endswith(f" {NUMBER}") else self.kind
 
 
@@ -74,8 +81,8 @@ class Fact(NamedTuple):
 def facts(text: str) -> tuple[Fact, ...]:
     """The quantities, codes, numbers and colours in the beginning of a text."""
     read = text if len(text) <= _READ else text[:_READ].rpartition(" ")[0]
-    found = tuple(dict.fromkeys(islice(_facts(read), 4 * _MOST)))
-    if len(found) <= _MOST and read == text:
+    found = tuple(dict.fromkeys(islice(_facts(read), 8 * _MOST)))
+    if sum(not fact.kind.endswith(EDITION) for fact in found) <= _MOST and read == text:
         return found
     return tuple(fact._replace(tells=False) for fact in found)
 
@@ -98,16 +105,29 @@ def _facts(text: str) -> Iterator[Fact]:
         yield Fact(UNITS["pack"][0], float(match[1]), "", match[0])
     text = _QUANTITY.sub(lambda match: match[0] if _NO_QUANTITY.fullmatch(match[0]) else " ", text)
     text = _TIMES.sub("x", _PACK.sub(" ", text))
-    for match in _ALONE.finditer(text):
-        yield Fact(NUMBER, None, _even(match[0]), match[0], tells=False)
-    for match in _CODE.finditer(text):
-        yield from _code(match[0].rstrip(".,/-"))
-    for match in _SERIES.finditer(text):
-        if (word := match[1].casefold()) not in NO_SERIES:
-            yield Fact(f"{word} {NUMBER}", None, _even(match[2]), match[0])
+    yield from _models(text)
     for match in _WORD.finditer(_NO_COLOUR.sub(" ", text)):
         if (word := match[0].casefold()) in COLOURS:
             yield Fact("colour", None, COLOURS[word], match[0])
+
+
+def _models(text: str) -> Iterator[Fact]:
+    """Numbers, codes and series in a text without quantities."""
+    for match in _ALONE.finditer(text):
+        yield Fact(NUMBER, None, _even(match[0]), match[0], tells=False)
+        if _EDITION.match(text, match.end()):
+            yield from _editions("", _even(match[0]), match)
+    for match in _CODE.finditer(text):
+        code = match[0].rstrip(".,/-")
+        yield from _code(code)
+        if model := _MODEL.fullmatch(_even(code.casefold())):
+            yield from _editions(model[1], model[2], match)
+        elif _LETTERED.fullmatch(code.casefold()):
+            yield from _editions("model", code.casefold(), match)
+    for match in _SERIES.finditer(text):
+        if (word := match[1].casefold()) not in NO_SERIES:
+            yield Fact(f"{word} {NUMBER}", None, _even(match[2]), match[0])
+            yield from _editions(word, _even(match[2]), match)
 
 
 def _plain_text(text: str) -> str:
@@ -146,6 +166,16 @@ def _readings(match: re.Match[str]) -> Iterator[float]:
         yield number(digits)
     if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", digits):
         yield from (float(re.sub("[.,]", "", digits)), float(digits.replace(",", ".")))
+
+
+def _editions(series: str, model: str, match: re.Match[str]) -> Iterator[Fact]:
+    """Which one of its number a model is: "pro", or none; of any number, or of one of a series, which tells."""
+    edition = _EDITION.match(match.string, match.end())
+    said = " ".join(edition[0].casefold().split()) if edition else ""
+    text = match[0] + (edition[0] if edition else "")
+    yield Fact(f"{model} {EDITION}", None, said, text, tells=False)
+    if series and series not in NO_SERIES | _NO_MODELS:
+        yield Fact(f"{series} {model} {EDITION}", None, said, text)
 
 
 def _code(code: str) -> Iterator[Fact]:

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.titles import Fact, facts
+from catalogue.titles import EDITION, Fact, facts
 
 
 def said(text: str) -> set[str]:
-    return {f"{fact.kind}: {fact.plain or round(fact.size or 0, 6)}" for fact in facts(text)}
+    """But for editions."""
+    found = [fact for fact in facts(text) if not fact.kind.endswith(EDITION)]
+    return {f"{fact.kind}: {fact.plain or round(fact.size or 0, 6)}" for fact in found}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,22 @@ def test_what_says_too_much_tells_nothing() -> None:
     assert [fact for fact in facts("500 ml " + "long " * 100) if fact.kind == "l"] == [
         Fact("l", 0.5, "", "500 ml", False)
     ]
-    assert {fact.kind for fact in facts("long " * 79 + "5500 ml")} == {"#", "long #"}  # not 5500 m, cut within
+    assert said("long " * 79 + "5500 ml") == {"#: 5500", "long #: 5500"}  # not 5500 m, cut within
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Nokia 105 Single SIM", {("nokia 105", "")}),
+        ("iPhone14 pro  MAX case", {("iphone 14", "pro max")}),
+        ("Galaxy S23 / S23 Ultra", {("model s23", ""), ("model s23", "ultra")}),
+        ("Bluetooth 5 mini, size 3 pro, MOQ 14", set()),
+        ("case for Promax 14 Prose", {("promax 14", "")}),
+    ],
+)
+def test_editions_of_a_model(text: str, wanted: set[tuple[str, str]]) -> None:
+    told = {(fact.kind.removesuffix(f" {EDITION}"), fact.plain) for fact in facts(text) if fact.tells}
+    assert {one for one in told if " " in one[0] and "#" not in one[0]} == wanted
 
 
 @given(st.text(st.sampled_from('0123456789.,xX- /mcinGB"%²M'), max_size=200))

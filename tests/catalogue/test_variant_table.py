@@ -55,6 +55,10 @@ some_titles = st.lists(
                 "navy",
                 "rot",
                 "iPhone14",
+                "iPhone 13 Pro",
+                "12 mini",
+                "S23",
+                "S23 Ultra",
                 " ".join(map(str, range(99))),
             ),
         ]
