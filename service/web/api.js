@@ -40,9 +40,12 @@ const inPath = (productId) => `/v1/products/${encodeURIComponent(productId)}`;
 /** Browse the catalogue; `filters` as of `filtersOf`, `facets` a list of names. */
 export function browse({ filters = {}, sort, limit, cursor, facets }, signal) {
   const query = new URLSearchParams({ limit });
-  for (const [name, value] of Object.entries(filters)) {
+  const { attributes = {}, currency, ...rest } = filters;
+  const written = Object.entries(attributes).map(([name, values]) => `${name}=${values.join(",")}`);
+  if (currency) written.push(`currency=${JSON.stringify(currency)}`);
+  if (written.length > 0) query.set("filter", written.join(" "));
+  for (const [name, value] of Object.entries(rest)) {
     if (name === "suppliers") for (const supplier of value) query.append("supplier", supplier);
-    else if (name === "currency") query.set("filter", `currency=${JSON.stringify(value)}`);
     else query.set(name, String(value));
   }
   for (const facet of facets ?? []) query.append("facets", facet);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { money } from "./card.js";
 import { h, latest } from "./dom.js";
-import { filtersOf, isSearch } from "./query.js";
+import { barcodeOf, filtersOf, isSearch } from "./query.js";
 import { FILTERS, go, link, read } from "./route.js";
 
 const LEVEL = " > ";
@@ -34,7 +34,7 @@ export function showFacets(state) {
   sort.value = state.sort;
   stock.checked = state.stock === "1";
   showCurrencies(state, searching);
-  const key = JSON.stringify([searching, ...FILTERS.map((name) => state[name]), searching && state.q]);
+  const key = JSON.stringify([searching, ...FILTERS.map((name) => state[name]), searching ? state.q : barcodeOf(state)]);
   if (key === counted) return;
   counted = key;
   run((signal) => countAll(state, signal), {

@@ -5,7 +5,7 @@ import { choosePhoto } from "./camera.js";
 import { card } from "./card.js";
 import { latest, note, skeletons } from "./dom.js";
 import * as events from "./events.js";
-import { filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, mixOf, nameOfSearch } from "./query.js";
+import { barcodeOf, filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, mixOf, nameOfSearch } from "./query.js";
 import { FILTERS, QUERY, go, without } from "./route.js";
 import { isBadPhoto, trouble } from "./trouble.js";
 import { find } from "./turns.js";
@@ -64,6 +64,7 @@ function load(state) {
 
 function headingOf(state) {
   if (isSearch(state)) return nameOfSearch(state);
+  if (barcodeOf(state)) return `Barcode ${barcodeOf(state)}`;
   return state.category ? state.category.split(" > ").at(-1) : "All products";
 }
 
@@ -167,6 +168,8 @@ function nothing(state) {
   if (FILTERS.some((key) => state[key])) {
     const clear = { action: "Clear the filters", onaction: () => go(without(FILTERS)) };
     place.replaceChildren(note("No product matches. Try other words, or fewer filters.", clear));
+  } else if (barcodeOf(state)) {
+    place.replaceChildren(note("No product has this barcode.", all));
   } else if (isSearch(state)) {
     place.replaceChildren(note("No product matches. Try other words, or another photo.", all));
   } else {

@@ -2,8 +2,14 @@
 
 import { photoNamed } from "./photos.js";
 
-/** Whether the state asks for a search at all, rather than for the catalogue. */
-export const isSearch = (state) => Boolean(state.q || state.like || state.photo);
+/** The digits of a barcode that stands alone in the search box, as scanners type it; "" where there is none. */
+export function barcodeOf({ q, like, photo }) {
+  const digits = /^\d[\d -]*$/.test(q) && !like && !photo ? q.replace(/\D/g, "") : "";
+  return [8, 11, 12, 13, 14].includes(digits.length) ? digits : "";
+}
+
+/** Whether the state asks for a search at all, rather than for the catalogue or what has a barcode. */
+export const isSearch = (state) => Boolean(state.q || state.like || state.photo) && !barcodeOf(state);
 
 /** The state's photo was chosen on another device or in another tab. */
 export const lacksPhoto = (state) => Boolean(state.photo) && !photoNamed(state.photo);
@@ -26,8 +32,10 @@ export function cropOf(state) {
 }
 
 /** The conditions of the state as the API takes them. */
-export function filtersOf({ category, supplier, price, currency, stock }) {
+export function filtersOf(state) {
+  const { category, supplier, price, currency, stock } = state;
   const filters = {};
+  if (barcodeOf(state)) filters.attributes = { gtin: [barcodeOf(state)] };
   if (category) filters.category = category;
   if (supplier) filters.suppliers = [supplier];
   if (currency) filters.currency = currency;

@@ -136,3 +136,23 @@ def test_the_description_of_the_api_is_a_page_too_without_a_network(shop: Shop) 
     expect(shop.page.locator(".opblock-summary-path").first).to_have_text("/v1/search")
     expect(shop.page.get_by_text("/v1/search", exact=True).first).to_be_visible()
     assert shop.page.locator(".opblock").count() >= 9
+
+
+def test_a_scanned_barcode_finds_its_listings(shop: Shop) -> None:
+    shop.open()
+    codes = {"scanned-1": {"EAN": "4006381333931"}, "scanned-2": {"upc": "0-40063 8133393-1"}}
+    try:
+        for product_id, attributes in codes.items():
+            body = {"title": "Highlighter, yellow", "supplier_id": product_id, "attributes": attributes}
+            assert shop.page.request.put(f"{shop.url}/v1/products/{product_id}", data=body).ok
+        shop.find("4006381333931")
+        expect(shop.page.get_by_role("heading", name="Barcode 4006381333931")).to_be_visible()
+        expect(shop.cards()).to_have_count(2)
+        assert sorted(shop.ids()) == sorted(codes)
+        shop.page.get_by_label("Supplier").select_option("scanned-2")
+        expect(shop.cards()).to_have_count(1)
+        shop.find("9783161484100")
+        expect(shop.page.get_by_text("No product has this barcode.")).to_be_visible()
+    finally:
+        for product_id in codes:
+            shop.page.request.delete(f"{shop.url}/v1/products/{product_id}")
