@@ -130,7 +130,7 @@ class _Declared:
         dimensions: dict[str, int] = {}
         plains: dict[str, int] = {}
         for at, (name, value) in enumerate(pairs):
-            said = declared(name, value)
+            said = declared.__wrapped__(name, value)  # each pair comes once
             if said is not None:
                 self._plain[at] = plains.setdefault(said.plain, len(plains))
                 if said.dimension is not None:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 from itertools import chain, islice, product, starmap
 from typing import Final, NamedTuple, Protocol
 
@@ -81,6 +82,7 @@ def agree(one: Described, other: Described) -> bool:
     return any(key in theirs and not differ(own, theirs[key][2]) for key, (_, _, own) in declarations(one).items())
 
 
+@lru_cache(4_096)
 def declared(name: str, value: str) -> Declared | None:
     """What a value of an attribute declares; None for what tells no variants apart."""
     key, quantity = names.key_of(name), _quantity(value)
