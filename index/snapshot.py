@@ -316,8 +316,8 @@ def write_snapshot(
     the same order; `fusion` is required. `choice` says which index, or lets size and recall decide. The journal's
     entries after `journal_position` will be replayed over it. Products that are the `same` from some score on are
     grouped by style, those with one GTIN from what `near.background` says on where there are enough products; without
-    it they are not, whatever the table says. Raises InvalidInput when a snapshot of that name
-    is there or for a choice that does not fit the products, ValueError for vectors that are not one for each product.
+    it they are not, whatever the table says. Raises InvalidInput when a snapshot of that name is there or for a choice
+    that does not fit the products, ValueError for vectors that are not one for each product.
     """
     target = snapshot_path(root, name)
     if target.exists():

@@ -29,9 +29,9 @@ def calibrate(
 
     Same-style pairs share `styles`; pairs that contradict each other (`catalogue.variants`) are left out there, because
     they are never the same style whatever their cosine. Similar pairs share the leaf category; where nearly all
-    products do, that says nothing. A product with an empty
-    style (or no category) is left out of the one (or the other). Row r of every array is product r, a unit row, or
-    zeros where it lacks that mode. Scores are counted in steps of 0.00001, so memory does not grow with the pairs.
+    products do, that says nothing. A product with an empty style (or no category) is left out of the one (or the
+    other). Row r of every array is product r, a unit row, or zeros where it lacks that mode. Scores are counted in
+    steps of 0.00001, so memory does not grow with the pairs.
     """
     pairs = [pair for pair in MODE_PAIRS if all(mode in vectors for mode in pair_modes(pair))]
     truth = _Truth(styles, products)
