@@ -12,7 +12,7 @@ demo: demo-env ## Set up .venv, build the demo index and serve it on http://127.
 	@exec .venv/bin/samestyle demo
 
 test: browser prometheus ## Set up .venv and run the tests
-	@.venv/bin/python -m pytest -m "not heavy"
+	@.venv/bin/python -m pytest -m "not heavy" -n 2 --dist loadfile
 
 test-all: browser prometheus train-env ## Run the heavy tests (installs PyTorch)
 	@.venv/bin/python -m pytest -m heavy
