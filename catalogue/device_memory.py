@@ -6,9 +6,12 @@ from typing import Final
 _RUNTIMES: Final = ("libcudart.so.13", "libcudart.so.12", "libcudart.so")
 _OUT_OF_MEMORY: Final = (
     "out of memory", "failed to allocate", "available memory", "alloc_failed", "cudaerrormemoryallocation",
-    "memory allocation error", "out_of_memory",
+    "memory allocation error", "out_of_memory", "search without a dataset",
 )  # fmt: skip
-"""What ONNX Runtime, CUDA, cuBLAS, cuDNN, FAISS (with cuVS in other words than without) and RMM say."""
+"""What ONNX Runtime, CUDA, cuBLAS, cuDNN, FAISS (with cuVS in other words than without) and RMM say.
+
+The last is cuVS's, for a graph whose vectors had no room beside it: it is made without them, and cannot be searched.
+"""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

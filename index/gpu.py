@@ -1,8 +1,8 @@
 """The same search on a GPU: flat, IVF-PQ and CAGRA (faiss-gpu-cuvs), made on the device from the stored vectors.
 
-FAISS on a GPU is not safe to enter twice, not even to read; gives at most 2,048 rows; may ignore an `IDSelector`
-without saying so; and removes nothing. So one thread makes all calls of a device, filters are applied to what comes
-back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
+FAISS on a GPU is not safe to enter twice, not even to read; gives at most 2,048 rows (CAGRA 1,024); may ignore an
+`IDSelector` without saying so; and removes nothing. So one thread makes all calls of a device, filters are applied to
+what comes back, and what that leaves open is scanned on the CPU (`ShardedIndex`).
 """
 
 import contextlib
@@ -40,6 +40,8 @@ ON_GPU: Final[Mapping[IndexType, GpuType]] = {
 """What stands in on a GPU for an index of the CPU."""
 
 MOST_ROWS: Final = 2_048
+_MOST_OF_GRAPH: Final = 1_024
+"""CAGRA's: what its search for few queries (`MULTI_CTA`) picks the best of at the end gives no more."""
 _CHUNK: Final = 65_536
 _CANDIDATES: Final = 32
 """CAGRA rounds the candidates it keeps up to so many."""
@@ -322,7 +324,7 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
     def make() -> GpuShard:
         was_there = device.resources
         try:
-            return build(device, plan.parameters, vectors)
+            return _warm(build(device, plan.parameters, vectors), vectors)
         except Exception as error:  # noqa: BLE001  # raised again, without frames that hold what was built so far
             # Where its scratch memory found no room FAISS is left half set up, and would crash with the next index.
             device.resources = was_there
@@ -340,6 +342,12 @@ def _shard(device: Device, kind: GpuType, plan: Plan, vectors: NDArray[np.float1
         raise
     finally:
         device.building = False
+
+
+def _warm(shard: GpuShard, vectors: NDArray[np.float16]) -> GpuShard:
+    """Make the first search: it links kernels, which may take long, and only now a graph without vectors says so."""
+    shard.index.search(vectors[:1].astype(np.float32), 1, params=shard.parameters(shard.effort(1, 1)))
+    return shard
 
 
 def device_bytes(kind: IndexType, rows: int, dim: int, devices: int = 1) -> int:
@@ -436,7 +444,10 @@ def _cagra(device: Device, _: Mapping[str, int], vectors: NDArray[np.float16]) -
         return _faiss.SearchParametersCagra(itopk_size=_CANDIDATES * effort)
 
     each = 1 / _CANDIDATES  # it must keep no fewer than it gives
-    return GpuShard(device, index, candidates, len(vectors), exact=False, hardest=MOST_ROWS // _CANDIDATES, each=each)
+    return GpuShard(
+        device, index, candidates, len(vectors), exact=False, hardest=MOST_ROWS // _CANDIDATES, each=each,
+        most=_MOST_OF_GRAPH,
+    )  # fmt: skip
 
 
 def _fill(index: Any, vectors: NDArray[np.float16]) -> None:

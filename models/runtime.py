@@ -114,8 +114,12 @@ def _options(device: Device, threads: int) -> ort.SessionOptions:
 
 def _with_settings(provider: str) -> str | tuple[str, dict[str, Any]]:
     if provider == "CUDAExecutionProvider":
-        # shapes come in few buckets, so memory grows to what the largest needs and no further
-        return provider, {"arena_extend_strategy": "kSameAsRequested"}
+        return provider, {
+            # shapes come in few buckets, so memory grows to what the largest needs and no further
+            "arena_extend_strategy": "kSameAsRequested",
+            # float32 is what other precisions are measured by; TF32 would make it one of them
+            "use_tf32": "0",
+        }
     return provider
 
 

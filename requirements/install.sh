@@ -74,7 +74,7 @@ install_train() {
 
 # The two shadow each other's files. pip before 24.1 finds the versions in conflict, so it is not asked.
 install_gpu() {
-    pip uninstall --yes faiss-cpu onnxruntime
+    pip uninstall --yes faiss-cpu onnxruntime faiss-gpu-cuvs onnxruntime-gpu
     say "installing requirements/gpu.txt (gigabytes)"
     pip install --no-deps --require-hashes -r requirements/gpu.txt
 }
@@ -90,7 +90,7 @@ main() {
     ensure_venv
     if [ "$wanted" = gpu ]; then
         step test "$(sum requirements/test.txt)" install_lock test
-        step gpu "$(sum requirements/gpu.txt)" install_gpu
+        step gpu "$(sum requirements/test.txt requirements/gpu.txt)" install_gpu # the former brings those for a CPU again
         step project "$(sum pyproject.toml)" install_project
         return
     fi

@@ -110,7 +110,11 @@ def _promises(
     some = {share: random.random(count) < share for share in (0.5, 0.01)}
     for name, k, allowed in (
         *((f"k {k:,}", k, None) for k in (1, 10, 100, min(3_000, count))),
-        *((f"filter that passes {share:.0%}", 10, passes) for share, passes in some.items()),
+        *(
+            (f"k {k:,}, filter that passes {share:.0%}", k, some[share])
+            for k in (10, min(1_000, count))
+            for share in some
+        ),
         ("the 50 nearest deleted", 10, "delete"),
     ):
         missing, wrong, recalls = 0, 0, []

@@ -133,7 +133,7 @@ def _limited(path: Path, megabytes: int, setting: Setting) -> ort.InferenceSessi
     options.log_severity_level = 4
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     if setting.device == "cuda":
-        settings = {"gpu_mem_limit": megabytes << 20, "arena_extend_strategy": "kSameAsRequested"}
+        settings = {"gpu_mem_limit": megabytes << 20, "arena_extend_strategy": "kSameAsRequested", "use_tf32": "0"}
         return ort.InferenceSession(
             str(path), options, providers=[("CUDAExecutionProvider", settings)], enable_fallback=0
         )  # fmt: skip

@@ -109,7 +109,7 @@ class CudaGraph:
     """Repeating what was noted; a session of its own, as it cannot do both."""
 
     def __init__(self, path: Path, device: Device) -> None:
-        settings = {"arena_extend_strategy": "kSameAsRequested", "enable_cuda_graph": "1"}
+        settings = {"arena_extend_strategy": "kSameAsRequested", "enable_cuda_graph": "1", "use_tf32": "0"}
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.enable_mem_pattern = False  # it takes memory in the second run, when all is being noted

@@ -166,16 +166,20 @@ class GpuIndexIVFPQ(_Made):
 
 
 class GpuIndexCagra(_Made):
+    """Gives 1,024 rows; where the device has no room for the vectors, too, it has only the graph, and a warning."""
+
     def __init__(
         self, gpus: int, resources: StandardGpuResources, dim: int, metric: int, config: GpuIndexCagraConfig, /
     ) -> None:
         assert config.use_cuvs
         assert config.store_dataset
         super().__init__(gpus, resources, dim, config, faiss.index_factory(dim, "HNSW8,Flat", metric))
+        self._has_vectors = False
 
     def train(self, vectors: NDArray[np.float32]) -> None:
         assert not self.ntotal, "it is made once"
         self._index.add(vectors)
+        self._has_vectors = StandardGpuResources.free >= 2 * vectors.nbytes
 
     def add(self, _: NDArray[np.float32]) -> None:
         raise RuntimeError("Error: adding vectors is not supported by GpuIndexCagra.")
@@ -185,6 +189,12 @@ class GpuIndexCagra(_Made):
             raise AssertionError("the process ends here: FAISS looks into parameters that are not there")
         if k > -(-params.itopk_size // 32) * 32:
             raise RuntimeError(f"RAFT failure: topk = {k} must be smaller than itopk_size = {params.itopk_size}")
+        if k > 1_024:
+            raise RuntimeError("RAFT failure: topk must be lower than or equal to 1024")
+        if not self._has_vectors:
+            raise RuntimeError(
+                "cuVS failure: Attempted to search without a dataset. Please call index.update_dataset(...) first."
+            )
         return _faiss.SearchParametersHNSW(efSearch=params.itopk_size)
 
 

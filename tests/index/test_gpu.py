@@ -194,6 +194,28 @@ def test_the_stand_in_refuses_what_the_real_one_refuses() -> None:
         graph.add(query)
     with pytest.raises(RuntimeError, match="topk = 40 must be smaller than itopk_size = 32"):
         graph.search(query, 40, SearchParametersCagra(itopk_size=32))
+    with pytest.raises(RuntimeError, match="topk must be lower than or equal to 1024"):
+        graph.search(query, 1_025, SearchParametersCagra(itopk_size=2_048))
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-pq"])
+@pytest.mark.parametrize("k", [1_024, 1_025, 2_000])
+def test_many_rows_are_given_whatever_the_device_gives_at_once(
+    device: Device, kind: IndexType, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_faiss_on_gpus(monkeypatch)
+    monkeypatch.setattr("index.search._FEW", 1)  # no share of the rows is too many to ask a device for
+    index = open_on_gpus([device], kind, MANY, 0.9)
+    half = np.arange(len(MANY)) % 2 == 0
+    assert len(index.search(MANY[3].astype(np.float32), k).rows) == k
+    assert len(index.search(MANY[3].astype(np.float32), k, half).rows) == min(k, 1_000)
+
+
+def test_a_graph_without_room_for_its_vectors_is_no_damage(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_faiss_on_gpus(monkeypatch)
+    open_on_gpus([device], "flat", VECTORS, 0.9)  # has set up the device
+    with bytes_left(50_000, real=False), pytest.raises(NotEnoughMemory, match="no room for 500 vectors"):
+        open_on_gpus([device], "hnsw", VECTORS, 0.9)
 
 
 def test_a_shard_calls_its_index_on_the_device_thread_only(device: Device) -> None:
@@ -423,7 +445,7 @@ def test_what_making_an_index_takes_of_the_machine_is_known(
         if kind == "hnsw":  # cuVS has the graph in the machine's memory until it is made
             np.empty((rows, 128 + 64), np.uint32)
 
-    nothing = SimpleNamespace(train=learn, add=lambda _: None)
+    nothing = SimpleNamespace(train=learn, add=lambda _: None, search=lambda *_, **__: None)
     there = faiss_with_gpus(1)
     there.__dict__.update(dict.fromkeys(("GpuIndexFlatIP", "GpuIndexIVFPQ", "GpuIndexCagra"), lambda *_: nothing))
     monkeypatch.setattr("index.gpu._faiss", there)
@@ -503,6 +525,7 @@ def test_while_an_index_is_made_the_others_are_scanned(device: Device, monkeypat
     put_faiss_on_gpus(monkeypatch)
     monkeypatch.setattr("index.gpu._WORTH", 1.0)
     served = open_on_gpus([device], "flat", VECTORS, 0.99)
+    served.shards[0].index.calls.clear()  # type: ignore[attr-defined]  # as all of a GPU
     begun, let_on = threading.Event(), threading.Event()
 
     def slow(*_: object) -> GpuShard:
@@ -516,7 +539,7 @@ def test_while_an_index_is_made_the_others_are_scanned(device: Device, monkeypat
     assert begun.wait(10)
     query, passes = VECTORS[3].astype(np.float32), np.arange(500) % 2 == 0
     found = [served.search(query, 5).rows, served.search(query, 5, passes).rows]
-    assert not served.shards[0].index.calls  # type: ignore[attr-defined]  # as all of a GPU
+    assert not served.shards[0].index.calls  # type: ignore[attr-defined]
     let_on.set()
     making.join(10)
     scan = FlatIndex(VECTORS)
@@ -566,6 +589,9 @@ def test_a_flat_index_never_takes_more_than_was_said(
         def add(self, vectors: NDArray[np.float32]) -> None:
             before, self.bytes = self.bytes, self.bytes + vectors.nbytes
             self.most = max(self.most, before + self.bytes)
+
+        def search(self, *_: object, params: object) -> None:
+            pass
 
     monkeypatch.setattr("index.gpu._CHUNK", 100)
     there = faiss_with_gpus(1)

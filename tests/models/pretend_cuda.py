@@ -54,7 +54,7 @@ class Card:
             return _OPEN(path, options, providers=providers)
         ((provider, settings),) = providers
         assert provider == "CUDAExecutionProvider"
-        assert settings == {"arena_extend_strategy": "kSameAsRequested"}
+        assert settings == {"arena_extend_strategy": "kSameAsRequested", "use_tf32": "0"}
         if self.real:
             with nullcontext() if self.loads else memory_taken(0):
                 opened = _OPEN(path, options, providers=providers, enable_fallback=enable_fallback)
