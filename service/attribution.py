@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from catalogue.errors import SamestyleError
 from service import metrics
 from service.events.recorder import MAX_SHOWN, Recorder, SearchRow
-from service.events.secret import load_secret, user_id
+from service.events.secret import ensure_secret, user_id
 from service.experiments.arms import Arm, Experiments
 from service.ids import RequestIds
 from service.problems import describe
@@ -56,7 +56,7 @@ class Attribution:
         """Raises ConfigurationError where the data directory's secret can be neither read nor made."""
         settings = serving.settings
         self._serving = serving
-        self._secret = load_secret(settings)
+        self._secret = ensure_secret(settings)
         self._experiments = Experiments(settings.data, watch_s=settings.index.watch_s)
         self.recorder = Recorder(settings, serving.pools)
         self.ids = RequestIds(self._secret)

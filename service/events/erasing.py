@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogue.errors import Conflict
+from catalogue.errors import Conflict, NotFound
 from service.events import files
 from service.events.spool import connect, file_rows, held_elsewhere, spools, unavailable
 
@@ -30,10 +30,10 @@ def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: N
     """Remove all that a user was shown and did, and what was done with answers to him without saying that it was him.
 
     What is still under way in a gateway comes after. Raises EventsUnavailable (with all still there where something is
-    of a newer schema), Conflict where a spool stays in use, or (with all still there) another machine has one open.
+    of a newer schema), Conflict where a spool stays in use, or (with all still there) another machine has one open,
+    NotFound where no gateway has kept events.
     """
-    if not root.exists():
-        return Erased(0, 0)
+    _expect(root)
     with unavailable(root), files.locked(root), ExitStack() as opened:
         files.check(root)
         for path in spools(root):
@@ -51,19 +51,25 @@ def erase(root: Path, user_id: str, advance: Callable[[int], None] = lambda _: N
 
 
 def file_all(root: Path) -> int:
-    """Let what is in the spools become files now; returns how many rows. Raises EventsUnavailable.
+    """Let what is in the spools become files now; returns how many rows. Raises EventsUnavailable, or NotFound.
 
     Spools that another machine has open are left to the gateways there, which file them, too.
     """
+    _expect(root)
     filed = 0
-    if root.exists():
-        with unavailable(root), files.locked(root):
-            for path in spools(root):
-                if held_elsewhere(path):
-                    continue
-                with closing(connect(path)) as database:
-                    filed += file_rows(database, root)
+    with unavailable(root), files.locked(root):
+        for path in spools(root):
+            if held_elsewhere(path):
+                continue
+            with closing(connect(path)) as database:
+                filed += file_rows(database, root)
     return filed
+
+
+def _expect(root: Path) -> None:
+    """Raise NotFound where no gateway has kept events: it is another folder that is meant."""
+    if not root.is_dir():
+        raise NotFound(f"No gateway has kept events in {root}. Name its data directory with --data.")
 
 
 def _is_of(rows: pa.Table, user_id: str, answers: Any) -> Any:

@@ -15,24 +15,38 @@ _BYTES: Final = 32
 
 
 def load_secret(settings: Settings) -> bytes:
-    """32 bytes: of the setting, or of the data directory, which gets some where it has none.
+    """32 bytes: of the setting, or of the data directory.
 
-    Raises ConfigurationError where they can be neither read nor made.
+    Raises ConfigurationError where neither has them, or they cannot be read.
     """
     if settings.events.secret is not None:
         return hashlib.sha256(settings.events.secret.get_secret_value().encode()).digest()
     path = settings.data / "events" / FILE
     try:
-        if not path.exists():
-            _make(path)
         found = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} is not there, and users are named by it. Name the gateway's data directory with --data, or set "
+            "SAMESTYLE_EVENTS__SECRET as the gateway has it."
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read or made: {error.strerror}.") from None
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
     if len(found) != _BYTES:
         raise ConfigurationError(
             f"{path} does not hold {_BYTES} bytes. Restore it; without it, users are strangers and answers nobody's."
         )
     return found
+
+
+def ensure_secret(settings: Settings) -> bytes:
+    """The secret of a gateway, made where there is none yet; raises ConfigurationError where it cannot be."""
+    path = settings.data / "events" / FILE
+    if settings.events.secret is None and not path.exists():
+        try:
+            _make(path)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be made: {error.strerror}.") from None
+    return load_secret(settings)
 
 
 def user_id(secret: bytes, user_key: str) -> str:

@@ -21,14 +21,14 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from catalogue.errors import Conflict
+from catalogue.errors import ConfigurationError, Conflict
 from catalogue.settings import EventSettings, Settings
 from index import journal_sqlite as process_lock
 from models import StandInEncoders
 from service.cli import app
 from service.events import files
 from service.events.erasing import erase, file_all
-from service.events.secret import load_secret, user_id
+from service.events.secret import ensure_secret, load_secret, user_id
 from service.events.spool import Event, Spool
 from service.ids import RequestIds
 from tests.service.conftest import client_of, photo, style_colour
@@ -226,7 +226,7 @@ class TestErasing:
     def test_nothing_of_a_user_is_left_and_all_of_the_others(
         self, own_shop: Settings, embedder: StandInEncoders
     ) -> None:
-        names = {key: user_id(load_secret(own_shop), key) for key in ("gone-user", "other-user")}
+        names = {key: user_id(ensure_secret(own_shop), key) for key in ("gone-user", "other-user")}
         with client_of(own_shop, embedder) as api:
             for turn in range(2):  # once in files, once in the spool
                 for key in names:
@@ -251,8 +251,21 @@ class TestErasing:
             assert names["gone-user"] not in {row["user_id"] for row in left}
             assert not any("gone-user" in str(row.values()) for row in left)
 
-    def test_where_nothing_was_ever_kept(self, tmp_path: Path) -> None:
-        assert erase(tmp_path / "events", "0" * 32).events == 0
+    @pytest.mark.parametrize("command", [["erase", "--user-key", "u"], ["file"]])
+    def test_where_nothing_was_ever_kept_it_says_so(self, tmp_path: Path, command: list[str]) -> None:
+        """A mistyped --data must not look as if a user's traces were gone."""
+        for secret in ({}, {"SAMESTYLE_EVENTS__SECRET": "one"}):
+            words = ["events", *command, "--data", str(tmp_path / "typo")]
+            result = CliRunner().invoke(app, words, env=secret)
+            assert (result.exit_code, "--data" in result.output) == (1, True), result.output
+            assert not (tmp_path / "typo").exists()
+
+    def test_without_the_gateways_secret_nobody_is_erased(self, tmp_path: Path) -> None:
+        """The gateway had it by the setting, the operator's shell does not."""
+        (tmp_path / "events").mkdir()
+        result = CliRunner().invoke(app, ["events", "erase", "--user-key", "u", "--data", str(tmp_path)])
+        assert (result.exit_code, "SAMESTYLE_EVENTS__SECRET" in result.output) == (1, True), result.output
+        assert list((tmp_path / "events").iterdir()) == []
 
 
 class TestFiles:
@@ -390,8 +403,10 @@ class TestIds:
 class TestSecret:
     def test_made_once_and_kept(self, tmp_path: Path) -> None:
         data = Settings(data=tmp_path)
-        secret = load_secret(data)
-        assert load_secret(data) == secret
+        with pytest.raises(ConfigurationError, match="--data"):
+            load_secret(data)
+        secret = ensure_secret(data)
+        assert ensure_secret(data) == load_secret(data) == secret
         assert (tmp_path / "events" / "secret").stat().st_mode & 0o77 == 0
         assert [file.name for file in (tmp_path / "events").iterdir()] == ["secret"]
         (tmp_path / "events" / "secret").write_bytes(b"short")
@@ -400,6 +415,6 @@ class TestSecret:
 
     def test_or_set(self, tmp_path: Path) -> None:
         given_ = Settings(data=tmp_path, events=EventSettings(secret=SecretStr("x")))
-        assert load_secret(given_) == load_secret(given_)
+        assert ensure_secret(given_) == load_secret(given_)
         assert not (tmp_path / "events").exists()
         assert user_id(b"a", "u") != user_id(b"b", "u")
