@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from service.ranking import Vector
 from service.retrieval import Query, Retrieval
 
 Verdict = Literal["same-style", "similar", "different"]
+_MODES: Final = {"image": "i", "text": "t", "product": "m", "product+text": "m", "image+text": "m"}
+"""Image, text or both; a product of the catalogue counts as both, as it does in searches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     """Two queries compared as a search for one that finds the other would; raises as `Retrieval.search`."""
     one, other = await together(retrieval.vector(a), _as_found(retrieval, b))
     score = float(np.clip(one @ other, -1, 1))
-    mode = cast("ModePair", f"{_mode(a)}-{_mode(b)}")
+    mode = cast("ModePair", f"{_MODES[a.modality]}-{_MODES[b.modality]}")
     same_style = threshold(retrieval.embedder, "same_style", mode)
     similar = threshold(retrieval.embedder, "similar", mode)
     products = _products(retrieval, a, b)
@@ -59,24 +61,16 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
 
 async def _as_found(retrieval: Retrieval, query: Query) -> Vector:
     """A product's vector as it is stored, so that its score is the one that searches give it."""
-    if query.product_id is None or query.text:
+    if query.product_id is None or query.modality != "product":
         return await retrieval.vector(query)
     view = retrieval.view
     found: Vector = view.vectors("fusion", np.array([view.row_of(query.product_id)]))[0]
     return found
 
 
-def _mode(query: Query) -> str:
-    """Image, text or both; a product of the catalogue counts as both, as it does in searches."""
-    has_photo = query.image is not None or query.image_url is not None
-    if query.product_id is not None or (has_photo and query.text):
-        return "m"
-    return "i" if has_photo else "t"
-
-
 def _products(retrieval: Retrieval, a: Query, b: Query) -> tuple[Product, Product] | None:
-    """Two products as they are; words beside one ask for another."""
-    if a.product_id is None or b.product_id is None or a.text or b.text:
+    """Two products as they are; words beside one ask for another, and a crop is of a photo alone."""
+    if a.product_id is None or b.product_id is None or a.modality != "product" or b.modality != "product":
         return None
     return retrieval.product(a.product_id).product, retrieval.product(b.product_id).product
 

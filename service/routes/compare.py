@@ -55,12 +55,18 @@ class CompareAnswer(BaseModel):
         "say they are different variants; `similar` at or above that one; null where the model has no threshold for "
         "such a pair"
     )
-    mode: ModePair = Field(description="what a and b are: i a photo, t words, m a product or a photo with words")
+    mode: ModePair = Field(
+        description="what a and b are: i a photo (or a product with crop), t words, m a product, or either with words"
+    )
     thresholds: dict[Literal["same_style", "similar"], float | None] = Field(
         description="the calibrated scores of the mode; null where it has none"
     )
-    contradictions: list[ContradictionAnswer] = Field(description="where both are products of the catalogue")
-    same_gtin: bool = Field(description="whether both are products of the catalogue with the same GTIN")
+    contradictions: list[ContradictionAnswer] = Field(
+        description="where both are products of the catalogue, without words or crop"
+    )
+    same_gtin: bool = Field(
+        description="whether both are products of the catalogue with the same GTIN, without words or crop"
+    )
     model: str
     snapshot: str
     took_ms: float

@@ -48,6 +48,8 @@ class TestCompare:
         [
             ({"product_id": "acme-04"}, "m"),
             ({"product_id": "acme-04", "text": "chair"}, "m"),
+            ({"product_id": "acme-04", "crop": [0, 0, 0.5, 0.5]}, "i"),
+            ({"product_id": "acme-04", "crop": [0, 0, 0.5, 0.5], "text": "chair"}, "m"),
             ({"image": PHOTO}, "i"),
             ({"image": PHOTO, "crop": [0, 0, 0.5, 0.5]}, "i"),
             ({"text": "chair design6"}, "t"),
@@ -65,6 +67,14 @@ class TestCompare:
         itself = compare(api, query, query)
         assert itself["score"] == pytest.approx(1, abs=2e-3)
         assert itself["verdict"] == "same-style"
+
+    def test_of_a_cropped_product_only_its_photo_counts(self, api: TestClient) -> None:
+        whole = {"product_id": "acme-04", "crop": [0, 0, 1, 1]}
+        own = {"image": encoded(api.get("/v1/products/acme-04/image").content)}
+        for a, b in ((whole, own), (own, whole), (whole, whole)):
+            found = compare(api, a, b)
+            assert (found["mode"], found["score"]) == ("i-i", pytest.approx(1, abs=1e-2))
+        compare(api, {"text": "mug"}, {"product_id": "acme-11", "crop": [0, 0, 1, 1]}, 400)  # has no photo
 
     def test_alike_but_not_the_same(self, api: TestClient) -> None:
         assert compare(api, {"text": "a b c d"}, {"text": "a b c e"})["verdict"] == "similar"
