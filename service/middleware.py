@@ -40,7 +40,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_bulk = scope["path"] == BULK
+        is_bulk = scope["method"] == "POST" and scope["path"] == BULK  # a product may have that id, too
         limit = MAX_BULK_BYTES if is_bulk else MAX_BODY_BYTES
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > limit:

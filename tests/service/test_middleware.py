@@ -18,9 +18,9 @@ async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(str(len(body)))(scope, receive, send)
 
 
-def scope_of(path: str = "/v1/search", **headers: str) -> Scope:
+def scope_of(path: str = "/v1/search", method: str = "POST", **headers: str) -> Scope:
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "method": "POST", "path": path, "headers": named}
+    return {"type": "http", "method": method, "path": path, "headers": named}
 
 
 async def call(app: Any, scope: Scope, receive: Receive) -> int:
@@ -89,3 +89,4 @@ def test_a_bulk_may_be_larger_than_other_bodies(monkeypatch: pytest.MonkeyPatch)
     for path, announced, status in ((middleware.BULK, "4000", 200), (middleware.BULK, "6000", 413)):
         scope = scope_of(path, content_length=announced)
         assert asyncio.run(call(BodyLimit(read_all), scope, in_parts(1, 10, 0))) == status
+    assert asyncio.run(call(BodyLimit(read_all), scope_of(middleware.BULK, "PUT"), in_parts(2, 900, 0))) == 413
