@@ -96,7 +96,7 @@ def refined(base: Base, change: RefineRequest) -> tuple[RefinedSearch, Base]:
         asked.pop("crop", None)
         base = replace(base, photo=None, had_photo=False)
     if "text" in said:
-        asked["text"] = change.text if change.text and change.text.strip() else None
+        asked["text"] = change.text
     if change.drop_photo or ("text" in said and asked["text"] is None):
         asked.pop("weights", None)  # they may speak of what is no longer there
     for name in ("weights", "filters", "facets"):

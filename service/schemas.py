@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -60,6 +61,17 @@ def _text(value: object) -> object:
     return value
 
 
+def _unless_blank(value: object) -> object:
+    """An empty search box is no words."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is blank; give a product id or words, or leave it out")
+    return value
+
+
 Base64Bytes = Annotated[
     bytes,
     PlainValidator(_decode_base64),
@@ -68,7 +80,9 @@ Base64Bytes = Annotated[
 PhotoUrl = Annotated[
     str, Field(min_length=1, max_length=MAX_URL, description="http(s), of a host that SAMESTYLE_FETCH__HOSTS allows")
 ]
-QueryText = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
+_Text = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
+QueryText = Annotated[_Text | None, BeforeValidator(_unless_blank)]
+Negative = Annotated[_Text, AfterValidator(_not_blank)]
 Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
@@ -103,7 +117,7 @@ class QueryItem(Strict):
     product_id: QueryId | None = Field(default=None, description="a product of the catalogue")
     image: Base64Bytes | None = None
     image_url: PhotoUrl | None = None
-    text: QueryText | None = None
+    text: QueryText = None
     crop: tuple[Share, Share, Share, Share] | None = Field(
         default=None,
         description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left; of a product it "
@@ -113,8 +127,7 @@ class QueryItem(Strict):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to look for."""
-        words = self.text is not None and bool(self.text.strip())
-        return self.product_id is None and self.image is None and self.image_url is None and not words
+        return self.product_id is None and self.image is None and self.image_url is None and self.text is None
 
     @model_validator(mode="after")
     def _is_one_query(self) -> Self:
@@ -154,7 +167,7 @@ class SearchRequest(QueryItem):
     )
 
     weights: Weights = Weights()
-    negatives: tuple[QueryText, ...] = Field(
+    negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
     )
     target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
@@ -200,15 +213,15 @@ class RefineRequest(Strict):
     cursor: str = Field(
         min_length=1, max_length=MAX_CURSOR, pattern=CURSOR, description="`refine_cursor` of the answer before"
     )
-    text: QueryText | None = Field(default=None, description="the words from now on; null drops them")
+    text: QueryText = Field(default=None, description="the words from now on; null drops them")
     drop_photo: Annotated[bool, FLAG] = Field(
         default=False, description="go on with the words alone, without the photo or product it began with"
     )
     weights: Weights | None = Field(default=None, description="the weights from now on; null: those at first")
-    add_negatives: tuple[QueryText, ...] = Field(
+    add_negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="less like these, too: product ids, or words"
     )
-    remove_negatives: tuple[QueryText, ...] = Field(
+    remove_negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="of those before, no longer less like these"
     )
     filters: Filters | None = Field(default=None, description="the filters from now on; null: none")

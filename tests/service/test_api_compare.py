@@ -91,9 +91,10 @@ class TestCompare:
         (tmp_path / "bolts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", Blurred(), decode_threads=1)
         with client_of(Settings(data=tmp_path / "data"), Blurred()) as api:
-            found = compare(api, {"product_id": "m6"}, {"product_id": "m8"})
-            assert (found["verdict"], found["score"]) == ("similar", pytest.approx(1, abs=1e-3))
-            assert found["contradictions"] == [{"attribute": "Thread", "a": "M6", "b": "M8"}]
+            for words in ({}, {"text": " "}):
+                found = compare(api, {"product_id": "m6"} | words, {"product_id": "m8"})
+                assert (found["verdict"], found["score"]) == ("similar", pytest.approx(1, abs=1e-3))
+                assert found["contradictions"] == [{"attribute": "Thread", "a": "M6", "b": "M8"}]
             found = compare(api, {"product_id": "m6"}, {"product_id": "any"})
             assert (found["verdict"], found["contradictions"]) == ("same-style", [])
             found = compare(api, {"product_id": "30-mm"}, {"product_id": "40-mm"})

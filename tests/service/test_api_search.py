@@ -69,6 +69,11 @@ class TestQueries:
         assert both["acme-06"] > by_photo["acme-06"]
         assert both["acme-04"] > by_words["acme-04"]
 
+    @pytest.mark.parametrize("query", [{"product_id": "acme-03"}, {"image": encoded(photo(style_colour(4)))}])
+    def test_a_blank_search_box_says_nothing(self, api: TestClient, query: dict[str, Any]) -> None:
+        without = search(api, **query)["hits"]
+        assert all(search(api, **query, text=blank)["hits"] == without for blank in ("", " \n\t"))
+
     def test_a_product_is_never_in_its_own_answer(self, api: TestClient) -> None:
         answer = search(api, product_id="acme-03", k=36)
         assert "acme-03" not in ids(answer)
@@ -277,6 +282,7 @@ class TestBadInput:
             ({"image": encoded(photo((1, 2, 3))), "crop": [0.5, 0, 0.5, 1]}, 400, "crop"),
             ({"image": encoded(photo((1, 2, 3))), "crop": [0, 0, 2, 1]}, 400, "crop"),
             ({"text": "mug", "negatives": ["a"] * 17}, 400, "negatives"),
+            ({"text": "mug", "negatives": ["lamp", " "]}, 400, "negatives.1: is blank"),
             ({"text": "mug", "filters": {"colour": "red"}}, 400, "colour"),
             ({"text": "mug", "filters": {"attributes": {"a": "red"}}}, 400, "attributes"),
             ({"text": "mug", "filters": {"attributes": {"a": ["x"], "A": ["y"]}}}, 400, "twice"),
