@@ -16,7 +16,7 @@ from service.problems import Problem, responses
 from service.routes import admin, batch, compare, events, ops, products, search, suppliers, writes
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
-from service.routes.deps import given_once
+from service.routes.deps import check_parameters
 from service.routes.events import EventItem, EventsRequest
 from service.schemas import BulkLine, ProductWrite, RefineRequest, SearchRequest
 
@@ -47,7 +47,9 @@ ROUTERS: Final = tuple(
 def include_routes(app: FastAPI) -> None:
     """Have an application answer them."""
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(given_once)])
+        # Health and the page take no parameters, and load balancers and links may add theirs.
+        checks = [] if router is ops.router else [Depends(check_parameters)]
+        app.include_router(router, dependencies=checks)
 
 
 @cache

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Header, Path
 from fastapi.routing import APIRoute
 
 from catalogue.errors import InvalidInput
@@ -20,14 +22,27 @@ from service.writing import Writer
 _LISTS: Final = frozenset({"supplier", "facets"})
 
 
-async def given_once(request: Request) -> None:
-    """Raise InvalidInput for a query parameter given twice: all but one of its values would count for nothing."""
+async def check_parameters(request: Request) -> None:
+    """Raise InvalidInput for a query parameter that the route does not know, or that is given twice.
+
+    What counts for nothing would be taken for an answer: all of an unknown one, all but one value of the other.
+    """
     if not request.scope["query_string"]:
         return
     names = [name for name, _ in request.query_params.multi_items()]
-    for name in set(names) - _LISTS:
-        if names.count(name) > 1:
+    known = _parameters(request.scope["route"])
+    for name in set(names):
+        if name not in known:
+            there_are = f"those there are: {', '.join(known)}" if known else "there are none"
+            raise InvalidInput(f"There is no parameter {name[:100]!r} here; {there_are}.")
+        if name not in _LISTS and names.count(name) > 1:
             raise InvalidInput(f"The parameter {name[:100]!r} is given {names.count(name)} times. Give it once.")
+
+
+def _parameters(route: APIRoute) -> list[str]:
+    """The query parameters of a route, as it is described."""
+    fields = get_flat_params(route.dependant)
+    return [field.alias for field in fields if not isinstance(field.field_info, Path | Header)]
 
 
 class ByHand(APIRoute):
@@ -40,7 +55,7 @@ class ByHand(APIRoute):
         """The endpoint, after what all routes look at."""
 
         async def handler(request: Request) -> Response:
-            await given_once(request)
+            await check_parameters(request)
             response: Response = await self.endpoint(request)
             return response
 

@@ -45,6 +45,30 @@ class TestBrowse:
         assert api.get("/v1/products?supplier=acme&supplier=orion").json()["total"] == 24
         assert api.get("/v1/products/acme-01/similar?k=1&k=2").status_code == 400
 
+    @pytest.mark.parametrize(
+        ("method", "path", "there_are"),
+        [
+            ("GET", "/v1/products", "limit"),
+            ("GET", "/v1/products/acme-01", "there are none"),
+            ("GET", "/v1/products/acme-01/image", "w, v."),
+            ("GET", "/v1/products/acme-01/same-style", "collapse"),
+            ("GET", "/v1/products/acme-01/similar", "diversity"),
+            ("GET", "/v1/suppliers/acme/duplicates", "limit, cursor."),
+            ("GET", "/admin/v1/status", "there are none"),
+            ("POST", "/v1/search", "there are none"),
+        ],
+    )
+    def test_a_parameter_that_nobody_knows_is_refused(
+        self, api: TestClient, method: str, path: str, there_are: str
+    ) -> None:
+        answer = api.request(method, path, params={"product_id": "x"})
+        assert answer.status_code == 400
+        assert "no parameter 'product_id'" in answer.json()["detail"]
+        assert there_are in answer.json()["detail"]
+
+    def test_health_and_the_page_take_whatever_a_link_adds(self, api: TestClient) -> None:
+        assert {api.get(f"{path}?utm=x").status_code for path in ("/livez", "/readyz", "/metrics", "/")} == {200}
+
     @pytest.mark.parametrize("limit", [1, 5, 36, 200])
     def test_pages_hold_every_product_once(self, api: TestClient, limit: int) -> None:
         ids = [product["product_id"] for product in pages(api, limit=limit)]
