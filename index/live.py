@@ -188,6 +188,12 @@ class LiveView:
             delta = delta & self.changed.mask(filters, self.delta.rows)
         return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self._visible, delta)
 
+    def among(self, rows: NDArray[np.int64], selection: Selection) -> NDArray[np.int64]:
+        """Those of some rows that are selected."""
+        old, new = rows[rows < self.base_rows], rows[rows >= self.base_rows]
+        passed = self._visible if selection.base is None else selection.base
+        return np.concatenate([old[passed[old]], new[selection.delta[new - self.base_rows]]])
+
     def search(self, field: str, query: NDArray[np.float32], k: int, among: Selection) -> Neighbours:
         """The `k` best of the selected rows for a unit `query` [dim], best first, ties by row.
 

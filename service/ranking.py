@@ -30,7 +30,7 @@ GroupBy = Literal["supplier", "style"]
 class Scope:
     """Where it is looked for, and how much of it is answered; `keep` judges a listing and its score.
 
-    `also` names rows that `keep` judges too, whatever the filters and `min_score` say of them; only with `arrange`.
+    `also` names rows that `keep` judges too, if they pass the filters, whatever `min_score` says; only with `arrange`.
     """
 
     k: int = 10
@@ -198,7 +198,9 @@ def _with_others(
     view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], found: list[tuple[int, float]]
 ) -> list[tuple[int, float]]:
     """What was found and those of `scope.also` that count, in order; of many found, the last make room for them."""
-    rows = scope.also(view) if scope.also is not None else np.empty(0, np.int64)
+    if scope.also is None:
+        return found
+    rows = view.among(scope.also(view), view.select(scope.filters))
     others = sorted(set(rows.tolist()) - {row for row, _ in found} - view.rows_of(excluded))
     if not others:
         return found

@@ -19,6 +19,7 @@ from catalogue.product import Product
 from catalogue.variants import SameFrom, are_same
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
+from index.filters import OPEN
 from index.products import Listing, Sort
 from models import Embedder, ProductInput
 from models.preprocessing import Box
@@ -152,6 +153,7 @@ class Retrieval:
         self,
         product_id: str,
         k: int,
+        filters: Filters = OPEN,
         *,
         other_suppliers: bool = True,
         collapse: bool = True,
@@ -164,26 +166,27 @@ class Retrieval:
         variant, and near-identical listings of one supplier stand once.
         """
         own = self.product(product_id).product
-        without_own = other_suppliers and own.supplier_id
-        filters = Filters(not_suppliers=(own.supplier_id,)) if without_own else Filters()
+        if other_suppliers and own.supplier_id:
+            filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
         code = self.view.gtin(own.attributes)
-        is_same = self._judge(own, code)
-
-        def keep(other: Listing, score: float) -> bool:
-            return not (without_own and other.supplier_id == own.supplier_id) and is_same(other, score)
-
         scope = Scope(
             k=k,
             filters=filters,
             min_score=self.same_from.score,
-            keep=keep,
+            keep=self._judge(own, code),
             also=None if code is None else lambda view: view.of_gtin(code),
             arrange=arranging.same_style(own, code, collapse=collapse),
         )
         return await self.search(Query(product_id=product_id), scope, start)
 
     async def similar(
-        self, product_id: str, k: int, *, diversity: float = arranging.DIVERSITY, start: Start | None = None
+        self,
+        product_id: str,
+        k: int,
+        filters: Filters = OPEN,
+        *,
+        diversity: float = arranging.DIVERSITY,
+        start: Start | None = None,
     ) -> Hits:
         """Products that are alike but not the same: another variant, or below the same-style threshold.
 
@@ -193,6 +196,7 @@ class Retrieval:
         is_same = self._judge(own, self.view.gtin(own.attributes))
         scope = Scope(
             k=k,
+            filters=filters,
             min_score=threshold(self.embedder, "similar"),
             keep=lambda other, score: not is_same(other, score),
             arrange=arranging.similar(diversity) if diversity else None,

@@ -101,16 +101,13 @@ class Searches:
             said = request.model_fields_set & _CARRIED
             asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
             cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, asked)
-        refine = self._refine_cursor(request, hits.photo, retrieval, visit) if page is None else None
+        refine = self.refine_cursor(request, hits.photo, retrieval, visit) if page is None else None
         return await answer(
             hits.found, retrieval, visit, alias=request.alias, facets=facets, cursor=cursor, refine=refine
         )
 
-    def refine_product(self, product_id: str, k: int, retrieval: Retrieval, visit: Visit) -> str:
-        """The cursor by which a search that begins with a product is gone on with."""
-        return self._refine_cursor(SearchRequest(product_id=product_id, k=k), None, retrieval, visit)
-
-    def _refine_cursor(self, request: SearchRequest, photo: Photo | None, retrieval: Retrieval, visit: Visit) -> str:
+    def refine_cursor(self, request: SearchRequest, photo: Photo | None, retrieval: Retrieval, visit: Visit) -> str:
+        """The cursor by which a search is gone on with."""
         base = base_of(request, photo, retrieval.embedder.fingerprint, issued(visit.arm))
         return self._refine_cursors.cursor(base)
 

@@ -1,17 +1,19 @@
 """`/v1/products`: browsing, one product, its photo, and its two tabs."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import AfterValidator
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import AfterValidator, Field
 
 from catalogue.errors import InvalidInput
 from catalogue.images import thumbnail
+from index import Filters
 from index.aliases import LIVE
 from service.answers import answer
 from service.arranging import DIVERSITY
-from service.attribution import Kind
 from service.cursors import Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
@@ -19,7 +21,17 @@ from service.problems import responses
 from service.ranking import Start
 from service.retrieval import Hits, Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
-from service.schemas import CURSOR, BrowseAnswer, BrowseQuery, ProductAnswer, SearchAnswer, UserKey, facet_values
+from service.schemas import (
+    CURSOR,
+    MAX_FILTER,
+    BrowseAnswer,
+    BrowseQuery,
+    ProductAnswer,
+    SearchAnswer,
+    SearchRequest,
+    UserKey,
+    facet_values,
+)
 from service.search_metrics import observed
 from service.searching import Searches, lease_page, next_cursor
 from service.serving import Serving
@@ -29,10 +41,21 @@ router = APIRouter(prefix="/v1/products", tags=["products"])
 ProductId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
 WIDTHS: Final = (160, 320, 640, 1280)
-TabCursor = Annotated[
-    str | None, Query(max_length=40_000, pattern=CURSOR, description="`next_cursor` of the page before")
+TabKind = Literal["same-style", "similar"]
+TabFilter = Annotated[
+    str | None,
+    Field(
+        max_length=MAX_FILTER,
+        description="any conditions, in one line, as in `GET /v1/products`",
+        examples=["in_stock=true currency=EUR price<=20"],
+    ),
 ]
-TabUser = Annotated[UserKey | None, Query()]
+TabAlias = Annotated[
+    str | None, Field(max_length=64, description="which index answers; by default `live`, or as experiments say")
+]
+TabCursor = Annotated[
+    str | None, Field(max_length=40_000, pattern=CURSOR, description="`next_cursor` of the page before")
+]
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
 _TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -85,92 +108,110 @@ async def image(
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{product_id}/same-style", response_model=SearchAnswer, responses=_TAB_ERRORS)
-async def same_style(
-    product_id: ProductId,
+@dataclass(frozen=True, slots=True)
+class _Tab:
+    """One page of a tab: what both take."""
+
+    serving: Serving
+    searches: Searches
+    cursor_secret: bytes
+    product_id: str
+    k: int
+    filters: Filters
+    alias: str | None
+    cursor: str | None
+    user_key: str | None
+
+    async def answer(
+        self, kind: TabKind, how: object, find: Callable[[Retrieval, Start | None], Awaitable[Hits]]
+    ) -> Response:
+        """The answer to what `find` finds, asked in some way (`how`).
+
+        Raises what it raises, NotFound for an unknown alias, InvalidInput for a cursor of something else, and Gone for
+        a snapshot that went.
+        """
+        cursors = SearchCursors(self.cursor_secret, kind)
+        listing = _digest(self.product_id, how, self.filters, self.alias)
+        page = cursors.read(self.cursor) if self.cursor is not None else None
+        if page is not None and page.listing != listing:
+            raise InvalidInput(
+                "This cursor is of another product, or of another way to ask. Start again without a cursor."
+            )
+        before = page.arm if page is not None else None
+        chosen = page is not None or self.alias is not None
+        asked = self.alias or LIVE
+        with self.searches.attribution.visit(kind, self.user_key, chosen=chosen, before=before) as visit:
+            visit.product_id = self.product_id
+            alias = visit.alias(asked)
+            with lease_page(self.serving, page) if page else self.serving.lease(alias) as retrieval:
+                hits = await observed(find(retrieval, page.start if page else None), "product", alias, is_first=False)
+                going_on = next_cursor(cursors, hits, retrieval, listing, visit)
+                refine = None
+                if page is None:
+                    refine = self.searches.refine_cursor(self._as_search(), None, retrieval, visit)
+                written = await answer(hits.found, retrieval, visit, alias=asked, cursor=going_on, refine=refine)
+                return Response(written, media_type="application/json")
+
+    def _as_search(self) -> SearchRequest:
+        """The search by which the shopper goes on from the tab."""
+        chosen = {"alias": self.alias} if self.alias is not None else {}
+        return SearchRequest(product_id=self.product_id, k=self.k, filters=self.filters, **chosen)
+
+
+async def _tab(
     request: Request,
     serving: CurrentServing,
     searches: CurrentSearches,
+    product_id: ProductId,
     k: Limit = 10,
+    filter: Annotated[TabFilter, Query()] = None,  # noqa: A002  # as the parameter is called
+    alias: Annotated[TabAlias, Query()] = None,
+    cursor: Annotated[TabCursor, Query()] = None,
+    user_key: Annotated[UserKey | None, Query()] = None,
+) -> _Tab:
+    """Raises InvalidInput for a filter that cannot be read."""
+    secret: bytes = request.app.state.cursor_secret
+    return _Tab(serving, searches, secret, product_id, k, Filters.parse(filter or ""), alias, cursor, user_key)
+
+
+CurrentTab = Annotated[_Tab, Depends(_tab)]
+
+
+@router.get("/{product_id}/same-style", response_model=SearchAnswer, responses=_TAB_ERRORS)
+async def same_style(
+    tab: CurrentTab,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
     collapse: Annotated[
         bool, Query(description="let near-identical listings of one supplier stand once, with a group that counts them")
     ] = True,
-    cursor: TabCursor = None,
-    user_key: TabUser = None,
 ) -> Response:
     """The same product, from more suppliers: first those that declare the same variant, then by score."""
-    cursors, listing = (
-        SearchCursors(request.app.state.cursor_secret, "same-style"),
-        f"{product_id}\n{other_suppliers}\n{collapse}",
-    )
-    tab = _Tab(serving, searches, cursors, product_id, listing, cursor, user_key)
     return await tab.answer(
         "same-style",
-        k,
+        (other_suppliers, collapse),
         lambda retrieval, start: retrieval.same_style(
-            product_id, k, other_suppliers=other_suppliers, collapse=collapse, start=start
+            tab.product_id, tab.k, tab.filters, other_suppliers=other_suppliers, collapse=collapse, start=start
         ),
     )
 
 
 @router.get("/{product_id}/similar", response_model=SearchAnswer, responses=_TAB_ERRORS)
 async def similar(
-    product_id: ProductId,
-    request: Request,
-    serving: CurrentServing,
-    searches: CurrentSearches,
-    k: Limit = 10,
+    tab: CurrentTab,
     diversity: Annotated[
         float, Query(ge=0, le=1, description="how much they differ from one another; 0 orders by score alone")
     ] = DIVERSITY,
-    cursor: TabCursor = None,
-    user_key: TabUser = None,
 ) -> Response:
     """Products that are like it, but not the same; those that differ from one another come first."""
-    cursors = SearchCursors(request.app.state.cursor_secret, "similar")
-    tab = _Tab(serving, searches, cursors, product_id, f"{product_id}\n{diversity}", cursor, user_key)
     return await tab.answer(
-        "similar", k, lambda retrieval, start: retrieval.similar(product_id, k, diversity=diversity, start=start)
+        "similar",
+        diversity,
+        lambda retrieval, start: retrieval.similar(
+            tab.product_id, tab.k, tab.filters, diversity=diversity, start=start
+        ),
     )
 
 
-class _Tab:
-    """One page of a tab."""
-
-    def __init__(
-        self,
-        serving: Serving,
-        searches: Searches,
-        cursors: SearchCursors,
-        product_id: str,
-        listing: str,
-        cursor: str | None,
-        user_key: str | None,
-    ) -> None:
-        """Raises InvalidInput for a cursor of something else."""
-        self._serving, self._searches, self._cursors = serving, searches, cursors
-        self._product_id, self._listing, self._user_key = product_id, listing, user_key
-        self._page = cursors.read(cursor) if cursor is not None else None
-        if self._page is not None and self._page.listing != listing:
-            raise InvalidInput(
-                "This cursor is of another product, or of another way to ask. Start again without a cursor."
-            )
-
-    async def answer(self, kind: Kind, k: int, find: Callable[[Retrieval, Start | None], Awaitable[Hits]]) -> Response:
-        """The answer to what `find` finds; raises what it raises, and Gone for a snapshot that went."""
-        page = self._page
-        before = page.arm if page is not None else None
-        visits = self._searches.attribution.visit(kind, self._user_key, chosen=page is not None, before=before)
-        with visits as visit:
-            visit.product_id = self._product_id
-            lease = lease_page(self._serving, page) if page else self._serving.lease(visit.alias(LIVE))
-            with lease as retrieval:
-                search = find(retrieval, page.start if page else None)
-                hits = await observed(search, "product", visit.alias(LIVE), is_first=False)
-                going_on = next_cursor(self._cursors, hits, retrieval, self._listing, visit)
-                refine = None
-                if page is None:
-                    refine = self._searches.refine_product(self._product_id, k, retrieval, visit)
-                written = await answer(hits.found, retrieval, visit, cursor=going_on, refine=refine)
-                return Response(written, media_type="application/json")
+def _digest(*how: object) -> str:
+    """Tells one listing from another: a filter may be long, and a cursor is part of a URL."""
+    return hashlib.blake2b("\n".join(map(str, how)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

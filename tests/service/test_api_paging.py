@@ -244,6 +244,14 @@ class TestWhileThingsChange:
             second = search(api, cursor=first["next_cursor"])
             assert (second["snapshot"], second["alias"]) == ("shop-1", "live")
             assert len(set(ids(first) + ids(second))) == 10
+            kept = get(api, "/v1/products/acme-03/similar", k=2, alias="kept")  # which live does not have any more
+            assert (kept["snapshot"], kept["alias"]) == ("shop-1", "kept")
+            second = get(api, "/v1/products/acme-03/similar", k=2, alias="kept", cursor=kept["next_cursor"])
+            assert (second["alias"], len(set(ids(kept) + ids(second)))) == ("kept", 4)
+            turn = api.post("/v1/search/refine", json={"cursor": kept["refine_cursor"], "text": "mug"}).json()
+            assert (turn["snapshot"], turn["alias"]) == ("shop-1", "kept")
+            assert api.get("/v1/products/acme-03/similar").status_code == 404
+            assert api.get("/v1/products/p-0/similar", params={"alias": "nobody"}).status_code == 404
             tab = get(api, "/v1/products/p-0/same-style", k=1)["next_cursor"]
             assert tab
             assert api.delete("/admin/v1/aliases/kept").status_code == 204

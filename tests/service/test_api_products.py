@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from catalogue.settings import Settings
@@ -232,6 +234,47 @@ class TestTabs:
     def test_similar_finds_k_behind_any_number_of_same_ones(self, api: TestClient) -> None:
         everything = get(api, "/v1/products/acme-03/similar", k=36)["hits"]
         assert get(api, "/v1/products/acme-03/similar", k=1)["hits"] == everything[:1]
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        tab=st.sampled_from(
+            [
+                ("same-style", {"collapse": False}),
+                ("same-style", {"other_suppliers": False}),
+                ("similar", {"diversity": 0}),
+            ]
+        ),
+        conditions=st.lists(
+            st.sampled_from(
+                ["supplier=acme,kestrel", "supplier!=orion", "in_stock=true", "currency=EUR price<=8", "size=M3,M7"]
+            ),
+            unique_by=lambda condition: condition.split("=")[0],
+        ),
+        product_id=st.sampled_from(["acme-03", "kestrel-07", "orion-11"]),
+    )
+    def test_a_filter_leaves_what_passes_in_its_order(
+        self, api: TestClient, tab: tuple[str, dict[str, Any]], conditions: list[str], product_id: str
+    ) -> None:
+        path, how = f"/v1/products/{product_id}/{tab[0]}", tab[1]
+        text = " ".join(conditions)
+        passing = {product["product_id"] for product in pages(api, filter=text, limit=200)}
+        everything = get(api, path, k=1_000, **how)["hits"]
+        page = get(api, path, k=2, filter=text, **how)
+        filtered = page["hits"]
+        while cursor := page["next_cursor"]:
+            page = get(api, path, k=2, filter=text, **how, cursor=cursor)
+            filtered += page["hits"]
+        assert filtered == [hit for hit in everything if hit["product_id"] in passing]
+
+    def test_a_diverse_tab_is_filtered_too_and_gone_on_with(self, api: TestClient) -> None:
+        path = "/v1/products/acme-03/similar"
+        first = get(api, path, k=1, filter="supplier=kestrel")
+        assert first["hits"][0]["supplier_id"] == "kestrel"
+        other = api.get(path, params={"cursor": first["next_cursor"], "filter": "supplier=orion"})
+        assert (other.status_code, "Start again" in other.json()["detail"]) == (400, True)
+        turn = api.post("/v1/search/refine", json={"cursor": first["refine_cursor"], "text": "mug", "k": 36}).json()
+        assert {hit["supplier_id"] for hit in turn["hits"]} == {"kestrel"}
+        assert api.get(path, params={"filter": "supplier"}).status_code == 400
 
     @pytest.mark.parametrize("k", [0, 1001, "x"])
     def test_bad_k(self, api: TestClient, k: Any) -> None:

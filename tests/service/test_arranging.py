@@ -194,6 +194,11 @@ class TestSameStyle:
             late = {"title": "hex bolt steel grade", "supplier_id": "late", "attributes": {"barcode": EAN}}
             assert api.put("/v1/products/late", json=late).status_code == 200
             assert "late" in ids(get(api, "/v1/products/twin/same-style"))
+            for filter_ in ("supplier!=late", "id!=late", "currency=EUR"):  # holds for what is found by its GTIN, too
+                assert "late" not in ids(get(api, "/v1/products/twin/same-style", filter=filter_))
+            assert ids(get(api, "/v1/products/twin/same-style", filter="supplier=acme,late id!=own")) == [
+                hit for hit in ids(get(api, "/v1/products/twin/same-style")) if hit in {"ours", "late"}
+            ]
 
     def test_a_gtin_pasted_into_a_column_says_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pasted(tmp_path, 12) as api:
