@@ -10,7 +10,7 @@ from rich.table import Table
 
 from catalogue.errors import KeysInvalid
 from catalogue.settings import Settings
-from service.cli_common import AsJson, err, out, settings_of, told
+from service.cli_common import AsJson, err, out, print_table, settings_of, told
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 
@@ -60,7 +60,7 @@ def list_(file: File = None, as_json: AsJson = False) -> None:
         expires = _day(key.expires_at) + (" (expired)" if key.expired else "")
         most = [_number(key.rate), _number(key.capacity if key.rate else None), _number(key.quota)]
         table.add_row(key.name, ", ".join(key.roles), _day(key.created_at), expires, *most)
-    out.print(table)
+    print_table(table)
 
 
 @keys_app.command()

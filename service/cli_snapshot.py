@@ -43,7 +43,10 @@ Alias = Annotated[str, typer.Option(help="Which alias; `live` is what is served.
 
 @snapshot_app.command("list")
 def list_(data: Data = None, as_json: AsJson = False) -> None:
-    """List the snapshots, the newest first, and which alias should stand for which."""
+    """List the snapshots, the newest first, and which alias should stand for which.
+
+    Exits with 1 where an alias names one that cannot be served.
+    """
     from index.aliases import read_aliases  # noqa: PLC0415  # importing the index takes a second, --help should not
     from index.snapshot import list_snapshots  # noqa: PLC0415
 
@@ -53,16 +56,18 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     manifests, refused = list_snapshots(settings.data / "snapshots")
     if as_json:
         out.print_json(json.dumps([_as_json(manifest, aliases) for manifest in manifests]))
-        return
-    if not manifests and not refused:
+    elif not manifests and not refused:
         out.print("There are no snapshots yet; `samestyle build` makes one.")
     else:
         print_table(_as_table(manifests, aliases))
     for error in refused:
-        err.print(f"refused: {error}", markup=False, highlight=False)
-    for alias, state in aliases.aliases.items():
-        if state.snapshot not in {manifest.name for manifest in manifests}:
-            err.print(f"alias {alias} names {state.snapshot}, which cannot be served.", highlight=False)
+        err.print(f"refused: {error}", markup=False, highlight=False, soft_wrap=True)
+    there = {manifest.name for manifest in manifests}
+    dangling = {alias: state.snapshot for alias, state in aliases.aliases.items() if state.snapshot not in there}
+    for alias, name in dangling.items():
+        err.print(f"alias {alias} names {name}, which cannot be served.", highlight=False, soft_wrap=True)
+    if dangling:
+        raise typer.Exit(1)
 
 
 @snapshot_app.command()

@@ -133,12 +133,19 @@ def test_on_a_narrow_terminal_nothing_of_it_is_cut(
     assert any(fingerprint[:12] in line for line in lines)
 
 
-def test_list_says_what_is_wrong(data: Path) -> None:
+def test_list_says_what_is_wrong(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "snapshots" / "c" / "manifest.json").write_bytes(b"{")
+    assert "refused: snapshot c: manifest.json" in good("list")  # which nothing stands for
     good("activate", "b")
     (data / "snapshots" / "b" / "manifest.json").write_bytes(b"{")
-    text = good("list")
-    assert "refused: snapshot b: manifest.json" in text
-    assert "alias live names b, which cannot be served" in text
+    monkeypatch.setattr(cli_snapshot, "err", Console(stderr=True, width=40))
+    for words in (["list"], ["list", "--json"]):
+        result = CliRunner().invoke(app, ["snapshot", *words])
+        assert result.exit_code == 1
+        told = result.stderr.splitlines()
+        assert [line[:34] for line in told[:2]] == [f"refused: snapshot {name}: manifest.json" for name in "bc"]
+        assert told[2:] == ["alias live names b, which cannot be served."]
+    assert [one["name"] for one in json.loads(result.stdout)] == ["alien", "a"]
     (data / "aliases.json").write_bytes(b"{")
     assert "aliases.json" in bad("list")
 

@@ -239,6 +239,14 @@ class TestCommands:
         assert over["expired"]
         assert "sha256" not in shop
 
+    def test_in_a_pipe_a_key_is_one_line(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        name = "the-search-box-of-the-autumn-shop"
+        self.run("create", name, "--role", "search", "--rate", "50", "--file", str(file))
+        _, listed, _ = self.run("list", "--file", str(file))
+        (line,) = (line for line in listed.splitlines() if name in line)
+        assert "50" in line
+
     def test_revoke(self, file: Path) -> None:
         self.run("create", "shop", "--role", "search", "--file", str(file))
         assert self.run("revoke", "shop", "--file", str(file))[0] == 0
