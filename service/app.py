@@ -19,7 +19,7 @@ from service.cutting import AutoSnapshot
 from service.headers import SafeHeaders, allow_origins
 from service.keys import KeyRing
 from service.limits import Limiter, make_limiter
-from service.middleware import BodyLimit, EncodedSlashes
+from service.middleware import BodyLimit, EncodedSlashes, Heads
 from service.observing import Observed
 from service.openapi import ABOUT, include_routes, openapi
 from service.paging import SearchCursors
@@ -96,7 +96,8 @@ def _add_layers(
 ) -> None:
     """What a request passes before its route, the last one first."""
     settings = serving.settings
-    app.add_middleware(BodyLimit)  # the last one a request comes to; the cheapest refusals come first
+    app.add_middleware(Heads)  # the last one a request comes to; the cheapest refusals come first
+    app.add_middleware(BodyLimit)
     app.add_middleware(Limits, limiter=limiter)
     app.add_middleware(Attention)
     app.add_middleware(Admission, door=serving)

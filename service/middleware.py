@@ -1,4 +1,4 @@
-"""Pure ASGI layers around every request: limits on the body, slashes in ids."""
+"""Pure ASGI layers around every request: limits on the body, slashes in ids, HEAD."""
 
 import asyncio
 from contextlib import suppress
@@ -98,3 +98,26 @@ class EncodedSlashes:
             path = raw.partition(b"?")[0].replace(b"%2f", b"%2F").split(b"%2F")
             scope["path"] = SLASH.join(unquote(part.decode("latin-1")) for part in path)
         await self._app(scope, receive, send)
+
+
+class Heads:
+    """Answers HEAD as GET would be, without the body: load balancers and CDNs ask so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        as_get = {**scope, "method": "GET"}  # of its own: the server has to know that no body comes
+        try:
+            await self._app(as_get, receive, without_body)
+        finally:
+            if "route" in as_get:
+                scope["route"] = as_get["route"]

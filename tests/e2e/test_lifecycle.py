@@ -60,6 +60,13 @@ def test_behind_keys_on_all_addresses_with_an_admin_port(own_demo: Path, tmp_pat
         assert status(f"{server.url}/v1/products") == 401
         assert status(f"{server.url}/v1/products", engineer) == 403
         assert status(f"{server.url}/v1/products", shop) == 200
+        with httpx.Client(base_url=server.url) as balancer:  # what HEAD answers leaves the connection in order
+            assert [balancer.head(path).status_code for path in ("/livez", "/v1/products", "/readyz")] == [
+                200,
+                401,
+                200,
+            ]
+            assert balancer.get("/readyz").json()["status"] == "ready"
         assert status(f"{server.url}/admin/v1/status", engineer) == 404
         assert status(f"{server.url}/metrics", engineer) == 404
         assert status(f"{admin}/admin/v1/status") == 401

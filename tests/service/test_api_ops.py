@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from catalogue.errors import SamestyleError
@@ -63,6 +64,18 @@ def test_every_answer_carries_the_safe_headers(api: TestClient) -> None:
         headers = api.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/livez", 200), ("/readyz", 200), ("/", 200), ("/web/main.js", 200), ("/docs", 200), ("/v1/products", 200),
+     ("/v1/products/acme-01/image", 200), ("/v1/products/nobody", 404), ("/v1/search", 405)],
+)  # fmt: skip
+def test_head_is_get_without_the_body(api: TestClient, path: str, status: int) -> None:
+    head, whole = api.head(path), api.get(path)
+    assert (head.status_code, whole.status_code, head.content) == (status, status, b"")
+    assert whole.content
+    assert {**head.headers, "x-request-id": ""} == {**whole.headers, "x-request-id": ""}
 
 
 def test_openapi_describes_every_error_as_a_problem(api: TestClient) -> None:
