@@ -1,7 +1,8 @@
 """What came of an experiment: rates by arm, how sure they are, and whether the experiment itself can be trusted.
 
 Who was answered under an arm is one of its users, from the log of searches; what they did comes from the events of
-those very answers. Users are the units. Somebody who was answered under two arms is left out and counted.
+those very answers. Users are the units. Somebody who was answered under two arms is left out and counted. Anybody can
+tell of a click on anything: one on what its answer did not show counts for nothing.
 """
 
 import math
@@ -16,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.events import files
+from service.events.recorder import MAX_SHOWN
 from service.experiments.arms import Experiment
 from service.experiments.statistics import Comparison, Numbers, Rate, compare, rate, sample_ratio_p
 
 METRICS: Final = ("ctr", "conversion", "purchases")
-"""Answers with a click over answers; users who bought over users; purchases over users."""
+"""Answers with a click on what they showed over answers; users who bought over users; purchases over users."""
 SAMPLE_RATIO_P: Final = 0.001
 SLOWER: Final = 1.2
 """An arm whose 95th percentile of time is over so many times the control's fails a guard-rail."""
@@ -82,10 +84,12 @@ def report(data: Path, experiment: Experiment) -> Report:
     since = experiment.started_at.astimezone(UTC).date()
     mine = pc.field("experiment") == experiment.name
     searches = files.read(root, "searches", since, ["request_id", "user_id", "arm", "took_ms", "status", "time"], mine)
-    events = files.read(
-        root, "events", since, ["event_id", "type", "request_id"], mine & (pc.field("type") != "impression")
-    )
-    table = _Table(searches, events, experiment)
+    columns = ["event_id", "type", "request_id", "product_id"]
+    events = files.read(root, "events", since, columns, mine & (pc.field("type") != "impression"))
+    clicks = events.filter(pc.equal(events["type"], "click"))
+    clicked = mine & pc.field("request_id").isin(pc.unique(clicks["request_id"]))
+    shown = files.read(root, "searches", since, ["request_id", "shown"], clicked)
+    table = _Table(searches, events, _clicked(clicks, shown), experiment)
     control = table.arm(experiment.control, None)
     arms = [control, *(table.arm(name, control) for name in list(experiment.arms)[1:])]
     return Report(
@@ -104,7 +108,7 @@ def report(data: Path, experiment: Experiment) -> Report:
 class _Table:
     """Answers and what was done with them, as numbers by user and arm."""
 
-    def __init__(self, searches: pa.Table, events: pa.Table, experiment: Experiment) -> None:
+    def __init__(self, searches: pa.Table, events: pa.Table, clicked: set[str], experiment: Experiment) -> None:
         self._experiment = experiment
         self._all = searches
         named = searches.filter(pc.is_valid(searches["user_id"]))
@@ -119,14 +123,14 @@ class _Table:
         # of events and answers one each, however often they were written
         once = events.group_by("event_id").aggregate([("type", "min"), ("request_id", "min")])
         self._answers = named.group_by("request_id").aggregate([("user_id", "min"), ("arm", "min"), ("time", "min")])
-        self._clicked = _count(once, "click")
-        self._bought = _count(once, "purchase")
+        self._clicked = clicked
+        self._bought = _purchases(once)
 
     def arm(self, name: str, control: ArmReport | None) -> ArmReport:
         """One arm, compared with the control where there is one already."""
         answers = self._answers.filter(pc.equal(self._answers["arm_min"], name))
         ids = answers["request_id"].to_pylist()
-        clicked = np.array([self._clicked.get(request, 0) > 0 for request in ids], np.float64)
+        clicked = np.array([request in self._clicked for request in ids], np.float64)
         bought = np.array([self._bought.get(request, 0) for request in ids], np.float64)
         own = self._users.filter(pc.equal(self._users["arm_min"], name))["user_id"]
         code = pc.index_in(answers["user_id_min"], own).to_numpy().astype(np.int64)
@@ -162,11 +166,21 @@ class _Table:
         )
 
 
-def _count(events: pa.Table, kind: str) -> dict[str, int]:
-    """How many events of a type each answer has."""
-    some = (
-        events.filter(pc.equal(events["type_min"], kind)).group_by("request_id_min").aggregate([("event_id", "count")])
-    )
+def _clicked(clicks: pa.Table, shown: pa.Table) -> set[str]:
+    """The answers that have a click on what they showed; of a long one not all that it showed is kept."""
+    products = dict(zip(shown["request_id"].to_pylist(), shown["shown"].to_pylist(), strict=True))
+    found = set()
+    for request, product in zip(clicks["request_id"].to_pylist(), clicks["product_id"].to_pylist(), strict=True):
+        of_answer = products.get(request, ())
+        if product in of_answer or len(of_answer) >= MAX_SHOWN:
+            found.add(request)
+    return found
+
+
+def _purchases(events: pa.Table) -> dict[str, int]:
+    """How many each answer has."""
+    some = events.filter(pc.equal(events["type_min"], "purchase"))
+    some = some.group_by("request_id_min").aggregate([("event_id", "count")])
     return dict(zip(some["request_id_min"].to_pylist(), some["event_id_count"].to_pylist(), strict=True))
 
 

@@ -23,6 +23,7 @@ from models import StandInEncoders
 from service.build import build
 from service.cli import app
 from service.events import files
+from service.events.recorder import MAX_SHOWN
 from service.experiments import arms
 from service.experiments.page import page
 from service.experiments.report import as_json, report
@@ -306,6 +307,24 @@ class TestReport:
         assert [("slower" in guard, "failures" in guard) for guard in other.guards] == [(True, False), (False, True)]
         assert live.guards == ()
         assert 0.03 < other.failures.value < 0.07
+
+    def test_a_click_on_what_was_not_shown_counts_for_nothing(self, tmp_path: Path) -> None:
+        begun = arms.start(tmp_path, "first", {"live": 1, "next": 1})
+        now, user = time.time_ns() // 10**6, "0" * 32
+        many = [f"p-{number}" for number in range(MAX_SHOWN)]  # of a longer answer no more is kept
+        shown = {"r-1": (["p", "q"], "q"), "r-2": (["p", "q"], "elsewhere"), "r-3": (many, "p-500"), "r-4": ([], "p")}
+        searches = [
+            (name, now, "search", None, "mug", 0, user, json.dumps(products), "s", "first", "live", 1.0, 200)
+            for name, (products, _) in shown.items()
+        ]
+        clicks = [
+            (f"e-{name}", "click", now, product, None, user, None, name, 1, "first", "live", now)
+            for name, (_, product) in shown.items()
+        ]
+        files.write(tmp_path / "events", "searches", "a", searches)
+        files.write(tmp_path / "events", "events", "a", clicks)
+        live = report(tmp_path, begun).arms[0]
+        assert (live.answers, live.clicks) == (4, 2)
 
     def test_as_a_table_as_json_and_as_a_page(self, data: Path, tmp_path: Path) -> None:
         said = run("report", "first", "--data", str(data), "--html", str(tmp_path / "report.html"))
