@@ -90,10 +90,10 @@ class Attribution:
         """One answer, noted at its end, also where it fails.
 
         No experiment is for who has `chosen` an alias. `before` is the arm that an earlier answer was given under, as
-        its `issued`: what goes on from it stays there.
+        its `issued`: what goes on from it stays there, as long as the experiment runs.
         """
         user = self.user_id(user_key)
-        arm = self.arm_of(before[0], before[1]) if before is not None else None
+        arm = self._still(before) if before is not None else None
         if not chosen:
             arm = self._served(arm or self._experiments.arm_for(user))
         visit = Visit(kind, self.ids.new(arm.code if arm is not None else 0), user, arm, time.perf_counter())
@@ -112,6 +112,11 @@ class Attribution:
         finally:
             if visit.is_kept:
                 self._note(visit, status)
+
+    def _still(self, before: Sequence[int]) -> Arm | None:
+        """The arm of an earlier answer, where its experiment runs: once that has stopped, everybody sees live again."""
+        arm, running = self.arm_of(before[0], before[1]), self._experiments.content.running
+        return arm if arm is not None and running is not None and running.name == arm.experiment else None
 
     def _served(self, arm: Arm | None) -> Arm | None:
         if arm is not None and arm.name not in self._serving.served:

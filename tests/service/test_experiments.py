@@ -204,11 +204,12 @@ class TestServed:
             assert search(api, text="mug", user_key="u-1")["arm"] is None
             run("start", "first", "--arm", "live=1", "--arm", "next=1", "--data", str(two.data))
             wait_until(lambda: search(api, text="mug", user_key="u-1")["arm"] is not None)
-            seen = {}
+            seen, answers = {}, []
             for number in range(40):
                 user = f"u-{number}"
                 answer = search(api, text="mug", user_key=user, k=2)
                 seen[user] = answer["arm"]
+                answers.append(answer)
                 snapshot = {"live": "shop-1", "next": "shop-2"}[answer["arm"]]
                 others = [
                     search(api, product_id="acme-03", user_key=user),
@@ -229,6 +230,11 @@ class TestServed:
             run("stop", "--data", str(two.data))
             wait_until(lambda: search(api, text="mug", user_key="u-1")["arm"] is None)
             assert search(api, text="mug", user_key="u-1")["snapshot"] == "shop-1"
+            under_next = next(answer for answer in answers if answer["arm"] == "next")
+            later = api.post("/v1/search/refine", json={"cursor": under_next["refine_cursor"], "text": "lamp"}).json()
+            assert (later["arm"], later["alias"], later["snapshot"]) == (None, "live", "shop-1")
+            page = search(api, cursor=under_next["next_cursor"])  # where it began, but under no arm
+            assert (page["arm"], page["snapshot"]) == (None, "shop-2")
         run("report", "--data", str(two.data))
         (kept,) = files.read(
             two.data / "events", "events", datetime.now(UTC).date().replace(day=1), ["experiment", "arm"], _ALL
