@@ -37,7 +37,7 @@ from catalogue.errors import (
     JournalUnavailable,
     TooLarge,
 )
-from catalogue.product import Product, ProductId
+from catalogue.product import ProductId
 from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
 from index.journal_postgres import open_postgresql
 from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
@@ -52,7 +52,7 @@ from index.journal_store import (
     vectors,
     within,
 )
-from index.products import IndexedProduct
+from index.products import FIELDS, IndexedProduct, Listing
 
 MAX_READ_BYTES: Final = 4 * MAX_BYTES
 """Most bytes of one `read_after`; a single entry is always read."""
@@ -118,11 +118,23 @@ class Entry:
     vectors: Mapping[str, Mapping[str, NDArray[np.float16]]]
 
     @property
-    def item(self) -> IndexedProduct | None:
-        """The product and its photo; None for a delete."""
+    def listing(self) -> Listing | None:
+        """The product as it is kept, but for fields that only a newer version knows; None for a delete.
+
+        Raises ValueError for a document that is none of this product.
+        """
         if self.document is None:
             return None
-        return IndexedProduct(product=Product.model_validate(orjson.loads(self.document)), photo=self.photo)
+        fields = orjson.loads(self.document)
+        if not isinstance(fields, dict) or fields.get("product_id") != self.product_id:
+            raise ValueError("it is no document of that product")
+        return Listing({name: value for name, value in fields.items() if name in FIELDS}, self.photo)
+
+    @property
+    def item(self) -> IndexedProduct | None:
+        """The product and its photo; None for a delete. Raises ValueError for a document that is no such product."""
+        listing = self.listing
+        return None if listing is None else listing.item
 
 
 class Journal:

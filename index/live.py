@@ -69,13 +69,18 @@ class LiveIndex:
         return self._view
 
     def apply(self, entries: Sequence[Entry]) -> "LiveView":
-        """Take journal entries in, all or none, and return the view that shows them; raises as `Delta.apply` does."""
+        """Take journal entries in, all or none, and return the view that shows them.
+
+        Raises as `Delta.apply` does, and ValueError for a document that is no product.
+        """
         with self._applying:
             before = self._view
+            items = {entry.product_id: entry.item for entry in entries}  # raises before anything is taken in
             delta = self._delta.apply(entries)
             moved = delta.generation != before.delta.generation
             products = GrowingTable() if moved else before.changed
-            products.extend([_row(delta, row) for row in range(len(products), delta.rows)])
+            new = range(len(products), delta.rows)
+            products.extend([items.get(delta.id_of(row)) or _row(delta, row) for row in new])
             self._view = LiveView(self.snapshot, delta, products, {} if moved else before.joined, before.since)
             return self._view
 

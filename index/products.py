@@ -41,6 +41,8 @@ SCHEMA: Final = pa.schema(
         ("style_score", pa.float32()),  # the similarity to the medoid
     ]
 )
+FIELDS: Final = Product.model_fields.keys()
+"""Those of a product's document."""
 Sort = Literal["product_id", "price", "-price", "title"]
 
 
@@ -210,7 +212,7 @@ class ProductTable:
             fields, photo = orjson.loads(self._documents[row].as_py()), self._photos[row].as_py()
         except ValueError:  # no JSON, no UTF-8
             raise self._damaged(row) from None
-        if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= _FIELDS:
+        if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= FIELDS:
             raise self._damaged(row)
         return Listing(fields, photo)
 
@@ -294,7 +296,6 @@ def packed(table: pa.Table) -> dict[str, Any]:
     }
 
 
-_FIELDS: Final = Product.model_fields.keys()
 _BY_ROW: Final = (
     "title", "photo", "document", "category.codes", "supplier_id.codes", "currency.codes", "in_stock", "price",
     "style.medoids", "style.scores", "hash.rows", "hash.sorted",

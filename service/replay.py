@@ -9,7 +9,7 @@ import structlog
 
 from catalogue.errors import InvalidInput, NotFound, Overloaded
 from catalogue.photos import PhotoStore
-from index import Entry, Journal, LiveIndex
+from index import Entry, IndexedProduct, Journal, LiveIndex
 from models import ProductInput
 from service.deadlines import Deadline, current, under
 from service.encoding import EncoderQueues, Vector
@@ -45,21 +45,19 @@ def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: Encoder
     if whole < len(entries):
         some = entries[: whole + _EMBEDDED_AT_ONCE]
         _embed(some, journal, photos, fields, encoder)
-        again = journal.read_after(live.view.position, len(some))
-        entries = [_usable(entry, encoder.embedder.fingerprint) for entry in again]
-    live.apply(entries)
+        entries = journal.read_after(live.view.position, len(some))
+    live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in entries])
     return True
 
 
 def _lacks(entry: Entry, fields: Sequence[str], encoder: EncoderQueues) -> set[str]:
     """The fields whose vectors an entry should have and has not: who wrote it served a snapshot without them."""
     missing = set(fields) - entry.vectors.get(encoder.embedder.fingerprint, {}).keys()
-    if entry.operation == "delete" or not missing:
+    if not missing or (item := _item(entry)) is None:
         return set()
-    item = entry.item
-    if item is None or item.photo is None:
+    if item.photo is None:
         missing.discard("image")
-    if "text" in missing and (item is None or not encoder.embedder.product_text(item.product)):
+    if "text" in missing and not encoder.embedder.product_text(item.product):
         missing.discard("text")
     return missing
 
@@ -91,7 +89,7 @@ async def _vectors(
     entry: Entry, photos: PhotoStore, fields: Collection[str], encoder: EncoderQueues
 ) -> dict[str, Vector]:
     """A vector for each field; none where neither photo nor text can be used, which is logged."""
-    item = entry.item
+    item = _item(entry)
     if item is None:
         return {}
     photo = None
@@ -120,12 +118,20 @@ async def _patiently(encoder: EncoderQueues, item: ProductInput) -> Vector:
             await asyncio.sleep(_QUEUE_POLL_S)
 
 
-def _has_vectors(entry: Entry, fingerprint: str) -> bool:
-    return entry.operation == "delete" or "fusion" in entry.vectors.get(fingerprint, {})
+def _item(entry: Entry) -> IndexedProduct | None:
+    """The product an entry puts; None for a delete, and where its document cannot be read."""
+    try:
+        return entry.item
+    except ValueError:
+        return None
 
 
 def _usable(entry: Entry, fingerprint: str) -> Entry:
-    """A product that cannot be embedded cannot be found: to this model it is gone."""
-    if _has_vectors(entry, fingerprint):
+    """A product that cannot be read or embedded cannot be found: to this model it is gone."""
+    if entry.operation == "delete":
+        return entry
+    if _item(entry) is None:
+        log.error("journal_entry_unreadable", position=entry.position, product_id=entry.product_id)
+    elif "fusion" in entry.vectors.get(fingerprint, {}):
         return entry
     return dataclasses.replace(entry, operation="delete", document=None)

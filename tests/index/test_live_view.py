@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,6 +150,16 @@ def test_a_view_outlives_the_arrays_it_was_taken_of(tmp_path: Path, monkeypatch:
     assert look() == before
     with pytest.raises(NotFound, match="p0"):
         view.row_of("p0")
+
+
+def test_entries_that_cannot_be_read_change_nothing(tmp_path: Path) -> None:
+    index = LiveIndex(reopen(build(tmp_path, count=5)))
+    before = index.view
+    entries = in_order([upsert("a"), upsert("b")])
+    with pytest.raises(ValueError, match="no document of that product"):
+        index.apply([entries[0], replace(entries[1], document=entries[0].document)])
+    assert index.view is before
+    assert index.apply(entries).position == 2
 
 
 def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

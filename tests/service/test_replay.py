@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from catalogue.errors import DeltaFull, NotReady
+from catalogue.errors import DeltaFull, NotFound, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
+from index.journal_store import entries
 from index.products import to_table
 from models import ProductInput, StandInEncoders
 from service.encoding import EncoderQueues, WorkPool
@@ -208,6 +210,41 @@ def test_what_cannot_be_embedded_is_hidden_and_stops_nothing(gateway: Gateway, n
     assert [entry["product_id"] for entry in logs if entry["log_level"] == "error"] == [name]
     gateway.journal.append([unembedded(name, "a mug again")])
     assert gateway.replay(gateway.live()).row_of(name) >= 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"\xff", b"[]", b'{"product_id":"acme-03","titel":"mug"}', b'{"product_id":"acme-04","title":"mug"}'],
+)
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_what_cannot_be_read_is_hidden_and_stops_nothing(gateway: Gateway, document: bytes, is_embedded: bool) -> None:
+    gateway.journal.append([unembedded("before", "mug"), unembedded("acme-03", "mug"), unembedded("after", "mug")])
+    if is_embedded:
+        gateway.replay(gateway.live())
+    rewrite(gateway, 2, document)
+    with capture_logs() as logs:
+        view = gateway.replay(gateway.live())
+    assert {name: len(view.rows_of([name])) for name in ("before", "after")} == {"before": 1, "after": 1}
+    assert len(view) == 37
+    with pytest.raises(NotFound):
+        view.row_of("acme-03")
+    assert [(entry["event"], entry["position"], entry["product_id"]) for entry in logs if "position" in entry] == [
+        ("journal_entry_unreadable", 2, "acme-03")
+    ]
+
+
+def test_fields_that_a_newer_gateway_writes_are_passed_over(gateway: Gateway) -> None:
+    gateway.journal.append([unembedded("new", "mug")])
+    rewrite(gateway, 1, b'{"product_id":"new","title":"mug","rating":4}')
+    view = gateway.replay(gateway.live())
+    row = view.row_of("new")
+    assert view.get(row).product == item("new", title="mug").product
+    assert view.listing(row).fields == {"product_id": "new", "title": "mug"}
+
+
+def rewrite(gateway: Gateway, position: int, document: bytes) -> None:
+    with gateway.journal._engine.begin() as connection:
+        connection.execute(update(entries).where(entries.c.position == position).values(document=document))
 
 
 def test_more_changes_than_are_kept_stop_it_and_what_was_applied_stays(
