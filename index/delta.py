@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFound
+from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFound, SnapshotDamaged
 from index.journal import Entry
 from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
@@ -110,7 +110,7 @@ class Delta:
             if entry.product_id not in self._rows.latest:
                 try:
                     found.add(self._base_row_of(entry.product_id))
-                except NotFound:
+                except (NotFound, SnapshotDamaged):  # which row it was cannot be told: all else goes on
                     continue
         return found - self._is_hidden
 

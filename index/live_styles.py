@@ -79,7 +79,8 @@ def _joined(view: LiveView, rows: list[int], same: SameFrom) -> list[int]:
     for row in rows:
         near = view.joined[row]
         if near is not None:
-            medoids[row] = int(view.snapshot.products.styles.medoids[near])
+            medoid = view.snapshot.products.styles.medoid(near)
+            medoids[row] = near if medoid is None else medoid
     return [medoids[row] for row in rows]
 
 

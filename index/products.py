@@ -1,7 +1,7 @@
 """The products of a snapshot: columns to filter, sort and count by, and the whole product as one document."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -186,31 +186,42 @@ class ProductTable:
         """The product id of a row; raises SnapshotDamaged where it cannot be read any more."""
         try:
             return str(self._ids[row].as_py())
-        except ValueError:
-            raise self._damaged(row) from None
+        except (ValueError, IndexError):
+            return self.listing(row).product_id  # the document has it, too
 
     def row_of(self, product_id: str) -> int:
-        """The row of a product id; raises NotFound."""
-        for row in self.rows_of([product_id]):
+        """The row of a product id; raises NotFound, and SnapshotDamaged where it cannot be told any more."""
+        for row in self._rows_of([product_id]):
+            if row >= len(self):
+                raise self._damaged(row)
             return row
         raise NotFound(f"There is no product {product_id[:128]!r} in this snapshot.")
 
     def rows_of(self, product_ids: Sequence[str]) -> list[int]:
         """The rows of those of the ids that there are."""
+        return [row for row in self._rows_of(product_ids) if row < len(self)]
+
+    def _rows_of(self, product_ids: Sequence[str]) -> Iterator[int]:
+        """The rows that the file names for some ids, be they in it or not."""
         wanted = np.array([id_hash(product_id) for product_id in product_ids], np.uint64)
-        rows = []
         for product_id, wanted_hash, at in zip(product_ids, wanted, np.searchsorted(self._hashes, wanted), strict=True):
             while at < len(self._hashes) and self._hashes[at] == wanted_hash:  # different ids may have one hash
-                if self.id_of(row := int(self._by_hash[at])) == product_id:
-                    rows.append(row)
+                if self._may_be(row := int(self._by_hash[at]), product_id):
+                    yield row
                 at += 1  # noqa: PLW2901
-        return rows
+
+    def _may_be(self, row: int, product_id: str) -> bool:
+        """Whether a row is of the id whose hash it has; where it cannot be read, 64 bits that agree are enough."""
+        try:
+            return self.id_of(row) == product_id
+        except SnapshotDamaged:
+            return True
 
     def listing(self, row: int) -> Listing:
         """The product of a row as it is kept; raises SnapshotDamaged where it cannot be read any more."""
         try:
             fields, photo = orjson.loads(self._documents[row].as_py()), self._photos[row].as_py()
-        except ValueError:  # no JSON, no UTF-8
+        except (ValueError, IndexError):  # no JSON, no UTF-8, no such row
             raise self._damaged(row) from None
         if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= FIELDS:
             raise self._damaged(row)
@@ -247,9 +258,15 @@ class ProductTable:
         return passed
 
     def ordered(self, mask: Mask, sort: Sort) -> NDArray[np.uint32]:
-        """The rows of a mask by a column, ties by product id; products without a price come last."""
+        """The rows of a mask by a column, ties by product id; products without a price come last.
+
+        Raises SnapshotDamaged where their order cannot be read any more.
+        """
         order = self._order(sort)
-        rows: NDArray[np.uint32] = order[mask[order]]
+        try:
+            rows: NDArray[np.uint32] = order[mask[order]]
+        except IndexError:
+            raise self._damaged(f"order by {sort}") from None
         return rows
 
     def sort_keys(self, rows: NDArray[np.uint32], sort: Sort) -> pa.Table:
@@ -259,10 +276,12 @@ class ProductTable:
             return pa.table({"first": self._arrays[sort].take(pa.array(rows)), "product_id": ids})
         return pa.table({"first": pa.array(self.columns.prices[rows], from_pandas=True), "product_id": ids})
 
-    def _damaged(self, row: int) -> SnapshotDamaged:
+    def _damaged(self, what: int | str) -> SnapshotDamaged:
+        """A row that cannot be read, or whatever else."""
+        named = f"product in row {what}" if isinstance(what, int) else what
         snapshot = f"snapshot {self._name}" if self._name else "this snapshot"
         return SnapshotDamaged(
-            f"The product in row {row} of {snapshot} cannot be read: a file has changed since it was verified. Look "
+            f"The {named} of {snapshot} cannot be read: a file has changed since it was verified. Look "
             "with `samestyle snapshot verify`, and roll back to the snapshot before or activate another."
         )
 

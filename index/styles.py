@@ -62,7 +62,7 @@ class Styles:
     def medoid(self, row: int) -> int | None:
         """The row that a row's group is named after; None where there are no groups."""
         medoid = int(self.medoids[row])
-        return None if medoid == _NONE else medoid
+        return medoid if 0 <= medoid < len(self.medoids) else None
 
     def groups(self, selected: NDArray[np.bool_]) -> StyleGroups:
         """The groups with at least two of the selected rows, bool [rows], and those rows of theirs."""
@@ -76,7 +76,7 @@ class Styles:
 
     def grouped(self, selected: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Those of the selected rows, bool [rows], that are in a group."""
-        return np.flatnonzero(selected & (self.medoids != _NONE))
+        return np.flatnonzero(selected & (self.medoids.view(np.uint32) < len(self.medoids)))  # nor is -1
 
 
 def packed_styles(ids: Any, groups: Any, scores: Any) -> dict[str, Any]:

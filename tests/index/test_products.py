@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue import Product
-from catalogue.errors import NotFound
+from catalogue.errors import NotFound, SnapshotDamaged
 from index import Filters, IndexedProduct, ProductTable
 from index import products as module
 from index.columns import _sorted_pairs
 from index.facets import count as count_facets
-from index.products import SCHEMA, Sort, id_hash, to_table
+from index.products import SCHEMA, Sort, id_hash, packed, to_table
 from tests.index.builders import item, items, table
 from tests.index.shops import FACETS, passes, some_filters, some_products
 
@@ -221,3 +221,59 @@ def test_pairs_are_sorted_however_many_there_may_be(entries: list[tuple[int, int
 def test_an_attribute_that_one_product_of_many_declares_is_found() -> None:
     products = table([*items(300), item("last", attributes={"colour": "red"})])
     assert np.flatnonzero(products.mask(Filters.parse("colour=red"))).tolist() == [300]
+
+
+# Files that change after they were verified.
+
+
+def damaged(name: str, at: int, value: object) -> ProductTable:
+    """Ten products, with another value in one of their arrays; of texts any bytes."""
+    arrays = packed(to_table(items(10)))
+    values = arrays[name].cast(pa.large_binary()).to_pylist() if isinstance(value, bytes) else arrays[name].to_pylist()
+    values[at] = value
+    kind = arrays[name].type
+    array = pa.array(values, pa.large_binary()).view(kind) if isinstance(value, bytes) else pa.array(values, kind)
+    return ProductTable(arrays | {name: array})
+
+
+def test_an_id_that_cannot_be_read_stands_in_the_document_too() -> None:
+    products = damaged("product_id", 3, b"\xff")
+    assert [products.id_of(row) for row in range(10)] == [f"p{n}" for n in range(10)]
+    assert products.rows_of(["p3", "p4"]) == [3, 4]
+
+
+def test_a_row_that_cannot_be_read_is_still_found_by_its_id() -> None:
+    products = damaged("document", 3, b"\xff")
+    products._ids = damaged("product_id", 3, b"\xff")._ids
+    assert products.row_of("p3") == 3
+    assert np.flatnonzero(products.mask(Filters(not_ids=("p3",)))).tolist() == [0, 1, 2, *range(4, 10)]
+    for read in (products.id_of, products.listing, products.get):
+        with pytest.raises(SnapshotDamaged, match="product in row 3 of this snapshot"):
+            read(3)
+
+
+def test_an_id_whose_row_is_not_there_is_no_row() -> None:
+    products = table(items(10))
+    at = products._by_hash.tolist().index(3)
+    products = damaged("hash.rows", at, 2**20)
+    assert products.rows_of(["p3", "p4"]) == [4]
+    assert products.row_of("p4") == 4
+    with pytest.raises(SnapshotDamaged):
+        products.row_of("p3")
+    assert np.flatnonzero(products.mask(Filters(ids=("p3", "p4")))).tolist() == [4]
+
+
+def test_an_order_of_rows_that_are_not_there_cannot_be_used() -> None:
+    arrays = packed(to_table(items(10)))
+    products = ProductTable(arrays | {"order.price": pa.array([*range(9), 2**20], pa.uint32())})
+    everything = np.ones(10, np.bool_)
+    with pytest.raises(SnapshotDamaged, match="order by price of this snapshot"):
+        products.ordered(everything, "price")
+    assert products.ordered(everything, "-price").tolist() == [*range(9, -1, -1)]
+
+
+@pytest.mark.parametrize("medoid", [10, 2**31 - 1, -2])
+def test_a_group_named_after_a_row_that_is_not_there_is_none(medoid: int) -> None:
+    styles = damaged("style.medoids", 3, medoid).styles
+    assert styles.medoid(3) is None
+    assert styles.grouped(np.ones(10, np.bool_)).tolist() == []

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
 from catalogue.settings import Settings
+from index.arrays import read_arrays
 from models import StandInEncoders
 from service import metrics
 from tests.service.conftest import client_of
@@ -57,3 +59,34 @@ def test_a_new_version_of_it_mends_it(damaged: TestClient) -> None:
     assert damaged.delete("/v1/products/acme-03").status_code == 204
     assert damaged.put("/v1/products/acme-03", json={"title": "mug"}).status_code == 200
     assert damaged.get("/v1/products/acme-03").json()["title"] == "mug"
+
+
+def test_an_id_that_cannot_be_read_holds_up_no_write(own_shop: Settings, embedder: StandInEncoders) -> None:
+    with client_of(own_shop, embedder) as api:
+        file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
+        _change(file, b"acme-00", b"\xff")
+        assert api.get("/v1/products/acme-00").status_code == 200
+        assert api.delete("/v1/products/acme-00").status_code == 204
+        assert api.get("/v1/products/acme-00").status_code == 404
+        assert api.put("/v1/products/new", json={"title": "mug"}).status_code == 200
+        assert api.get("/v1/products/new").status_code == 200
+
+
+def test_an_id_whose_row_is_not_there_holds_up_no_write(own_shop: Settings, embedder: StandInEncoders) -> None:
+    with client_of(own_shop, embedder) as api:
+        file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
+        rows = read_arrays(file)["hash.rows"].to_numpy()
+        _change(file, rows.tobytes(), (rows ^ np.uint32(1 << 20)).tobytes())
+        assert api.get("/v1/products/acme-00").json()["type"] == "samestyle:snapshot-damaged"
+        assert api.delete("/v1/products/acme-00").status_code == 204
+        assert api.put("/v1/products/new", json={"title": "mug"}).status_code == 200
+        assert api.get("/v1/products/new").status_code == 200
+
+
+def test_an_order_that_cannot_be_used_says_so(own_shop: Settings, embedder: StandInEncoders) -> None:
+    with client_of(own_shop, embedder) as api:
+        file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
+        rows = read_arrays(file)["order.price"].to_numpy()
+        _change(file, rows.tobytes(), (rows ^ np.uint32(1 << 20)).tobytes())
+        assert api.get("/v1/products?sort=price").json()["type"] == "samestyle:snapshot-damaged"
+        assert api.get("/v1/products?sort=title").status_code == 200
