@@ -105,7 +105,14 @@ class EventsUnavailable(NotReady):
 
 
 class SnapshotDamaged(NotReady):
-    """A product of a snapshot that serves can no longer be read: its file has changed since it was verified."""
+    """A product of a snapshot that serves can no longer be read: its file has changed since it was verified.
+
+    `row` is where it lies in the snapshot, None where that cannot be told or more than one product is concerned.
+    """
+
+    def __init__(self, message: str, *, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class DeviceMemoryFull(NotReady):

@@ -33,6 +33,8 @@ DUE_ENTRIES: Final = 100_000
 """So many entries take a few seconds to replay at each start and swap, even if all are of one product."""
 _DUE_LEAST: Final = 1_000
 """So few changes cost nothing, however small the catalogue."""
+MOST_DAMAGED: Final = 1_000
+"""Products that cannot be read and are left out; each costs a list that comes upon it first another look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class LiveIndex:
             max_rows=MAX_ROWS,
         )
         self._applying = threading.Lock()
-        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position)
+        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position, frozenset())
 
     @property
     def view(self) -> "LiveView":
@@ -81,20 +83,39 @@ class LiveIndex:
             products = GrowingTable() if moved else before.changed
             new = range(len(products), delta.rows)
             products.extend([items.get(delta.id_of(row)) or _row(delta, row) for row in new])
-            self._view = LiveView(self.snapshot, delta, products, {} if moved else before.joined, before.since)
+            joined = {} if moved else before.joined
+            self._view = LiveView(self.snapshot, delta, products, joined, before.since, before.damaged)
             return self._view
+
+    def leave_out(self, row: int) -> bool:
+        """Have no list show a row of the snapshot that cannot be read; False where it is so already, or it is full."""
+        with self._applying:
+            before = self._view
+            if row in before.damaged or len(before.damaged) >= MOST_DAMAGED:
+                return False
+            damaged = before.damaged | {row}
+            self._view = LiveView(self.snapshot, before.delta, before.changed, before.joined, before.since, damaged)
+            return True
 
 
 class LiveView:
     """The catalogue at one moment; immutable, safe for any number of threads.
 
-    `since` is the position that the snapshot's delta began at.
+    `since` is the position that the snapshot's delta began at, `damaged` are rows of the snapshot that were found to be
+    unreadable: whoever asks for one of them is told so, and no list shows them.
     """
 
     def __init__(
-        self, snapshot: Snapshot, delta: DeltaView, changed: GrowingTable, joined: dict[int, int | None], since: int
+        self,
+        snapshot: Snapshot,
+        delta: DeltaView,
+        changed: GrowingTable,
+        joined: dict[int, int | None],
+        since: int,
+        damaged: frozenset[int],
     ) -> None:
         self.since = since
+        self.damaged = damaged
         self.snapshot = snapshot
         self.delta = delta
         self.changed = changed
@@ -110,6 +131,11 @@ class LiveView:
     def position(self) -> int:
         """The journal's last entry that is in here."""
         return self.delta.position
+
+    @property
+    def unreadable(self) -> int:
+        """How many products no list shows, as they were found to be unreadable and have not been written anew."""
+        return sum(bool(self.delta.visible[row]) for row in self.damaged)
 
     @property
     def changes(self) -> int:
@@ -131,7 +157,7 @@ class LiveView:
         if row is not None:
             return self.base_rows + row
         row = self.snapshot.products.row_of(product_id)
-        if self._is_hidden(row):
+        if not self.delta.visible[row]:
             raise NotFound(f"There is no product {product_id[:128]!r} any more.")
         return row
 
@@ -145,7 +171,7 @@ class LiveView:
         """The rows of the products with a GTIN, as `ProductTable.of_gtin`; none where too many have it."""
         old, new = self.snapshot.products.of_gtin(code), self.changed.of_gtin(code)
         new = new[new < self.delta.rows]  # others came since
-        rows = np.concatenate([old[self._visible[old]], new[self.delta.alive[new]] + self.base_rows])
+        rows = np.concatenate([old[self.visible[old]], new[self.delta.alive[new]] + self.base_rows])
         return rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]
 
     def gtin(self, attributes: Mapping[str, str]) -> str | None:
@@ -186,12 +212,21 @@ class LiveView:
         found[~old] = self.delta.vectors(field, rows[~old] - self.base_rows)
         return found
 
+    @cached_property
+    def visible(self) -> Mask:
+        """Which rows of the snapshot lists may show, bool [snapshot rows]."""
+        if not self.damaged:
+            return self.delta.visible
+        visible = self.delta.visible.copy()
+        visible[[*self.damaged]] = False
+        return visible
+
     def select(self, filters: Filters) -> Selection:
         """The rows that pass."""
         delta = self.delta.alive
         if len(delta):
             delta = delta & self.changed.mask(filters, self.delta.rows)
-        return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self._visible, delta)
+        return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self.visible, delta)
 
     def among(self, rows: NDArray[np.int64], selection: Selection) -> NDArray[np.int64]:
         """Those of some rows that are selected."""
@@ -228,26 +263,19 @@ class LiveView:
     def _search_base(self, field: str, query: NDArray[np.float32], k: int, allowed: Mask | None) -> Neighbours:
         """Hidden rows are few, so without a filter it is cheaper to find a few more than to pass a mask."""
         index = self.snapshot.index(field)
-        hidden = self.delta.hidden
-        if allowed is not None or not len(hidden):
+        hidden = len(self.delta.hidden) + len(self.damaged)
+        if allowed is not None or not hidden:
             return index.search(query, k, allowed)
-        fetch = k + _SPARE + math.ceil(2 * k * len(hidden) / self.base_rows)
+        fetch = k + _SPARE + math.ceil(2 * k * hidden / self.base_rows)
         found = index.search(query, fetch)
-        seen = self._visible[found.rows]
+        seen = self.visible[found.rows]
         if np.count_nonzero(seen) < k and len(found.rows) == fetch:
-            return index.search(query, k, self._visible)
+            return index.search(query, k, self.visible)
         return Neighbours(found.rows[seen][:k], found.scores[seen][:k])
 
     def _parts(self, among: Selection) -> list[Part]:
-        base = self._visible if among.base is None else among.base
+        base = self.visible if among.base is None else among.base
         return [(self.snapshot.products, base), *self.changed.parts(among.delta)]
-
-    @cached_property
-    def _visible(self) -> Mask:
-        return self.delta.visible
-
-    def _is_hidden(self, row: int) -> bool:
-        return not self._visible[row]
 
 
 _SPARE: Final = 4

@@ -30,7 +30,7 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     same = _same_from(view)
     styles = view.snapshot.products.styles
     base = np.ones(view.base_rows, np.bool_) if among.base is None else among.base
-    old = styles.grouped(base & view.delta.visible)
+    old = styles.grouped(base & view.visible)
     new = np.flatnonzero(among.delta)[-MOST_CHANGED:] + view.base_rows
     medoids = np.array(_joined(view, new.tolist(), same), np.int64)
     scores = np.einsum("ij,ij->i", view.vectors("fusion", new), view.vectors("fusion", medoids)).astype(np.float32)
@@ -88,7 +88,9 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
     """The row of the snapshot that a changed product is of one style with; it counts even if it changed since."""
 
     def search(vector: NDArray[np.float32], k: int) -> Neighbours:
-        return view.snapshot.index("fusion").search(vector, k)
+        found = view.snapshot.index("fusion").search(vector, k + len(view.damaged))
+        whole = ~np.isin(found.rows, [*view.damaged])
+        return Neighbours(found.rows[whole], found.scores[whole])
 
     vector = view.vectors("fusion", np.array([row]))[0]
     products, own = view.snapshot.products, view.get(row).product
@@ -102,6 +104,7 @@ def _of_its_gtin(view: LiveView, own: Product, vector: NDArray[np.float32], same
     if code is None:
         return None
     rows = view.snapshot.products.of_gtin(code)
+    rows = rows[~np.isin(rows, [*view.damaged])]
     scores = np.einsum("ij,j->i", view.vectors("fusion", rows), vector)
     nearest = np.argsort(-scores, kind="stable")
     for at in nearest[: np.count_nonzero(scores >= same.with_gtin)].tolist():

@@ -282,7 +282,8 @@ class ProductTable:
         snapshot = f"snapshot {self._name}" if self._name else "this snapshot"
         return SnapshotDamaged(
             f"The {named} of {snapshot} cannot be read: a file has changed since it was verified. Look "
-            "with `samestyle snapshot verify`, and roll back to the snapshot before or activate another."
+            "with `samestyle snapshot verify`, and roll back to the snapshot before or activate another.",
+            row=what if isinstance(what, int) and what < len(self) else None,
         )
 
     def _order(self, sort: Sort) -> NDArray[np.uint32]:

@@ -61,7 +61,8 @@ QUERY_DRIFT: Final = Gauge(
 ABANDONED: Final = Counter("samestyle_abandoned_total", "Requests given up because their client has gone.")
 REJECTED: Final = Counter("samestyle_rejected_total", "Requests answered with an error, by problem type.", ["reason"])
 DAMAGED: Final = Counter(
-    "samestyle_snapshot_damaged_total", "Times a product of a snapshot that serves could not be read."
+    "samestyle_snapshot_damaged_total",
+    "Products of a snapshot that serves that lists found to be unreadable, and requests for such products.",
 )
 CACHE: Final = Counter(
     "samestyle_cache_lookups_total",

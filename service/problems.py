@@ -174,13 +174,18 @@ def problem_of(error: SamestyleError | RequestValidationError) -> Problem:
         errors = _field_errors(error)
         return _problem(400, "invalid-input", _summary(errors), errors)
     if isinstance(error, SnapshotDamaged):
-        metrics.DAMAGED.inc()
-        log.error("snapshot_damaged", reason=str(error))
+        note_damage(error)
     status, slug = describe(error)
     body = _problem(status, slug, str(error))
     if isinstance(error, Overloaded):
         body.retry_after = max(1, math.ceil(error.retry_after))
     return body
+
+
+def note_damage(error: SnapshotDamaged) -> None:
+    """Say and count that a product cannot be read."""
+    metrics.DAMAGED.inc()
+    log.error("snapshot_damaged", reason=str(error))
 
 
 def _problem(status: int, slug: str, detail: str, errors: list[FieldError] | None = None) -> Problem:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from catalogue.errors import InvalidInput, NotFound
+from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
 from catalogue.gtin import gtin_of
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
@@ -31,6 +31,7 @@ from service.encoding import EncoderQueues
 from service.flights import together
 from service.models import same_from, threshold
 from service.pools import Pools, Result
+from service.problems import note_damage
 from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 from service.unlike import unlike
@@ -212,11 +213,27 @@ class Retrieval:
     async def browse(self, filters: Filters, sort: Sort, start: int, limit: int, facets: Sequence[str]) -> Page:
         """`limit` products from the `start`-th on."""
 
-        def page() -> Page:
-            view = self.view
+        def page(view: LiveView) -> Page:
             return Page(*view.page(view.select(filters), sort, start, limit, facets))
 
-        return await self.pools.in_search(page)
+        return await self.pools.in_search(lambda: self.listed(self.view, page))
+
+    def listed(self, view: LiveView, work: Callable[[LiveView], Result]) -> Result:
+        """A list that `work` makes of a view, and of one without them where it comes upon products that cannot be read.
+
+        These are said and counted once, and left out by all lists from then on; raises SnapshotDamaged where they are
+        too many.
+        """
+        while True:
+            try:
+                return work(view)
+            except SnapshotDamaged as error:
+                known = len(view.damaged)
+                if error.row is not None and self.live.leave_out(error.row):
+                    note_damage(error)
+                view = self.view
+                if len(view.damaged) == known:
+                    raise
 
     async def facets(self, filters: Filters, facets: Sequence[str]) -> Facets:
         """Counts over all products that pass the filters."""
@@ -262,7 +279,7 @@ class Retrieval:
             terms = start.terms
         excluded = _excluded(query, scope)
 
-        def look_up() -> Hits:
+        def look_up(view: LiveView) -> Hits:
             with metrics.stage("search"):
                 ranked, more = rank(view, terms, scope, excluded, start)
             with metrics.stage("catalogue"):
@@ -276,7 +293,7 @@ class Retrieval:
                 ids = [neighbour.listing.product_id for neighbour in found]
                 return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
 
-        return await self._looked_up(look_up)
+        return await self._looked_up(lambda: self.listed(view, look_up))
 
     @asynccontextmanager
     async def _with_photo(self, query: Query) -> AsyncIterator[Query]:

@@ -142,6 +142,17 @@ class Serving:
         )
         return wait_s if is_full or wait_s > _DOOR_SHARE * self.settings.deadline_s else None
 
+    @property
+    def damage(self) -> list[str]:
+        """Of which snapshots some products were found to be unreadable; none where all is well."""
+        damaged = {generation.name: generation.live.view.unreadable for generation in self.served.values()}
+        return [
+            f"Products of snapshot {name} that cannot be read, and that no list shows: {count}. Roll back to the "
+            "snapshot before, or activate another."
+            for name, count in damaged.items()
+            if count
+        ]
+
     def waiting(self) -> Counter[str]:
         """How many jobs wait for each stage that has a queue."""
         queues = [queue for encoder in self.models.loaded.values() for queue in encoder.all_queues]

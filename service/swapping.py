@@ -107,7 +107,7 @@ class Swaps:
     def complaints(self) -> list[str]:
         """Why what serves is not what should, or not up to date; none where all is well."""
         refused = [f"{alias} should be {item.snapshot}: {item.reason}" for alias, item in self.refusals.copy().items()]
-        return [*self._unreadable, *refused, *self._serving.feed.failures]
+        return [*self._unreadable, *refused, *self._serving.feed.failures, *self._serving.damage]
 
     def open_first(self) -> None:
         """Serve what is desired, or what was served before it, or the newest that can be; raises NotReady."""

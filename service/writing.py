@@ -10,7 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.errors import Conflict, DeltaFull, InvalidInput, NotFound, NotReady, ProductChanged, SamestyleError
+from catalogue.errors import (
+    Conflict,
+    DeltaFull,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    ProductChanged,
+    SamestyleError,
+    SnapshotDamaged,
+)
 from catalogue.product import Product
 from index import Change, IndexedProduct, LiveView
 from index.aliases import LIVE
@@ -178,7 +187,7 @@ class Writer:
 
     async def _upsert(self, write: Upsert) -> Change:
         """A new photo is decoded for the encoders, and so known to be good, before it is stored."""
-        before, seen = self._before(write.product_id)
+        before, seen = self._before(write)
         digest = before.item.photo if before is not None and write.keeps_photo and write.photo is None else None
         if write.photo is not None:
             images: tuple[str, ...] = (_OWN_IMAGE,)
@@ -217,15 +226,22 @@ class Writer:
         made = await together(*(encoder.embed(item) for item in inputs.values()))
         return dict(zip(inputs, made, strict=True))
 
-    def _before(self, product_id: str) -> tuple[_Before | None, int]:
-        """The product, if there is one, and the journal's position it was looked up at."""
+    def _before(self, write: Upsert) -> tuple[_Before | None, int]:
+        """The product, if there is one, and the journal's position it was looked up at.
+
+        Raises SnapshotDamaged where it cannot be read and its photo should stay.
+        """
         with self._serving.lease(LIVE) as retrieval:
             view = retrieval.view
             try:
-                row = view.row_of(product_id)
+                row = view.row_of(write.product_id)
+                return _Before(view.get(row), view, row), view.position
             except NotFound:
                 return None, view.position
-            return _Before(view.get(row), view, row), view.position
+            except SnapshotDamaged:
+                if write.keeps_photo and write.photo is None:
+                    raise
+                return None, view.position
 
 
 def _photo(before: _Before | None) -> str | None:

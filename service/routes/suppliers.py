@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator
 
+from index import LiveView
 from service.cursors import Cursors
 from service.duplicates import supplier_duplicates
 from service.middleware import SLASH
@@ -30,9 +31,9 @@ async def duplicates(
 ) -> DuplicatesAnswer:
     """Groups of at least two listings of the supplier that are one style in one variant, the largest first."""
     cursors = Cursors(request.app.state.cursor_secret, "duplicates", f"{retrieval.snapshot_name}\n{supplier_id}")
-    start, view = cursors.offset(cursor), retrieval.view
+    start = cursors.offset(cursor)
 
-    def look() -> DuplicatesAnswer:
+    def look(view: LiveView) -> DuplicatesAnswer:
         page = supplier_duplicates(view, supplier_id, start, limit)
         after = start + len(page.groups)
         return DuplicatesAnswer(
@@ -42,4 +43,4 @@ async def duplicates(
             next_cursor=cursors.cursor(after) if after < page.total else None,
         )
 
-    return await serving.pools.in_search(look)
+    return await serving.pools.in_search(lambda: retrieval.listed(retrieval.view, look))

@@ -81,6 +81,33 @@ def test_a_gtin_is_found_wherever_its_listings_are(tmp_path: Path, monkeypatch: 
     assert view.gtin(other) is None
 
 
+@pytest.mark.parametrize("filters", [Filters(), Filters(suppliers=("s0",))])
+def test_a_row_that_cannot_be_read_is_in_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: Filters
+) -> None:
+    ean = {"EAN": "4006381333931"}
+    index = LiveIndex(
+        reopen(build(tmp_path, products=[item(f"p{n}", supplier_id="s0", attributes=ean) for n in range(9)]))
+    )
+    assert index.leave_out(3)
+    assert not index.leave_out(3)
+    index.apply(in_order([upsert("new"), Change.delete("p4")]))
+    monkeypatch.setattr(live, "MOST_DAMAGED", 2)
+    assert index.leave_out(5)
+    assert not index.leave_out(6)
+    view, left = index.view, [f"p{n}" for n in (0, 1, 2, 6, 7, 8)]
+    among = view.select(filters)
+    found = [view.id_of(row) for row in view.search("fusion", QUERIES[0], 20, among).rows.tolist()]
+    assert sorted(set(found) - {"new"}) == left
+    assert len(view.search("fusion", QUERIES[0], 5, among).rows) == 5
+    page, total, facets = view.page(among, "product_id", 0, 10, ["supplier"])
+    assert [entry.product.product_id for entry in page if entry.product.product_id != "new"] == left
+    assert total == len(page)
+    assert ("s0", 6) in facets["supplier"]
+    assert [view.id_of(row) for row in view.of_gtin(ean["EAN"]).tolist()] == left
+    assert view.row_of("p3") == 3
+
+
 def test_nothing_is_left(tmp_path: Path) -> None:
     index = LiveIndex(reopen(build(tmp_path, count=5)))
     view = index.apply(in_order([Change.delete(f"p{n}") for n in range(5)]))
@@ -145,8 +172,7 @@ def test_a_view_outlives_the_arrays_it_was_taken_of(tmp_path: Path, monkeypatch:
         change = Change.delete(name) if position % 3 == 0 else upsert(name, position, title=f"at {position}")
         now = index.apply(in_order([change], start=position))
     assert now.delta.generation > view.delta.generation + 3
-    for attribute in ("_visible",):
-        view.__dict__.pop(attribute, None)  # computed anew
+    view.__dict__.pop("visible", None)  # computed anew
     assert look() == before
     with pytest.raises(NotFound, match="p0"):
         view.row_of("p0")
