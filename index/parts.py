@@ -18,8 +18,11 @@ Part = tuple[ProductTable, Mask]
 def page(parts: Sequence[Part], sort: Sort, start: int, limit: int) -> list[tuple[int, int]]:
     """Part and row of `limit` products from the `start`-th on, sorted through all parts, ties by product id."""
     ordered = [products.ordered(mask, sort)[: start + limit] for products, mask in parts]
-    if len(parts) == 1:
-        return [(0, row) for row in ordered[0][start:].tolist()]
+    total = sum(map(len, ordered))
+    # What stands before the page however the other parts' rows lie need not be merged.
+    skipped = [max(0, start - (total - len(rows))) for rows in ordered]
+    ordered = [rows[skip:] for rows, skip in zip(ordered, skipped, strict=True)]
+    start -= sum(skipped)
     keys = [products.sort_keys(rows, sort) for (products, _), rows in zip(parts, ordered, strict=True)]
     by = [("first", "descending" if sort.startswith("-") else "ascending"), ("product_id", "ascending")]
     chosen = pc.sort_indices(pa.concat_tables(keys), sort_keys=by).to_numpy()[start : start + limit]

@@ -3,12 +3,14 @@ from itertools import pairwise
 from typing import get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from catalogue import Product
-from index import Filters, IndexedProduct
+from index import Filters, IndexedProduct, ProductTable
 from index.facets import count
 from index.parts import GrowingTable, page
 from index.products import Sort
@@ -37,6 +39,22 @@ def test_pages_of_parts_are_those_of_one_list(
         (entry.product for entry in entries if passes(entry.product, filters)), key=lambda p: key(p, sort)
     )
     assert [tables[part].get(row).product for part, row in chosen] == expected[start : start + limit]
+
+
+@pytest.mark.parametrize("changed", [0, 3])
+def test_a_deep_page_is_no_more_work_than_the_first(monkeypatch: pytest.MonkeyPatch, changed: int) -> None:
+    merged: list[int] = []
+    sort_keys = ProductTable.sort_keys
+
+    def counted(self: ProductTable, rows: NDArray[np.uint32], sort: Sort) -> pa.Table:
+        merged.append(len(rows))
+        return sort_keys(self, rows, sort)
+
+    monkeypatch.setattr(ProductTable, "sort_keys", counted)
+    tables = [table([item(f"p{n:04d}") for n in range(1_000)]), table([item(f"p0{n}00x") for n in range(changed)])]
+    chosen = page([(products, np.ones(len(products), np.bool_)) for products in tables], "product_id", 900, 10)
+    assert [tables[part].id_of(row) for part, row in chosen] == [f"p{n - changed:04d}" for n in range(900, 910)]
+    assert sum(merged) <= 10 + 2 * changed
 
 
 @settings(deadline=None)
