@@ -192,15 +192,14 @@ class DeltaView:
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row; raises NotFound for that of a delete."""
-        item = self._rows.entries[row].item
-        if item is None:
-            raise NotFound(f"Product {self.id_of(row)!r} was deleted.")
-        return item
+        return self.listing(row).item
 
     def listing(self, row: int) -> Listing:
-        """The same as it is kept in a snapshot; raises as `get`."""
-        item = self.get(row)
-        return Listing(item.product.model_dump(exclude_defaults=True), item.photo)
+        """The same as it is kept; raises as `get`."""
+        listing = self._rows.entries[row].listing
+        if listing is None:
+            raise NotFound(f"Product {self.id_of(row)!r} was deleted.")
+        return listing
 
     def vectors(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some rows as scores are made of them, float32 [n, dim]; zeros where there are none."""

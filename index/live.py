@@ -198,7 +198,7 @@ class LiveView:
         old = rows < self.base_rows
         of_base = iter(self.snapshot.products.columns.suppliers(rows[old]))
         return [
-            next(of_base) if row < self.base_rows else self.delta.get(row - self.base_rows).product.supplier_id
+            next(of_base) if row < self.base_rows else self.delta.listing(row - self.base_rows).supplier_id
             for row in rows.tolist()
         ]
 
