@@ -23,17 +23,19 @@ class ThreadBudget:
     each on one thread (`index.workers`). Each of the three encoders has one thread of its own and runs on `onnx` cores.
     The encoders and the index never run for one request at the same moment, and decoding is cheap beside them, so each
     may use all cores; what must not happen is that every server thread brings a full set of its own. `work` takes
-    bodies apart and reads stored photos, so that neither waits for photos being decoded.
+    bodies apart and reads stored photos, so that neither waits for photos being decoded. `thumbnail` makes small photos
+    for pages, which ask for many at once: half the cores, so that what else is asked finds the others.
     """
 
     onnx: int
     faiss: int
     decode: int
     work: int
+    thumbnail: int
     search: int
 
     @classmethod
     def of(cls, cores: int | None = None) -> "ThreadBudget":
         """The budget for `cores` (by default those this process may run on)."""
         cores = cores or available_cores()
-        return cls(onnx=cores, faiss=cores, decode=cores, work=cores, search=cores)
+        return cls(onnx=cores, faiss=cores, decode=cores, work=cores, thumbnail=max(1, cores // 2), search=cores)

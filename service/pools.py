@@ -13,12 +13,14 @@ from service.encoding import WorkPool
 
 _MAX_WORK: Final = 512
 """More than there may be requests (`service.admission`)."""
+_MAX_THUMBNAILS: Final = 208
+"""A grid of two hundred; of the requests there may be, it leaves room for others."""
 
 Result = TypeVar("Result")
 
 
 class Pools:
-    """The threads requests share: for bodies and stored photos, for decoding, and for scanning the index.
+    """The threads requests share: for bodies and stored photos, for decoding, for thumbnails, for scanning the index.
 
     Whatever a request waits for, it waits no longer than `deadline_s`.
     """
@@ -27,6 +29,7 @@ class Pools:
         self.deadline_s = deadline_s
         self.work = WorkPool("work", budget.work, max_waiting=_MAX_WORK)
         self.decode = WorkPool("decode", budget.decode, max_waiting=max_decoding)
+        self.thumbnail = WorkPool("thumbnail", budget.thumbnail, max_waiting=_MAX_THUMBNAILS)
         self.search = ThreadPoolExecutor(
             budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
         )
@@ -35,6 +38,7 @@ class Pools:
         """Wait for what is under way."""
         self.work.close()
         self.decode.close()
+        self.thumbnail.close()
         self.search.shutdown()
 
     async def off_loop(self, work: Callable[[], Result]) -> Result:
@@ -45,15 +49,20 @@ class Pools:
         """Look something up on a searching thread; raises DeadlineExceeded."""
         return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
 
-    async def in_time(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded."""
+    async def in_time(self, work: Awaitable[Result], *, within_s: float | None = None) -> Result:
+        """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded.
+
+        It has `deadline_s`, or `within_s`.
+        """
+        within_s = self.deadline_s if within_s is None else within_s
         try:
-            with self.one_deadline() as deadline:
+            with self.one_deadline(within_s) as deadline:
                 async with asyncio.timeout(deadline.left_s):
                     return await work
         except TimeoutError:
-            raise exceeded(self.deadline_s) from None
+            raise exceeded(within_s) from None
 
-    def one_deadline(self) -> AbstractContextManager[Deadline]:
-        """`deadline_s` from now for all that is waited for in it, or what the request has left."""
-        return under(Deadline(min(Deadline.after(self.deadline_s).at, current().at)))
+    def one_deadline(self, within_s: float | None = None) -> AbstractContextManager[Deadline]:
+        """`deadline_s` (or `within_s`) from now for all that is waited for in it, or what the request has left."""
+        within_s = self.deadline_s if within_s is None else within_s
+        return under(Deadline(min(Deadline.after(within_s).at, current().at)))

@@ -256,11 +256,6 @@ class Retrieval:
             raise NotFound(f"Product {product_id!r} has no photo.")
         return digest
 
-    async def photo(self, product_id: str, transform: Callable[[bytes], bytes]) -> bytes:
-        """The main photo of a product after `transform`, off the event loop; raises NotFound."""
-        digest = self.photo_digest(product_id)
-        return await self.pools.off_loop(lambda: transform(self._photos.get(digest)))
-
     async def _vector(self, query: Query) -> Vector:
         async with self._with_photo(query) as at_hand:
             return await self._positive("fused", at_hand, self.view)

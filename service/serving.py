@@ -27,6 +27,7 @@ from service.models import LoadedModels, ModelSource
 from service.pools import Pools
 from service.remote import RemotePhotos
 from service.retrieval import Retrieval
+from service.thumbnails import Thumbnails
 
 _SHARED_POLL_S: Final = 0.02
 _OWN_POLL_S: Final = 1.0
@@ -80,6 +81,7 @@ class Serving:
         self.journal = Journal.open(settings.journal_address)
         self.pools = Pools(settings.threads, settings.deadline_s, max_decoding=settings.encoder.max_queue)
         self.photos = PhotoStore(settings.data / "photos")
+        self.thumbnails = Thumbnails(self.photos, self.pools)
         self.remote = RemotePhotos(settings.fetch, fetcher)
         self.models = LoadedModels(source, settings.encoder, self.pools.decode)
         self.feed = Feed(self.journal, self.photos, poll_s=_SHARED_POLL_S if settings.journal else _OWN_POLL_S)
@@ -157,7 +159,7 @@ class Serving:
         """How many jobs wait for each stage that has a queue."""
         queues = [queue for encoder in self.models.loaded.values() for queue in encoder.all_queues]
         waiting = Counter({queue.name: 0 for queue in queues})
-        for queue in (self.pools.work.queue, self.pools.decode.queue, *queues):
+        for queue in (self.pools.work.queue, self.pools.decode.queue, self.pools.thumbnail.queue, *queues):
             waiting[queue.name] += queue.waiting
         return waiting
 

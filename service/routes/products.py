@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, Field
 
 from catalogue.errors import InvalidInput
-from catalogue.images import thumbnail
 from index import Filters
 from index.aliases import LIVE
 from service.answers import answer
@@ -94,17 +93,19 @@ async def product(product_id: ProductId, retrieval: CurrentRetrieval) -> Product
 async def image(
     product_id: ProductId,
     retrieval: CurrentRetrieval,
+    serving: CurrentServing,
     w: Annotated[int, Query(ge=1, le=1280, description="width in pixels, taken up to 160, 320, 640 or 1280")] = 640,
     v: Annotated[str | None, Query(max_length=64, description="ignored; makes a new photo a new URL")] = None,
     if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
 ) -> Response:
     """The product's main photo as JPEG; a photo smaller than `w` is not enlarged."""
     width = next(width for width in WIDTHS if width >= w)
-    etag = f'"{retrieval.photo_digest(product_id)[:32]}-{width}"'
+    digest = retrieval.photo_digest(product_id)
+    etag = f'"{digest[:32]}-{width}"'
     headers = {"ETag": etag, "Cache-Control": _IMMUTABLE if v else "public, max-age=300"}
     if if_none_match is not None and etag in {tag.strip() for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
-    photo = await retrieval.photo(product_id, lambda data: thumbnail(data, width))
+    photo = await serving.thumbnails.get(digest, width)
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
