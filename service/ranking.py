@@ -21,6 +21,8 @@ WINDOW: Final = 1_000
 """The most hits there are, however many pages they stand on, and the products that groups are made of."""
 _MOST_TIED: Final = 4 * WINDOW
 """Of more products with one score, those that come first in the index are put in order."""
+_FEW: Final = 64
+"""What a search with a least score asks for first: hardly any product has more listings."""
 
 Vector = NDArray[np.float32]
 GroupBy = Literal["supplier", "style"]
@@ -139,6 +141,9 @@ def _ranked(
     """
     among, without = view.select(scope.filters), view.rows_of(excluded)
     fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
+    if scope.min_score is not None and fetch > 4 * _FEW:
+        fetch = _FEW
+    is_tied = False
     while True:
         found = view.search(scope.target, query, fetch, among)
         chosen = list(islice(_taken(view, found, scope, without, start), wanted + 1))
@@ -148,7 +153,8 @@ def _ranked(
         # Of products that tie with the last one found, some may not have been found: those before are certain.
         if len(chosen) > wanted and (chosen[wanted - 1][1] > found.scores[-1] or fetch >= _MOST_TIED):
             return chosen
-        fetch *= 4
+        fetch = max(4 * fetch, _MOST_TIED) if is_tied else 4 * fetch
+        is_tied = len(chosen) > wanted
 
 
 def _taken(

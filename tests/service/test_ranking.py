@@ -93,10 +93,12 @@ EXCLUDED = st.frozensets(st.integers(0, COUNT + 5).map(lambda number: f"p{number
 
 
 @settings(max_examples=150, deadline=None)
-@given(scope=SCOPES, excluded=EXCLUDED)
-def test_the_pages_are_one_sorted_list(view: LiveView, scope: Scope, excluded: frozenset[str]) -> None:
+@given(scope=SCOPES, excluded=EXCLUDED, few=st.integers(1, 64))
+def test_the_pages_are_one_sorted_list(view: LiveView, scope: Scope, excluded: frozenset[str], few: int) -> None:
     expected = [pair for pair in in_full(view, scope) if pair[1] not in excluded]
-    hits = flat(all_pages(view, scope, excluded))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_FEW", few)  # however few are asked for first where there is a least score
+        hits = flat(all_pages(view, scope, excluded))
     assert [(-hit.score, name) for hit, name in zip(hits, names(view, hits), strict=True)] == expected
 
 
@@ -202,25 +204,40 @@ def test_no_more_than_the_window(tmp_path: Path) -> None:
         rank(view, TERMS, Scope(group_by="style"), frozenset(), None)
 
 
-def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path) -> None:
+def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path, asked: list[int]) -> None:
     products = [item(f"p{number:05d}") for number in range(10_000, 0, -1)]
     view = LiveIndex(reopen(written(tmp_path, products, np.repeat(VECTORS[:1], 10_000, 0), None))).view
     hits = flat(all_pages(view, Scope(k=90)))
     assert len(set(names(view, hits))) == len(hits) == ranking.WINDOW
+    asked.clear()
+    rank(view, TERMS, Scope(k=10), frozenset({"p00001"}), None)
+    assert asked == [12, 48, 4_000]
 
 
-def test_a_page_asks_for_no_more_than_it_needs(view: LiveView, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows an index is asked for, each time."""
+    counts: list[int] = []
     search = LiveView.search
 
     def counted(self: LiveView, field: str, query: Any, k: int, among: Any) -> Any:
-        asked.append(k)
+        counts.append(k)
         return search(self, field, query, k, among)
 
     monkeypatch.setattr(LiveView, "search", counted)
+    return counts
+
+
+def test_a_page_asks_for_no_more_than_it_needs(view: LiveView, asked: list[int]) -> None:
     distinct = Scope(k=10, filters=Filters(ids=tuple(f"p{number * 37 % COUNT:03d}" for number in range(9))))
     rank(view, TERMS, distinct, frozenset({"p000"}), None)
     assert asked == [12]
+    best = -in_full(view, Scope())[0][0]
+    asked.clear()
+    same = Scope(k=10, min_score=best, arrange=lambda _, hits, __: list(hits))
+    found, _ = rank(view, TERMS, same, frozenset(), None)
+    assert {hit.score for hit in found} == {best}
+    assert asked == [64]
 
 
 def test_contributions_add_up(view: LiveView) -> None:
