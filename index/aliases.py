@@ -7,7 +7,7 @@ where hosts share the data directory on storage without locks, the last one wins
 
 import fcntl
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from index.snapshot import SnapshotName, check_files, list_snapshots, snapshot_p
 
 SCHEMA_VERSION: Final = 1
 MAX_HISTORY: Final = 20
+MAX_ALIASES: Final = 16
+"""`live` among them; of a file that names more, a gateway follows these many."""
 FILE: Final = "aliases.json"
 LIVE: Final = "live"
 """The alias that answers where none is named."""
@@ -61,6 +63,11 @@ class AliasTable(BaseModel):
         """What is known of an alias."""
         return self.aliases.get(alias)
 
+    @property
+    def names(self) -> list[str]:
+        """All aliases there should be, `live` first."""
+        return list(dict.fromkeys([LIVE, *self.aliases]))
+
 
 class _Schema(BaseModel):
     """The one part that every version can read."""
@@ -99,7 +106,8 @@ def activate(
 
     `served` is what answers for an alias that the file does not know yet, and becomes its history. What is active
     already stays as it is. Whether there is such a snapshot is for `check` to say: it is called where nobody on this
-    host can change that. Raises InvalidInput for what cannot be a name, AliasesInvalid, and what `check` raises.
+    host can change that. Raises InvalidInput for what cannot be a name and for more than `MAX_ALIASES`, AliasesInvalid,
+    and what `check` raises.
     """
     _check_alias(alias)
     for name in (snapshot, served or snapshot):
@@ -107,6 +115,8 @@ def activate(
     with locked_aliases(data) as table:
         check()
         state, now = table.get(alias), datetime.now(UTC)
+        if alias not in table.names and len(table.names) >= MAX_ALIASES:
+            raise too_many(table.names)
         if state is None:
             before = [] if served in {None, snapshot} else [Placement(snapshot=served, since=now)]
         elif state.snapshot == snapshot:
@@ -114,6 +124,14 @@ def activate(
         else:
             before = [Placement(snapshot=state.snapshot, since=state.since), *state.history][:MAX_HISTORY]
         return _write(data, table, alias, AliasState(snapshot=snapshot, since=now, history=tuple(before)))
+
+
+def too_many(names: Sequence[str]) -> InvalidInput:
+    """Why there can be no other alias beside some."""
+    return InvalidInput(
+        f"There are {len(names)} aliases already ({', '.join(names)}); {MAX_ALIASES} is the most there can be. Forget "
+        "one first: DELETE /admin/v1/aliases/{alias}."
+    )
 
 
 def rollback(data: Path, alias: str, *, to: str | None = None) -> AliasTable:

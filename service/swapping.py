@@ -22,10 +22,10 @@ from typing import Final
 
 import structlog
 
-from catalogue.errors import Conflict, InvalidInput, NotFound, NotReady, SamestyleError, SwapFailed
+from catalogue.errors import Conflict, NotFound, NotReady, SamestyleError, SwapFailed
 from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
-from index.aliases import LIVE, AliasTable, activate, read_aliases, rollback
+from index.aliases import LIVE, MAX_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
 from index.checksums import verify
 from index.snapshot import list_snapshots, read_manifest
 from service import metrics
@@ -38,7 +38,6 @@ log = structlog.get_logger(__name__)
 
 _OPERATIONS: Final = 20
 _RETRY_S: Final = 60.0
-_MOST_ALIASES: Final = 16
 _WARM_UP_S: Final = 30.0
 _NICE: Final = 10
 
@@ -84,6 +83,8 @@ class Swaps:
         self.refusals: dict[str, Refusal] = {}
         self._unreadable: list[str] = []
         """Why `aliases.json` cannot be followed, where it cannot."""
+        self._ignored: list[str] = []
+        """That it names more than can be followed."""
         self._swapping = ThreadPoolExecutor(1, "swap", initializer=_give_way)
         self._running: Operation | None = None
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class Swaps:
     def complaints(self) -> list[str]:
         """Why what serves is not what should, or not up to date; none where all is well."""
         refused = [f"{alias} should be {item.snapshot}: {item.reason}" for alias, item in self.refusals.copy().items()]
-        return [*self._unreadable, *refused, *self._serving.feed.failures, *self._serving.damage]
+        return [*self._unreadable, *self._ignored, *refused, *self._serving.feed.failures, *self._serving.damage]
 
     def open_first(self) -> None:
         """Serve what is desired, or what was served before it, or the newest that can be; raises NotReady."""
@@ -117,7 +118,7 @@ class Swaps:
             log.error("aliases_refused", reason=str(error))  # noqa: TRY400
             table = AliasTable()
             self._unreadable = [str(error)]
-        for alias in dict.fromkeys([LIVE, *list(table.aliases)[:_MOST_ALIASES]]):
+        for alias in self._followed(table):
             self._open_alias(alias, table)
         self._keep_previous_model(table)
 
@@ -148,8 +149,8 @@ class Swaps:
     def swap(self, alias: str, name: str) -> Operation:
         """Begin to point `alias` at a snapshot and to remember that; raises Conflict while another swap runs."""
         served = self._serving.served
-        if alias not in served and len(served) >= _MOST_ALIASES:
-            raise InvalidInput(f"There are {_MOST_ALIASES} aliases already; that is the most there can be.")
+        if alias not in served and len(served) >= MAX_ALIASES:
+            raise too_many(sorted(served))
         before = served[alias].name if alias in served else None
         check = partial(self._serving.path_of, name)  # or else `gc` may have removed it
         return self._begin(alias, name, lambda: activate(self._data, alias, name, served=before, check=check))
@@ -287,8 +288,10 @@ class Swaps:
 
     def _look(self) -> None:
         """Follow what `aliases.json` says now; what was refused is tried again after a minute."""
-        aliases = dict(list(read_aliases(self._data).aliases.items())[:_MOST_ALIASES])
-        served = self._serving.served
+        served = self._serving.served  # first: what is put there while the file is read is not taken for left over
+        table = read_aliases(self._data)
+        followed = self._followed(table)
+        aliases = {alias: state for alias, state in table.aliases.items() if alias in followed}
         for alias, state in aliases.items():
             refusal = self.refusals.get(alias)
             if alias in served and served[alias].name == state.snapshot:
@@ -300,6 +303,15 @@ class Swaps:
         for alias in served.keys() - aliases.keys() - {LIVE}:
             if aliases and (dropped := self._serving.flip(alias, None)) is not None:
                 self._swapping.submit(self._serving.retire, dropped)
+
+    def _followed(self, table: AliasTable) -> list[str]:
+        """The aliases that are served, `live` before all others; says which are not."""
+        names = table.names
+        ignored = names[MAX_ALIASES:]
+        self._ignored = []
+        if ignored:
+            self._ignored = [f"aliases.json names over {MAX_ALIASES} aliases; not followed: {', '.join(ignored)}"]
+        return names[:MAX_ALIASES]
 
     def _follow(self, alias: str, name: str) -> None:
         with contextlib.suppress(Conflict):  # one that runs; the next look sees what came of it

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.errors import AliasesInvalid, InvalidInput, NotFound
-from index.aliases import MAX_HISTORY, AliasTable, activate, read_aliases, rollback
+from index.aliases import LIVE, MAX_ALIASES, MAX_HISTORY, AliasTable, activate, read_aliases, rollback
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +64,15 @@ def test_the_history_is_bounded(tmp_path: Path) -> None:
         activate(tmp_path, "live", f"s{n}")
     (stack,) = plain(read_aliases(tmp_path)).values()
     assert stack == [f"s{n}" for n in range(MAX_HISTORY + 4, 3, -1)]
+
+
+def test_there_are_so_many_and_no_more(tmp_path: Path) -> None:
+    for number in range(MAX_ALIASES - 1):
+        activate(tmp_path, f"a{number}", "s")
+    with pytest.raises(InvalidInput, match=r"16 aliases already \(live, a0, .*Forget one"):
+        activate(tmp_path, "one-more", "s")
+    activate(tmp_path, LIVE, "s")
+    assert plain(activate(tmp_path, "a3", "t"))["a3"] == ["t", "s"]
 
 
 def test_where_there_is_no_file_there_are_none(tmp_path: Path) -> None:

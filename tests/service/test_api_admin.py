@@ -1,5 +1,6 @@
 """`/admin/v1`: snapshots are exchanged while requests go on, whole or not at all."""
 
+import asyncio
 import gc
 import json
 import threading
@@ -12,10 +13,11 @@ from fastapi.testclient import TestClient
 
 from catalogue.settings import IndexSettings, Settings
 from index import LiveIndex
-from index.aliases import activate, read_aliases
+from index.aliases import AliasTable, activate, read_aliases
 from models import StandInEncoders
 from service.build import build
-from tests.service.conftest import client_of, write_shop
+from service.swapping import open_serving
+from tests.service.conftest import StandIns, client_of, write_shop
 from tests.service.test_api_products import get
 from tests.service.test_api_writes import Counting, put
 from tests.waiting import wait_until
@@ -285,6 +287,32 @@ class TestWatch:
         wait_until(lambda: get(api, "/admin/v1/status")["operations"][0]["stage"] == "failed")
         assert "any more" in get(api, "/admin/v1/status")["operations"][0]["error"]
         assert (live(api), get(api, "/readyz")["status"]) == ("shop-1", "ready")
+
+    def test_live_is_followed_however_many_there_are(self, api: TestClient, two: Settings) -> None:
+        document = json.loads((two.data / "aliases.json").read_text())
+        state = {"snapshot": "shop-2", "since": "2026-11-28T00:00:00Z"}
+        document["aliases"] = {f"a{number:02d}": state for number in range(17)} | {"live": state}
+        (two.data / "aliases.json").write_text(json.dumps(document))
+        wait_until(lambda: live(api) == "shop-2")
+        wait_until(lambda: get(api, "/readyz")["status"] == "degraded")
+        assert get(api, "/readyz")["reasons"] == ["aliases.json names over 16 aliases; not followed: a15, a16"]
+
+    def test_one_that_is_made_while_the_file_is_read_stays(
+        self, two: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        serving, swaps = open_serving(two, StandIns(embedder))
+
+        def slow(data: Path) -> AliasTable:
+            table = read_aliases(data)
+            monkeypatch.undo()
+            swaps.swap("test", "shop-1").done.result(30)
+            return table
+
+        monkeypatch.setattr("service.swapping.read_aliases", slow)
+        swaps._look()
+        assert set(serving.served) == {"live", "test"}
+        swaps.close()
+        asyncio.run(serving.close())
 
     def test_a_broken_file_changes_nothing(self, api: TestClient, two: Settings) -> None:
         (two.data / "aliases.json").write_text("{")
