@@ -129,7 +129,9 @@ class AutoSnapshot:
         is_served = self._cut(name) and self._serve(name)
         gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
         if not is_served:
-            shutil.rmtree(self._serving.settings.data / "snapshots" / name, ignore_errors=True)
+            snapshots = self._serving.settings.data / "snapshots"
+            for left in (snapshots / name, *snapshots.glob(f".{name}.????????")):  # the second of a cut that was killed
+                shutil.rmtree(left, ignore_errors=True)
         return is_served
 
     def _cut(self, name: str) -> bool:

@@ -1,5 +1,6 @@
 """`build --from-live`, beside a gateway that goes on, and by a gateway itself."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from index import Journal, Snapshot
 from index.aliases import activate, read_aliases
 from index.plan import Choice
 from models import StandInEncoders
-from service.cutting import check_position, cut_from_live
+from service.cutting import AutoSnapshot, check_position, cut_from_live
+from service.swapping import open_serving
 from tests.index.changes import upsert
 from tests.service.conftest import StandIns, client_of
 from tests.service.test_api_admin import live, point
@@ -75,6 +77,22 @@ def test_a_catalogue_that_the_journal_no_longer_reaches_back_to_is_told_the_ways
         assert part in said
     with pytest.raises(InvalidInput, match="ends at 7"):
         check_position(own_shop, 8)
+
+
+def test_an_automatic_cut_that_is_killed_leaves_nothing(own_shop: Settings, embedder: StandInEncoders) -> None:
+    snapshots = own_shop.data / "snapshots"
+
+    class Killed(AutoSnapshot):
+        def _cut(self, name: str) -> bool:
+            (snapshots / f".{name}.a1b2c3d4" / "vectors").mkdir(parents=True)
+            return False
+
+    serving, swaps = open_serving(own_shop, StandIns(embedder))
+    before = set(snapshots.iterdir())
+    assert not Killed(serving, swaps)._cut_and_serve("auto-1")
+    assert set(snapshots.iterdir()) == before
+    swaps.close()
+    asyncio.run(serving.close())
 
 
 def test_a_gateway_cuts_and_serves_by_itself_and_tidies_up(
