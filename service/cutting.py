@@ -16,7 +16,7 @@ from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
 from index.aliases import LIVE, live_name
-from index.checksums import remember
+from index.checksums import remember, verify
 from index.cut import cut
 from index.maintenance import gc
 from index.plan import Choice
@@ -41,9 +41,11 @@ def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: Mode
     """Cut a snapshot from what `live` points at and all the journal holds beyond it.
 
     No encoder runs but for changes nobody embedded yet. Raises NotFound where nothing is live, InvalidInput where the
-    name is taken, and what reading the snapshot and the journal raises.
+    name is taken, and what reading the snapshot and the journal raises. Every byte of what is live is read first,
+    whatever is remembered: bits that rotted since would get checksums of their own.
     """
     base = snapshot_path(settings.data / "snapshots", live_name(settings.data))
+    verify(base, max_bytes_per_s=settings.index.verify_bytes_per_s)
     snapshot = Snapshot.open(base, fingerprint=read_manifest(base).fingerprint)
     if _has_journal(settings):
         live = _caught_up(settings, snapshot, source or Bundles(settings))

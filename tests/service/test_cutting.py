@@ -1,21 +1,23 @@
 """`build --from-live`, beside a gateway that goes on, and by a gateway itself."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from catalogue.errors import InvalidInput, NotFound
+from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
 from catalogue.settings import IndexSettings, Settings
 from index import Journal, Snapshot
 from index.aliases import activate, read_aliases
+from index.checksums import verify
 from index.plan import Choice
 from models import StandInEncoders
 from service.cutting import AutoSnapshot, check_position, cut_from_live
 from service.swapping import open_serving
 from tests.index.changes import upsert
 from tests.service.conftest import StandIns, client_of
-from tests.service.test_api_admin import live, point
+from tests.service.test_api_admin import damage, live, point
 from tests.service.test_api_products import get, pages
 from tests.service.test_api_writes import Counting, put
 from tests.waiting import wait_until
@@ -55,6 +57,16 @@ def test_it_is_cut_from_what_the_alias_names(own_shop: Settings) -> None:
     activate(own_shop.data, "live", "nowhere")
     with pytest.raises(Exception, match="nowhere"):
         cut_from_live(own_shop, "third", choice=CHOICE, source=StandIns())
+
+
+def test_nothing_is_cut_from_what_has_rotted(own_shop: Settings) -> None:
+    verify(own_shop.data / "snapshots" / "shop-1", remembered=own_shop.data / "verified")
+    vectors = own_shop.data / "snapshots" / "shop-1" / "vectors" / "fusion.npy"
+    times = vectors.stat()
+    damage(own_shop, "shop-1", "vectors/fusion.npy")
+    os.utime(vectors, ns=(times.st_atime_ns, times.st_mtime_ns))  # a bad disk changes no time
+    with pytest.raises(SnapshotInvalid, match=r"fusion\.npy is corrupt"):
+        cut_from_live(own_shop, "cut", choice=CHOICE, source=StandIns())
 
 
 def test_what_cannot_be_cut(own_shop: Settings, tmp_path: Path) -> None:
