@@ -121,6 +121,21 @@ def make_plan(rows: int, dim: int, shards: int, choice: Choice) -> Plan:
     return Plan(kind, parameters, effort, choice.recall)
 
 
+def choice_behind(
+    rows: int, dim: int, shards: int, kind: IndexType, parameters: Mapping[str, int], tuning: Tuning | None
+) -> Choice:
+    """What an index was asked to be: of its type and parameters what the rule would not have chosen for its size.
+
+    What it would have, it may choose anew for another size.
+    """
+    asked = tuning.target if tuning is not None and tuning.target is not None else DEFAULT_RECALL
+    usual = _defaults(kind, max(1, rows // shards), dim)
+    own = {name: value for name, value in parameters.items() if usual.get(name) != value}
+    if tuning is not None and tuning.target is None:
+        own[tuning.parameter] = tuning.value
+    return Choice(asked, kind if own or kind != _type_for(rows, Choice(asked)) else None, own)
+
+
 def tune(index: ShardedIndex, flat: FlatIndex, plan: Plan) -> Tuning:
     """The least effort that reaches the plan's recall, on one half of held-out queries; its recall on the other.
 

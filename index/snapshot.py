@@ -45,7 +45,18 @@ from index.groups import Groups, group
 from index.near import background
 from index.order import by_likeness
 from index.outline import Outline, outline_files, write_outline
-from index.plan import DEFAULT_RECALL, Choice, IndexType, Plan, Tuning, check_parameters, make_plan, recall, tune
+from index.plan import (
+    DEFAULT_RECALL,
+    Choice,
+    IndexType,
+    Plan,
+    Tuning,
+    check_parameters,
+    choice_behind,
+    make_plan,
+    recall,
+    tune,
+)
 from index.products import ProductTable, variants_of
 from index.seal import has_seal, is_intact, sealed
 from index.search import Findable, ShardedIndex, VectorIndex
@@ -113,6 +124,12 @@ class Manifest(BaseModel):
         if self.same_style is None:
             return None
         return SameFrom(self.same_style, self.same_style if self.same_gtin is None else self.same_gtin)
+
+    @property
+    def choice(self) -> Choice:
+        """What kind of index was asked for, as far as one can tell."""
+        tuning = self.tuning.get("fusion")
+        return choice_behind(self.products, self.dim, self.shards, self.index_type, self.index_parameters, tuning)
 
 
 class _Schema(BaseModel):

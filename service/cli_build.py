@@ -28,10 +28,18 @@ def build(
     ] = 0,
     data: Data = None,
     bundle: Bundle = None,
-    recall: Annotated[float, typer.Option(help="Recall@10 the index is tuned for; 1 scans everything.")] = 0.99,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            help="Recall@10 the index is tuned for; 1 scans everything.", show_default="0.99, or as what is live"
+        ),
+    ] = None,
     index_type: Annotated[
         str | None,
-        typer.Option(help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq.", show_default="by the number of products"),
+        typer.Option(
+            help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq.",
+            show_default="by the number of products, or as what is live",
+        ),
     ] = None,
     index_parameter: Annotated[
         list[str] | None,
@@ -42,23 +50,25 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build an index snapshot from a catalogue; interrupted, it goes on where it was."""
-    from index.plan import Choice  # noqa: PLC0415
+    from index.plan import DEFAULT_RECALL, Choice  # noqa: PLC0415
 
     settings = settings_of(data=data, bundle=bundle)
     with told():
         if (catalogue is None) != from_live:
             raise InvalidInput("Give a catalogue to build from, or --from-live.")
-        choice = Choice(recall, index_type, dict(map(_parameter, index_parameter or ())))
+        parameters = dict(map(_parameter, index_parameter or ()))
+        asked = Choice(DEFAULT_RECALL if recall is None else recall, index_type, parameters)
         if catalogue is None:
-            _cut(settings, name, choice, as_json=as_json)
+            is_said = recall is not None or index_type is not None or parameters
+            _cut(settings, name, asked if is_said else None, as_json=as_json)
             return
-        report = build_with_progress(settings, catalogue, name, choice, journal_position=journal_position)
+        report = build_with_progress(settings, catalogue, name, asked, journal_position=journal_position)
     if as_json:
         out.print_json(json.dumps(asdict(report), default=str))
         return
     rate = report.products / report.seconds
     out.print(f"Built {report.snapshot}: {report.products:,} products in {report.seconds:.1f} s ({rate:.1f}/s).")
-    _print_index(report.index_type, report.recall_at_10, recall)
+    _print_index(report.index_type, report.recall_at_10, asked.recall)
     if report.reused:
         out.print(f"{report.reused:,} vectors came from an interrupted build.")
     if report.errors or report.warnings:
@@ -67,7 +77,7 @@ def build(
         out.print(f"- {escape(note)}", soft_wrap=True)
 
 
-def _cut(settings: Settings, name: str, choice: "Choice", *, as_json: bool) -> None:
+def _cut(settings: Settings, name: str, choice: "Choice | None", *, as_json: bool) -> None:
     from index.search import set_faiss_threads  # noqa: PLC0415
     from service.cutting import cut_from_live  # noqa: PLC0415
 
@@ -82,7 +92,7 @@ def _cut(settings: Settings, name: str, choice: "Choice", *, as_json: bool) -> N
         f"Serve it with: samestyle snapshot activate {name}",
         soft_wrap=True,
     )
-    _print_index(manifest.index_type, manifest.recall_at_10, choice.recall)
+    _print_index(manifest.index_type, manifest.recall_at_10, (choice or manifest.choice).recall)
 
 
 def _print_index(index_type: str, reached: float, asked: float) -> None:

@@ -37,9 +37,12 @@ _SAID_BYTES: Final = 100_000
 _LOW_PRIORITY: Final = ("nice", "-n", "10")
 
 
-def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: ModelSource | None = None) -> Manifest:
+def cut_from_live(
+    settings: Settings, name: str, *, choice: Choice | None = None, source: ModelSource | None = None
+) -> Manifest:
     """Cut a snapshot from what `live` points at and all the journal holds beyond it.
 
+    Its index is one as was asked for there, unless there is a `choice`.
     No encoder runs but for changes nobody embedded yet. Raises NotFound where nothing is live, InvalidInput where the
     name is taken, and what reading the snapshot and the journal raises. Every byte of what is live is read first,
     whatever is remembered: bits that rotted since would get checksums of their own.
@@ -51,7 +54,9 @@ def cut_from_live(settings: Settings, name: str, *, choice: Choice, source: Mode
         live = _caught_up(settings, snapshot, source or Bundles(settings))
     else:
         live = LiveIndex(snapshot, snapshot.manifest.journal)
-    path = cut(live.view, settings.data / "snapshots", name, choice=choice, journal=live.journal)
+    path = cut(
+        live.view, settings.data / "snapshots", name, choice=choice or snapshot.manifest.choice, journal=live.journal
+    )
     remember(path, settings.data / "verified")
     return read_manifest(path)
 

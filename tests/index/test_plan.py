@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 
 from catalogue.errors import InvalidInput
 from index.exact import FlatIndex
-from index.plan import Choice, IndexType, Plan, check_choice, check_parameters, held_out, make_plan, recall, tune
+from index.plan import (
+    _EFFORT,
+    Choice,
+    IndexType,
+    Plan,
+    Tuning,
+    check_choice,
+    check_parameters,
+    choice_behind,
+    held_out,
+    make_plan,
+    recall,
+    tune,
+)
 from index.search import ShardedIndex
 from tests.index.builders import unit_rows
 
@@ -63,6 +76,37 @@ def test_what_is_chosen_would_be_accepted_by_hand(rows: int, dim: int, shards: i
     assert plan.effort is None
     check_parameters(kind, plan.parameters)
     assert make_plan(rows, dim, shards, Choice(0.99, kind, plan.parameters)) == plan
+
+
+CHOICES = st.one_of(
+    st.builds(Choice, st.sampled_from([0.9, 0.99])),
+    st.builds(
+        Choice,
+        st.sampled_from([0.9, 0.99]),
+        st.just("hnsw"),
+        st.fixed_dictionaries(
+            {}, optional={"m": st.just(16), "ef_construction": st.just(200), "ef_search": st.just(9)}
+        ),
+    ),
+    st.builds(Choice, st.just(0.9), st.just("ivf-sq8"), st.fixed_dictionaries({}, optional={"nlist": st.just(20)})),
+)
+
+
+@given(rows=st.sampled_from([1_000, 60_000, 30_000_000]), choice=CHOICES)
+def test_what_was_chosen_is_told_from_what_was_built(rows: int, choice: Choice) -> None:
+    plan = make_plan(rows, 256, 1, choice)
+    tuning = None
+    if plan.index_type != "flat":
+        target = plan.recall if plan.effort is None else None
+        value = plan.effort or 7
+        tuning = Tuning(parameter=_EFFORT[plan.index_type], value=value, target=target, recall_at_10=1)
+    behind = choice_behind(rows, 256, 1, plan.index_type, plan.parameters, tuning)
+    again = make_plan(rows, 256, 1, behind)
+    assert (again.index_type, again.parameters, again.effort) == (plan.index_type, plan.parameters, plan.effort)
+    if choice.index_type is None:  # what the rule chose, it chooses anew for another size
+        assert (behind.index_type, behind.parameters) == (None, {})
+    elif plan.effort is None:
+        assert behind.recall == choice.recall
 
 
 def test_what_is_given_by_hand_is_taken() -> None:

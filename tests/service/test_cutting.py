@@ -59,6 +59,15 @@ def test_it_is_cut_from_what_the_alias_names(own_shop: Settings) -> None:
         cut_from_live(own_shop, "third", choice=CHOICE, source=StandIns())
 
 
+def test_the_index_stays_one_as_was_asked_for(own_shop: Settings) -> None:
+    by_hand = Choice(0.9, "ivf-sq8", {"nlist": 4})
+    cut_from_live(own_shop, "by-hand", choice=by_hand, source=StandIns())
+    activate(own_shop.data, "live", "by-hand")
+    manifest = cut_from_live(own_shop, "next", source=StandIns())
+    assert (manifest.index_type, manifest.index_parameters, manifest.choice) == ("ivf-sq8", {"nlist": 4}, by_hand)
+    assert cut_from_live(own_shop, "flat", choice=Choice(), source=StandIns()).index_type == "flat"
+
+
 def test_nothing_is_cut_from_what_has_rotted(own_shop: Settings) -> None:
     verify(own_shop.data / "snapshots" / "shop-1", remembered=own_shop.data / "verified")
     vectors = own_shop.data / "snapshots" / "shop-1" / "vectors" / "fusion.npy"
