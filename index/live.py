@@ -231,7 +231,7 @@ class LiveView:
     def among(self, rows: NDArray[np.int64], selection: Selection) -> NDArray[np.int64]:
         """Those of some rows that are selected."""
         old, new = rows[rows < self.base_rows], rows[rows >= self.base_rows]
-        passed = self._visible if selection.base is None else selection.base
+        passed = self.visible if selection.base is None else selection.base
         return np.concatenate([old[passed[old]], new[selection.delta[new - self.base_rows]]])
 
     def search(self, field: str, query: NDArray[np.float32], k: int, among: Selection) -> Neighbours:
