@@ -58,7 +58,7 @@ def measure_demo(data: Path) -> None:
     path = find_snapshot(data, None)
     table = ProductTable.read(path / "products.parquet")
     products = [table.get(row).product for row in range(len(table))]
-    groups = np.array([table.style_group(row) for row in range(len(table))])
+    groups = np.array(table.styles.medoids)
     styles = np.array([product.style_id or product.product_id for product in products])
     held_out = np.array([demo.is_held_out(style) for style in styles.tolist()])
     judged = np.triu(held_out[:, np.newaxis] | held_out, k=1)

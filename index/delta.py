@@ -6,8 +6,7 @@ without a lock, keep it as long as they like, and see neither more nor less late
 that still count move to new ones, and old views keep the old.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -19,6 +18,7 @@ from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFo
 from index.journal import Entry
 from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
+from index.snapshot import Snapshot
 from index.timing import DELTA
 
 MAX_ROWS: Final = 100_000
@@ -29,31 +29,18 @@ _Vectors = Mapping[str, NDArray[np.float16]]
 
 
 class Delta:
-    """The changes since a snapshot's journal position, for the model of one fingerprint.
+    """The changes since a snapshot, for its model: what the journal says after `position`; for one thread at a time.
 
-    A product is hidden in the snapshot (the base) once it was changed or deleted; `base_row_of` finds its row there
-    or raises NotFound. Fields other than `fusion` may lack vectors: what has none is not found by that target.
+    A product is hidden in the snapshot (the base) once it was changed or deleted. Fields other than `fusion` may lack
+    vectors: what has none is not found by that target.
     """
 
-    def __init__(
-        self,
-        fingerprint: str,
-        dim: int,
-        fields: Sequence[str],
-        *,
-        position: int,
-        base_rows: int,
-        base_row_of: Callable[[str], int],
-        max_rows: int = MAX_ROWS,
-    ) -> None:
-        self._fingerprint = fingerprint
-        self._dim = dim
-        self._fields = tuple(fields)
-        self._base_rows = base_rows
-        self._base_row_of = base_row_of
-        self._max_rows = max_rows
-        self._applying = threading.Lock()
-        self._rows = _Rows(_FEWEST_ROWS, dim, self._fields)
+    def __init__(self, snapshot: Snapshot, position: int) -> None:
+        self._base = snapshot.products
+        self._fingerprint = snapshot.manifest.fingerprint
+        self._dim = snapshot.manifest.dim
+        self._fields: Sequence[str] = snapshot.manifest.fields
+        self._rows = _Rows(_FEWEST_ROWS, self._dim, self._fields)
         self._hidden = _Numbers()
         self._is_hidden: set[int] = set()
         self._generation = 0
@@ -68,27 +55,26 @@ class Delta:
         """Take entries in, all or none, and return the view that shows them; those taken in before are passed over.
 
         The last change of a product wins. Raises FingerprintMismatch for an upsert without a `fusion` vector of this
-        model (add it to the journal and read again), DeltaFull when twice `max_rows` products are reached, ValueError
+        model (add it to the journal and read again), DeltaFull when twice `MAX_ROWS` products are reached, ValueError
         where entries are missing in between.
         """
-        with self._applying:
-            fresh = [entry for entry in entries if entry.position > self._view.position]
-            if not fresh:
-                return self._view
-            if [entry.position for entry in fresh] != list(range(self._view.position + 1, fresh[-1].position + 1)):
-                raise ValueError(f"entries do not follow position {self._view.position} one after another")
-            changes = list({entry.product_id: entry for entry in fresh}.values())
-            vectors = [self._vectors_of(entry) for entry in changes]
-            hidden = self._newly_hidden(changes)
-            self._check_room(changes, hidden)
-            self._make_room(len(changes))
-            for entry, by_field in zip(changes, vectors, strict=True):
-                self._rows.append(entry, by_field)
-            for row in hidden:
-                self._hidden.append(row)
-            self._is_hidden.update(hidden)
-            self._view = self._look(fresh[-1].position)
+        fresh = [entry for entry in entries if entry.position > self._view.position]
+        if not fresh:
             return self._view
+        if [entry.position for entry in fresh] != list(range(self._view.position + 1, fresh[-1].position + 1)):
+            raise ValueError(f"entries do not follow position {self._view.position} one after another")
+        changes = list({entry.product_id: entry for entry in fresh}.values())
+        vectors = [self._vectors_of(entry) for entry in changes]
+        hidden = self._newly_hidden(changes)
+        self._check_room(changes, hidden)
+        self._make_room(len(changes))
+        for entry, by_field in zip(changes, vectors, strict=True):
+            self._rows.append(entry, by_field)
+        for row in hidden:
+            self._hidden.append(row)
+        self._is_hidden.update(hidden)
+        self._view = self._look(fresh[-1].position)
+        return self._view
 
     def _vectors_of(self, entry: Entry) -> _Vectors:
         """The entry's vectors of this delta's model and fields, checked."""
@@ -109,7 +95,7 @@ class Delta:
         for entry in changes:
             if entry.product_id not in self._rows.latest:
                 try:
-                    found.add(self._base_row_of(entry.product_id))
+                    found.add(self._base.row_of(entry.product_id))
                 except (NotFound, SnapshotDamaged):  # which row it was cannot be told: all else goes on
                     continue
         return found - self._is_hidden
@@ -118,9 +104,9 @@ class Delta:
         live = self._rows.live
         for entry in changes:
             live += (entry.operation == "upsert") - self._rows.is_live(entry.product_id)
-        if max(live, len(self._is_hidden) + len(hidden)) > 2 * self._max_rows:
+        if max(live, len(self._is_hidden) + len(hidden)) > 2 * MAX_ROWS:
             raise DeltaFull(
-                f"More than {2 * self._max_rows} products changed since the snapshot. "
+                f"More than {2 * MAX_ROWS} products changed since the snapshot. "
                 "Cut a new one (samestyle build --from-live) and activate it."
             )
 
@@ -135,8 +121,8 @@ class Delta:
         self._generation += 1
 
     def _look(self, position: int) -> "DeltaView":
-        full = max(self._rows.live, len(self._is_hidden)) >= self._max_rows
-        return DeltaView(self._rows, position, self._generation, self._hidden.so_far(), self._base_rows, full=full)
+        full = max(self._rows.live, len(self._is_hidden)) >= MAX_ROWS
+        return DeltaView(self._rows, position, self._generation, self._hidden.so_far(), len(self._base), full=full)
 
 
 class DeltaView:

@@ -113,7 +113,6 @@ class Entry:
     document: bytes | None
     """The product as JSON; None for a delete."""
     photo: str | None
-    style_group: str | None
     written_at: datetime
     vectors: Mapping[str, Mapping[str, NDArray[np.float16]]]
 
@@ -489,7 +488,6 @@ def _to_entry(row: Any, found: Mapping[str, Mapping[str, NDArray[np.float16]]]) 
         product_id=row.product_id,
         document=row.document,
         photo=row.photo,
-        style_group=row.style_group,
         written_at=datetime.fromtimestamp(row.written_at / 1_000_000, UTC),
         vectors=found,
     )

@@ -70,7 +70,7 @@ entries: Final = Table(
     Column("product_id", String(128), nullable=False),
     Column("document", LargeBinary),
     Column("photo", String(64)),
-    Column("style_group", String(128)),
+    Column("style_group", String(128)),  # always null; gateways of earlier versions read it
     Column("bytes", Integer, nullable=False),
     Column("written_at", BigInteger, nullable=False),
 )

@@ -18,7 +18,7 @@ from catalogue.errors import NotFound
 from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
 from catalogue.product import Product
 from index.columns import Mask
-from index.delta import MAX_ROWS, Delta, DeltaView
+from index.delta import Delta, DeltaView
 from index.facets import Facets, count
 from index.filters import Filters
 from index.journal import Entry
@@ -53,15 +53,7 @@ class LiveIndex:
         manifest = snapshot.manifest
         self.snapshot = snapshot
         self.journal = journal
-        self._delta = Delta(
-            manifest.fingerprint,
-            manifest.dim,
-            manifest.fields,
-            position=manifest.journal_position if manifest.journal == journal else 0,
-            base_rows=len(snapshot.products),
-            base_row_of=snapshot.products.row_of,
-            max_rows=MAX_ROWS,
-        )
+        self._delta = Delta(snapshot, manifest.journal_position if manifest.journal == journal else 0)
         self._applying = threading.Lock()
         self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position, frozenset())
 

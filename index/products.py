@@ -147,8 +147,6 @@ class ProductTable:
         self._ids = arrays["product_id"]
         self._documents = arrays["document"]
         self._photos = arrays["photo"]
-        if wrong := {name: len(arrays[name]) for name in _BY_ROW if len(arrays[name]) != len(self._ids)}:
-            raise ValueError(f"there are {len(self._ids)} products, but {wrong} values")
         self.columns = Columns(arrays)
         self.styles = Styles(arrays)
         self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
@@ -239,14 +237,6 @@ class ProductTable:
         """The rows with a GTIN, written as `catalogue.gtin.read_gtin` does."""
         return self.columns.having(NAME, code).astype(np.int64)
 
-    def style_group(self, row: int) -> str | None:
-        """The id of the product that a row's style group is named after, its own where it is alone.
-
-        None in a snapshot without groups.
-        """
-        medoid = self.styles.medoid(row)
-        return None if medoid is None else self.id_of(medoid)
-
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass, as bool [rows]."""
         passed = self.columns.mask(filters)
@@ -316,10 +306,6 @@ def packed(table: pa.Table) -> dict[str, Any]:
     }
 
 
-_BY_ROW: Final = (
-    "title", "photo", "document", "category.codes", "supplier_id.codes", "currency.codes", "in_stock", "price",
-    "style.medoids", "style.scores", "hash.rows", "hash.sorted",
-)  # fmt: skip
 _LATER: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
     "currency": lambda document: document.get("currency"),
     "attributes": lambda document: as_pairs(document.get("attributes", {})),

@@ -2,7 +2,6 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,12 +12,17 @@ from index import IndexedProduct
 from index import delta as module
 from index.delta import Delta, DeltaView
 from index.journal import Entry
-from tests.index.builders import DIM, FINGERPRINT, item, items, table, unit_rows
+from tests.index.builders import DIM, FINGERPRINT, build, item, reopen, unit_rows
 from tests.index.changes import OTHER, stored
 
-BASE = table(items(5))  # p0 to p4
+Make = Callable[..., Delta]
 
-make = partial(Delta, FINGERPRINT, DIM, ("fusion",), position=0, base_rows=len(BASE), base_row_of=BASE.row_of)
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """A delta of a snapshot of p0 to p4."""
+    snapshot = reopen(build(tmp_path_factory.mktemp("delta"), count=5, fields=("fusion", "image")))
+    return lambda position=0: Delta(snapshot, position)
 
 
 def vector(seed: int) -> NDArray[np.float32]:
@@ -31,11 +35,11 @@ def changed(
 ) -> Entry:
     document = item(product_id, title=title).product.model_dump_json().encode()
     by_field = {name: vector(seed).astype(np.float16) for name in fields}
-    return Entry(position, "upsert", product_id, document, None, None, datetime.now(UTC), {FINGERPRINT: by_field})
+    return Entry(position, "upsert", product_id, document, None, datetime.now(UTC), {FINGERPRINT: by_field})
 
 
 def deleted(position: int, product_id: str) -> Entry:
-    return Entry(position, "delete", product_id, None, None, None, datetime.now(UTC), {})
+    return Entry(position, "delete", product_id, None, None, datetime.now(UTC), {})
 
 
 def run(*changes: str, start: int = 1) -> list[Entry]:
@@ -64,15 +68,15 @@ def hidden(view: DeltaView) -> list[int]:
     return sorted(view.hidden.tolist())
 
 
-def test_an_empty_delta_hides_and_finds_nothing() -> None:
-    view = make(position=7).view
+def test_an_empty_delta_hides_and_finds_nothing(make: Make) -> None:
+    view = make(7).view
     assert (view.position, len(view), view.rows, view.full) == (7, 0, 0, False)
     assert view.visible.tolist() == [True] * 5
     assert view.index("fusion").search(vector(0), 3).rows.tolist() == []
     assert view.row_of("p1") is None
 
 
-def test_what_is_put_is_found_at_once() -> None:
+def test_what_is_put_is_found_at_once(make: Make) -> None:
     delta = make()
     view = delta.apply([changed(1, "new", 1, title="red"), changed(2, "p3", 2)])
     assert delta.view is view
@@ -99,7 +103,9 @@ def test_what_is_put_is_found_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("at_once", [True, False])
-def test_the_last_change_wins(changes: list[str], expected: dict[str, int], hides: list[int], at_once: bool) -> None:
+def test_the_last_change_wins(
+    make: Make, changes: list[str], expected: dict[str, int], hides: list[int], at_once: bool
+) -> None:
     delta = make()
     entries = run(*changes)
     for some in [entries] if at_once else [[entry] for entry in entries]:
@@ -112,10 +118,8 @@ def test_the_last_change_wins(changes: list[str], expected: dict[str, int], hide
         assert (view.row_of(name) is not None) == (name in expected)
 
 
-def test_search_gives_what_is_allowed_best_first() -> None:
-    view = make(base_rows=0, base_row_of=table([]).row_of).apply(
-        [changed(n + 1, f"q{n}", n) for n in range(300)] + [deleted(301, "q7")]
-    )
+def test_search_gives_what_is_allowed_best_first(make: Make) -> None:
+    view = make().apply([changed(n + 1, f"q{n}", n) for n in range(300)] + [deleted(301, "q7")])
     vectors = stored(np.concatenate([unit_rows(1, seed=n) for n in range(300)]))
     allowed = np.random.default_rng(0).random(view.rows) < 0.4
     for mask in (None, allowed):
@@ -128,7 +132,7 @@ def test_search_gives_what_is_allowed_best_first() -> None:
             assert found.rows.tolist() == best.tolist()
 
 
-def test_equal_vectors_come_by_row() -> None:
+def test_equal_vectors_come_by_row(make: Make) -> None:
     view = make().apply([changed(n + 1, f"q{n}", 3) for n in range(50)])
     assert view.index("fusion").search(vector(3), 9).rows.tolist() == list(range(9))
 
@@ -136,10 +140,8 @@ def test_equal_vectors_come_by_row() -> None:
 # Fields.
 
 
-def test_a_field_without_a_vector_does_not_find_the_product() -> None:
-    view = Delta(FINGERPRINT, DIM, ("fusion", "image"), position=0, base_rows=5, base_row_of=BASE.row_of).apply(
-        [changed(1, "a", 1), changed(2, "b", 2, fields=("fusion", "image", "text"))]
-    )
+def test_a_field_without_a_vector_does_not_find_the_product(make: Make) -> None:
+    view = make().apply([changed(1, "a", 1), changed(2, "b", 2, fields=("fusion", "image", "text"))])
     for name, expected in (("fusion", ["a", "b"]), ("image", ["b"])):
         found = view.index(name).search(vector(1), 5)
         assert [view.id_of(row) for row in found.rows.tolist()] == expected
@@ -147,9 +149,9 @@ def test_a_field_without_a_vector_does_not_find_the_product() -> None:
         view.index("text")
 
 
-def test_fields_stay_apart_when_rows_move(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_stay_apart_when_rows_move(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FEWEST_ROWS", 2)
-    delta = Delta(FINGERPRINT, DIM, ("fusion", "image"), position=0, base_rows=5, base_row_of=BASE.row_of)
+    delta = make()
     for n in range(1, 20):
         delta.apply([changed(n, f"q{n}", n, fields=("fusion", "image") if n % 2 else ("fusion",))])
     found = delta.view.index("image").search(vector(1), 50)
@@ -159,7 +161,7 @@ def test_fields_stay_apart_when_rows_move(monkeypatch: pytest.MonkeyPatch) -> No
 # Order.
 
 
-def test_entries_taken_in_before_are_passed_over() -> None:
+def test_entries_taken_in_before_are_passed_over(make: Make) -> None:
     delta = make()
     entries = run("a", "b", "-a", "c")
     delta.apply(entries[:3])
@@ -170,7 +172,7 @@ def test_entries_taken_in_before_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("positions", [[2], [1, 3], [2, 1], [1, 1]])
-def test_entries_that_are_not_in_order_are_refused(positions: Sequence[int]) -> None:
+def test_entries_that_are_not_in_order_are_refused(make: Make, positions: Sequence[int]) -> None:
     delta = make()
     with pytest.raises(ValueError, match="do not follow position 0"):
         delta.apply([changed(at, f"q{at}") for at in positions])
@@ -186,10 +188,12 @@ def test_entries_that_are_not_in_order_are_refused(positions: Sequence[int]) -> 
         {FINGERPRINT: {"fusion": unit_rows(1, dim=DIM + 1)[0].astype(np.float16)}},
     ],
 )
-def test_another_models_vectors_are_refused_whole(vectors: dict[str, dict[str, NDArray[np.float16]]]) -> None:
+def test_another_models_vectors_are_refused_whole(
+    make: Make, vectors: dict[str, dict[str, NDArray[np.float16]]]
+) -> None:
     delta = make()
     before = delta.view
-    bad = Entry(2, "upsert", "b", b"{}", None, None, datetime.now(UTC), vectors)
+    bad = Entry(2, "upsert", "b", b"{}", None, datetime.now(UTC), vectors)
     with pytest.raises(FingerprintMismatch, match="entry 2 has no vector of 8 numbers"):
         delta.apply([changed(1, "a", 1), bad])
     assert delta.view is before
@@ -199,8 +203,11 @@ def test_another_models_vectors_are_refused_whole(vectors: dict[str, dict[str, N
 # Bounds.
 
 
-def test_it_says_when_it_is_full_takes_what_is_acknowledged_and_stops_at_twice_that() -> None:
-    delta = make(max_rows=2)
+def test_it_says_when_it_is_full_takes_what_is_acknowledged_and_stops_at_twice_that(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+    delta = make()
     assert not delta.apply(run("a")).full
     assert delta.apply(run("b", start=2)).full
     before = delta.apply(run("c", "d", start=3))
@@ -212,8 +219,9 @@ def test_it_says_when_it_is_full_takes_what_is_acknowledged_and_stops_at_twice_t
     assert not delta.apply(run("-b", "-c", "-d", start=9)).full
 
 
-def test_hidden_rows_are_bounded_too() -> None:
-    delta = make(max_rows=2)
+def test_hidden_rows_are_bounded_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+    delta = make()
     assert delta.apply(run("-p0", "-p1")).full
     delta.apply(run("-p2", "-p3", start=3))
     with pytest.raises(DeltaFull):
@@ -221,7 +229,7 @@ def test_hidden_rows_are_bounded_too() -> None:
     assert hidden(delta.apply(run("-nobody", start=5))) == [0, 1, 2, 3]
 
 
-def test_memory_does_not_grow_with_changes_of_the_same_products(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_changes_of_the_same_products(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FEWEST_ROWS", 4)
     delta = make()
     generations = set()
@@ -238,7 +246,7 @@ def test_memory_does_not_grow_with_changes_of_the_same_products(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("fewest", [2, 1_024])
-def test_a_view_never_changes(monkeypatch: pytest.MonkeyPatch, fewest: int) -> None:
+def test_a_view_never_changes(make: Make, monkeypatch: pytest.MonkeyPatch, fewest: int) -> None:
     monkeypatch.setattr(module, "_FEWEST_ROWS", fewest)
     chance = np.random.default_rng(0)
     delta = make()
@@ -258,7 +266,7 @@ def test_a_view_never_changes(monkeypatch: pytest.MonkeyPatch, fewest: int) -> N
             np.testing.assert_array_equal(view.vectors("fusion", np.array([row]))[0], stored(vector(expected[name])))
 
 
-def test_rows_keep_their_numbers_within_a_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_keep_their_numbers_within_a_generation(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FEWEST_ROWS", 8)
     delta = make()
     seen: dict[tuple[int, int], str] = {}
@@ -269,19 +277,21 @@ def test_rows_keep_their_numbers_within_a_generation(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("change", [lambda view: view.hidden, lambda view: view.alive, lambda view: view.visible])
-def test_what_a_view_gives_away_cannot_be_written(change: Callable[[DeltaView], NDArray[np.generic]]) -> None:
+def test_what_a_view_gives_away_cannot_be_written(
+    make: Make, change: Callable[[DeltaView], NDArray[np.generic]]
+) -> None:
     view = make().apply(run("p1"))
     with pytest.raises(ValueError, match="read-only"):
         change(view)[0] = 0
 
 
-def test_a_deletes_row_is_no_product() -> None:
+def test_a_deletes_row_is_no_product(make: Make) -> None:
     view = make().apply(run("-p1"))
     with pytest.raises(NotFound, match="'p1' was deleted"):
         view.get(0)
 
 
-def test_readers_beside_a_writer_see_whole_batches() -> None:
+def test_readers_beside_a_writer_see_whole_batches(make: Make) -> None:
     """Every batch gives a and b the same vector, and p1 to one of them in turn: no reader may see anything else."""
     delta = make()
     delta.apply(run("a", "b"))

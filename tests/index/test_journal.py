@@ -54,7 +54,6 @@ def test_what_was_appended_is_read(journal: Journal) -> None:
     }
     np.testing.assert_array_equal(one.vectors[FINGERPRINT]["image"], second.astype(np.float16))
     np.testing.assert_array_equal(one.vectors[OTHER]["fusion"], second.astype(np.float16))
-    assert one.style_group is None
     assert timedelta(0) <= datetime.now(UTC) - one.written_at < timedelta(minutes=1)
     assert (two.position, two.operation, two.product_id, two.item, two.vectors) == (2, "delete", "gone", None, {})
 

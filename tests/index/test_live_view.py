@@ -256,7 +256,6 @@ def in_order(changed: list[Change], start: int = 1) -> list[Entry]:
             change.product_id,
             None if change.item is None else change.item.product.model_dump_json(exclude_defaults=True).encode(),
             None,
-            None,
             datetime.now(UTC),
             {
                 model: {field: vector.astype(np.float16) for field, vector in by_field.items()}

@@ -318,7 +318,7 @@ def test_a_restart_loses_nothing(own_shop: Settings, embedder: StandInEncoders) 
 def test_too_many_changes_are_refused_until_a_snapshot_is_cut(
     own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.live.MAX_ROWS", 3)
+    monkeypatch.setattr("index.delta.MAX_ROWS", 3)
     monkeypatch.setattr("index.live._DUE_LEAST", 1)
     with client_of(own_shop, embedder) as api:
         put(api, "p0", title="mug")

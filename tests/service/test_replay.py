@@ -250,7 +250,7 @@ def rewrite(gateway: Gateway, position: int, document: bytes) -> None:
 def test_more_changes_than_are_kept_stop_it_and_what_was_applied_stays(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.live.MAX_ROWS", 3)
+    monkeypatch.setattr("index.delta.MAX_ROWS", 3)
     monkeypatch.setattr("service.replay._READ", 2)
     live = gateway.live()
     gateway.journal.append([unembedded(f"n{n}", "mug") for n in range(9)])
