@@ -119,11 +119,12 @@ def write_outline(folder: Path, field: str, vectors: NDArray[np.float16]) -> Non
     _, directions = np.linalg.eigh(sample.T @ sample)
     axes = directions[:, ::-1][:, :_WIDTH].T  # the greatest eigenvalues are last
     steps = np.abs(sample @ axes.T).max(axis=0).clip(1e-6) / _LEVELS
-    codes = np.lib.format.open_memmap(folder / f"{field}.outline.npy", "w+", np.uint8, (rows, _WIDTH))
-    for start in range(0, rows, _CHUNK):
-        along = vectors[start : start + _CHUNK].astype(np.float32) @ (axes.T / steps)
-        codes[start : start + _CHUNK] = np.rint(along).clip(-_LEVELS, _LEVELS) + _ZERO
-    codes.flush()
+    with (folder / f"{field}.outline.npy").open("wb") as file:
+        shape = {"descr": "|u1", "fortran_order": False, "shape": (rows, _WIDTH)}
+        np.lib.format.write_array_header_1_0(file, shape)
+        for start in range(0, rows, _CHUNK):
+            along = vectors[start : start + _CHUNK].astype(np.float32) @ (axes.T / steps)
+            file.write((np.rint(along).clip(-_LEVELS, _LEVELS) + _ZERO).astype(np.uint8).tobytes())
     np.save(folder / f"{field}.axes.npy", np.ascontiguousarray(axes * steps[:, np.newaxis], np.float32))
 
 

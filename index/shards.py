@@ -9,6 +9,7 @@ as they are read.
 """
 
 import math
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -168,10 +169,12 @@ def _add_at_once(graph: Any, vectors: NDArray[np.float16], folder: Path) -> None
     """Add all nodes in one call, in which FAISS takes them in random order.
 
     Cell by cell, as they lie, the first ones would never get links that lead far. FAISS wants them in float32, which
-    lie in a file meanwhile: the system keeps in memory what there is room for.
+    lie in a file meanwhile: the system keeps in memory what there is room for. It has all its blocks before it is
+    mapped: of a full disk a mapping tells by a signal that ends the process.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         if len(vectors):
+            os.posix_fallocate(file.fileno(), 0, vectors.size * np.dtype(np.float32).itemsize)
             whole = np.memmap(file, np.float32, "w+", shape=vectors.shape)
             for start in range(0, len(vectors), _CHUNK):
                 whole[start : start + _CHUNK] = vectors[start : start + _CHUNK]

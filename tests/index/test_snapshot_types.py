@@ -1,6 +1,8 @@
 """Snapshots of every index type: written, mapped, checked, refused; and those of older versions."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +96,17 @@ def test_a_choice_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nlist"):
         build(tmp_path / "root", count=20, choice=Choice(0.99, "ivf-flat", {"nlist": 30}))
     assert not (tmp_path / "root").exists()
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, offset: int, count: int) -> None:
+        assert (offset, count) == (0, VECTORS.nbytes)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)  # before the file is mapped, where it would be a signal
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path, "hnsw")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_graph_holds_no_second_copy_of_the_vectors(tmp_path: Path) -> None:
