@@ -23,7 +23,7 @@ from index.facets import Facets, count
 from index.filters import Filters
 from index.journal import Entry
 from index.parts import GrowingTable, Part, page
-from index.products import IndexedProduct, Listing, Sort
+from index.products import IndexedProduct, Listing, Place, Sort
 from index.search import Neighbours
 from index.snapshot import Snapshot
 
@@ -43,6 +43,19 @@ class Selection:
 
     base: Mask | None
     delta: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the filtered and sorted catalogue; `total` and `facets` count all that pass the filters.
+
+    The next one begins behind `next`; None when it was the last.
+    """
+
+    items: list[IndexedProduct]
+    total: int
+    facets: Facets
+    next: Place | None
 
 
 class LiveIndex:
@@ -240,13 +253,19 @@ class LiveView:
         best = np.lexsort((rows, -scores))[:k]
         return Neighbours(rows[best], scores[best])
 
-    def page(
-        self, among: Selection, sort: Sort, start: int, limit: int, facets: Sequence[str]
-    ) -> tuple[list[IndexedProduct], int, Facets]:
-        """`limit` of the selected products from the `start`-th on, how many there are, and their facets."""
+    def page(self, among: Selection, sort: Sort, after: Place | None, limit: int, facets: Sequence[str]) -> Page:
+        """The first `limit` of the selected products behind a place."""
         parts = self._parts(among)
-        items = [parts[part][0].get(row) for part, row in page(parts, sort, start, limit)]
-        return items, sum(int(np.count_nonzero(mask)) for _, mask in parts), count(parts, facets)
+        rows = page(parts, sort, after, limit + 1)
+        items = [parts[part][0].get(row) for part, row in rows[:limit]]
+        more = len(rows) > limit
+        last, row = rows[limit - 1] if more else (0, 0)
+        return Page(
+            items,
+            sum(int(np.count_nonzero(mask)) for _, mask in parts),
+            count(parts, facets),
+            parts[last][0].place(row, sort) if more else None,
+        )
 
     def facets(self, among: Selection, facets: Sequence[str]) -> Facets:
         """Counts over the selected products."""

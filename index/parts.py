@@ -9,23 +9,21 @@ from numpy.typing import NDArray
 
 from index.columns import Mask
 from index.filters import Filters
-from index.products import IndexedProduct, ProductTable, Sort, to_table
+from index.products import IndexedProduct, Place, ProductTable, Sort, to_table
 
 Part = tuple[ProductTable, Mask]
 """A table and which of its rows count, bool [rows]."""
 
 
-def page(parts: Sequence[Part], sort: Sort, start: int, limit: int) -> list[tuple[int, int]]:
-    """Part and row of `limit` products from the `start`-th on, sorted through all parts, ties by product id."""
-    ordered = [products.ordered(mask, sort)[: start + limit] for products, mask in parts]
-    total = sum(map(len, ordered))
-    # What stands before the page however the other parts' rows lie need not be merged.
-    skipped = [max(0, start - (total - len(rows))) for rows in ordered]
-    ordered = [rows[skip:] for rows, skip in zip(ordered, skipped, strict=True)]
-    start -= sum(skipped)
+def page(parts: Sequence[Part], sort: Sort, after: Place | None, limit: int) -> list[tuple[int, int]]:
+    """Part and row of the first `limit` products behind a place, sorted through all parts, ties by product id."""
+    ordered = []
+    for products, mask in parts:
+        rows = products.ordered(mask, sort)
+        ordered.append((rows if after is None else products.after(rows, after, sort))[:limit])
     keys = [products.sort_keys(rows, sort) for (products, _), rows in zip(parts, ordered, strict=True)]
     by = [("first", "descending" if sort.startswith("-") else "ascending"), ("product_id", "ascending")]
-    chosen = pc.sort_indices(pa.concat_tables(keys), sort_keys=by).to_numpy()[start : start + limit]
+    chosen = pc.sort_indices(pa.concat_tables(keys), sort_keys=by).to_numpy()[:limit]
     part = np.repeat(np.arange(len(parts)), [len(rows) for rows in ordered])
     return list(zip(part[chosen].tolist(), np.concatenate(ordered)[chosen].tolist(), strict=True))
 

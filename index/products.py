@@ -1,10 +1,12 @@
 """The products of a snapshot: columns to filter, sort and count by, and the whole product as one document."""
 
+import bisect
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import orjson
@@ -44,6 +46,20 @@ SCHEMA: Final = pa.schema(
 FIELDS: Final = Product.model_fields.keys()
 """Those of a product's document."""
 Sort = Literal["product_id", "price", "-price", "title"]
+
+
+class Place(NamedTuple):
+    """Where a product stands in an order: what it is sorted by (None without a price) and, among equals, its id."""
+
+    first: str | float | None
+    product_id: str
+
+    def key(self, sort: Sort) -> tuple[bool, str | float, str]:
+        """What places are compared by, as Python does."""
+        if self.first is None:
+            return True, "", self.product_id
+        falls = sort == "-price" and not isinstance(self.first, str)
+        return False, -float(self.first) if falls else self.first, self.product_id
 
 
 class IndexedProduct(BaseModel):
@@ -258,6 +274,24 @@ class ProductTable:
         except IndexError:
             raise self._damaged(f"order by {sort}") from None
         return rows
+
+    def place(self, row: int, sort: Sort) -> Place:
+        """Where a row stands in an order; raises SnapshotDamaged where that cannot be read any more."""
+        product_id = self.id_of(row)
+        if sort == "product_id":
+            return Place(product_id, product_id)
+        try:
+            if sort == "title":
+                return Place(str(self._arrays["title"][row].as_py()), product_id)
+        except ValueError:
+            raise self._damaged(row) from None
+        price = float(self.columns.prices[row])
+        return Place(None if math.isnan(price) else price, product_id)
+
+    def after(self, rows: NDArray[np.uint32], place: Place, sort: Sort) -> NDArray[np.uint32]:
+        """Those of ordered rows that stand behind a place, be there a product or not."""
+        wanted = place.key(sort)
+        return rows[bisect.bisect_right(rows, wanted, key=lambda row: self.place(int(row), sort).key(sort)) :]
 
     def sort_keys(self, rows: NDArray[np.uint32], sort: Sort) -> pa.Table:
         """What `sort` sorts some rows by: the column `first`, null where there is none, and `product_id`."""

@@ -1,41 +1,45 @@
 """Signed cursors: where the next page of a listing starts."""
 
 import hashlib
-from typing import Final
+from typing import Annotated, Final, Generic, TypeVar
 
 from itsdangerous import BadData, URLSafeSerializer
+from pydantic import Field, TypeAdapter, ValidationError
 
 from catalogue.errors import InvalidInput
+from index.products import Place
 
-_FORMAT: Final = 2
+Start = TypeVar("Start", int, Place)
+OFFSET: Final = TypeAdapter[int](Annotated[int, Field(ge=0, strict=True)])
+"""A page of what does not change starts at a number,"""
+PLACE: Final = TypeAdapter[Place](Place)
+"""and one of what does behind the last product before: nothing is skipped or repeated when others come and go."""
+_FORMAT: Final = 3
 """To be raised with every change of what a token holds: gateways of two versions may have one secret."""
 
 
-class Cursors:
+class Cursors(Generic[Start]):
     """The cursors of one listing of a `kind`; `listing` names what is listed, with its filters and order."""
 
-    def __init__(self, secret: bytes, kind: str, listing: str) -> None:
+    def __init__(self, secret: bytes, kind: str, listing: str, start: TypeAdapter[Start]) -> None:
         self._signer = URLSafeSerializer(secret, salt=f"samestyle {_FORMAT} {kind}")
         self._digest = hashlib.blake2b(listing.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        self._start: TypeAdapter[Start] = start
 
-    def cursor(self, offset: int) -> str:
-        """The token of a page that starts at `offset`."""
-        token = self._signer.dumps([offset, self._digest])
+    def cursor(self, start: Start) -> str:
+        """The token of a page."""
+        token = self._signer.dumps([start, self._digest])
         return token if isinstance(token, str) else token.decode()
 
-    def offset(self, cursor: str | None) -> int:
+    def read(self, cursor: str | None) -> Start | None:
         """Where the page starts; raises InvalidInput for a cursor that is not ours, or of another listing."""
         if cursor is None:
-            return 0
+            return None
         try:
-            read = self._signer.loads(cursor)
-        except (BadData, ValueError):
-            read = None
-        match read:
-            case [int(offset), str(digest)] if not isinstance(offset, bool) and offset >= 0:
-                pass
-            case _:
-                raise InvalidInput("This cursor was not made by this service. Start again without a cursor.")
+            at, digest = self._signer.loads(cursor)
+            start: Start = self._start.validate_python(at)
+        except (BadData, ValidationError, ValueError, TypeError):
+            raise InvalidInput("This cursor was not made by this service. Start again without a cursor.") from None
         if digest != self._digest:
             raise InvalidInput("This cursor belongs to other filters, another sort or an older snapshot. Start again.")
-        return offset
+        return start

@@ -20,7 +20,8 @@ from catalogue.variants import SameFrom, are_same
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.filters import OPEN
-from index.products import Listing, Sort
+from index.live import Page
+from index.products import Listing, Place, Sort
 from models import Embedder, ProductInput
 from models.preprocessing import Box
 from service import arranging, metrics
@@ -91,15 +92,6 @@ class Hits:
     found: list[Found]
     next: Start | None = None
     photo: Photo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of the filtered and sorted catalogue; `total` and `facets` count all that pass the filters."""
-
-    items: list[IndexedProduct]
-    total: int
-    facets: Facets
 
 
 class Retrieval:
@@ -210,11 +202,13 @@ class Retrieval:
         view = self.view
         return view.get(view.row_of(product_id))
 
-    async def browse(self, filters: Filters, sort: Sort, start: int, limit: int, facets: Sequence[str]) -> Page:
-        """`limit` products from the `start`-th on."""
+    async def browse(
+        self, filters: Filters, sort: Sort, after: Place | None, limit: int, facets: Sequence[str]
+    ) -> Page:
+        """The first `limit` products behind a place."""
 
         def page(view: LiveView) -> Page:
-            return Page(*view.page(view.select(filters), sort, start, limit, facets))
+            return view.page(view.select(filters), sort, after, limit, facets)
 
         return await self.pools.in_search(lambda: self.listed(self.view, page))
 

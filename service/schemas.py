@@ -261,7 +261,7 @@ class BrowseQuery(Strict):
     sort: Sort = "product_id"
     limit: int = Field(default=48, ge=1, le=200, description="how many at most")
     cursor: str | None = Field(
-        default=None, max_length=500, pattern=CURSOR, description="`next_cursor` of the page before"
+        default=None, max_length=20_000, pattern=CURSOR, description="`next_cursor` of the page before"
     )
 
     def filters(self) -> Filters:

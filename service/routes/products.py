@@ -13,7 +13,7 @@ from index import Filters
 from index.aliases import LIVE
 from service.answers import answer
 from service.arranging import DIVERSITY
-from service.cursors import Cursors
+from service.cursors import PLACE, Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
 from service.problems import responses
@@ -64,18 +64,15 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts of what passes."""
     filters = query.filters()
-    snapshot = retrieval.snapshot_name
-    page_of = f"{snapshot}\n{query.sort}\n{filters}"
-    cursors = Cursors(request.app.state.cursor_secret, "browse", page_of)
-    start = cursors.offset(query.cursor)
-    page = await retrieval.browse(filters, query.sort, start, query.limit, query.facets)
-    after = start + len(page.items)
+    cursors = Cursors(request.app.state.cursor_secret, "browse", f"{query.sort}\n{filters}", PLACE)
+    after = cursors.read(query.cursor)
+    page = await retrieval.browse(filters, query.sort, after, query.limit, query.facets)
     return BrowseAnswer(
-        snapshot=snapshot,
+        snapshot=retrieval.snapshot_name,
         total=page.total,
         products=[ProductAnswer.of(item) for item in page.items],
         facets=facet_values(page.facets),
-        next_cursor=cursors.cursor(after) if after < page.total else None,
+        next_cursor=None if page.next is None else cursors.cursor(page.next),
     )
 
 

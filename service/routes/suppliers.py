@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator
 
 from index import LiveView
-from service.cursors import Cursors
+from service.cursors import OFFSET, Cursors
 from service.duplicates import supplier_duplicates
 from service.middleware import SLASH
 from service.problems import responses
@@ -30,8 +30,9 @@ async def duplicates(
     ] = None,
 ) -> DuplicatesAnswer:
     """Groups of at least two listings of the supplier that are one style in one variant, the largest first."""
-    cursors = Cursors(request.app.state.cursor_secret, "duplicates", f"{retrieval.snapshot_name}\n{supplier_id}")
-    start = cursors.offset(cursor)
+    groups_of = f"{retrieval.snapshot_name}\n{supplier_id}"
+    cursors = Cursors(request.app.state.cursor_secret, "duplicates", groups_of, OFFSET)
+    start = cursors.read(cursor) or 0
 
     def look(view: LiveView) -> DuplicatesAnswer:
         page = supplier_duplicates(view, supplier_id, start, limit)

@@ -27,14 +27,14 @@ from index.checksums import verify
 from index.cut import cut
 from index.facets import count
 from index.plan import Choice
-from index.products import Sort
+from index.products import Place, Sort
 from index.snapshot import FieldName, read_manifest
 from index.workers import set_faiss_threads, shared_workers
 from tests.index.builders import DIM, FINGERPRINT, build, item, reopen, table, unit_rows
 from tests.index.changes import sqlite
 from tests.index.shops import CATEGORIES, CURRENCIES, FACETS, NAMES, PRICES, SUPPLIERS, VALUES, passes, some_filters
 from tests.index.test_facets import values_of
-from tests.index.test_parts import key
+from tests.index.test_parts import first_of, key
 
 MEMORY = Path("/dev/shm")
 FIELDS: tuple[FieldName, ...] = ("fusion", "image")
@@ -227,11 +227,17 @@ class LiveCatalogue(RuleBasedStateMachine):
             for field in FIELDS:
                 self.check_search(view, field, k, passing, filters)
             products = [listing.item.product for listing in passing.values()]
-            page, total, facets = view.page(among, sort, start, limit, FACETS)
             expected = sorted(products, key=lambda product: key(product, sort))
-            assert [entry.product for entry in page] == expected[start : start + limit]
-            assert total == len(passing)
-            assert facets == view.facets(among, FACETS) == plain_count(passing)
+            before = expected[start - 1] if 0 < start <= len(expected) else None
+            after = None if before is None else Place(first_of(before, sort), before.product_id)
+            page = view.page(among, sort, after, limit, FACETS)
+            rest = expected if before is None else expected[start:]
+            assert [entry.product for entry in page.items] == rest[:limit]
+            assert page.next == (
+                Place(first_of(rest[limit - 1], sort), rest[limit - 1].product_id) if len(rest) > limit else None
+            )
+            assert page.total == len(passing)
+            assert page.facets == view.facets(among, FACETS) == plain_count(passing)
 
     @invariant()
     def every_view_finds_what_there_was(self) -> None:

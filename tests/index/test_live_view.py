@@ -12,6 +12,7 @@ import pytest
 from catalogue.errors import InvalidInput, NotFound
 from index import Change, Entry, Filters, LiveIndex, delta, live
 from index.cut import cut
+from index.live import Page
 from index.plan import Choice
 from tests.index.builders import FINGERPRINT, build, item, items, reopen, unit_rows
 from tests.index.changes import stored, upsert
@@ -52,12 +53,12 @@ def test_filters_over_hidden_rows_and_more_asked_for_than_is_left(tmp_path: Path
         names = [view.id_of(row) for row in found.rows.tolist()]
         assert len(names) == min(k, 3)
         assert set(names) <= {"p58", "new", "p2"}
-    page, total, facets = view.page(among, "-price", 0, 10, ["supplier"])
-    assert [entry.product.product_id for entry in page] == ["p58", "new", "p2"]
-    assert (total, facets) == (3, {"supplier": [("s1", 3)]})
+    page = view.page(among, "-price", None, 10, ["supplier"])
+    assert [entry.product.product_id for entry in page.items] == ["p58", "new", "p2"]
+    assert (page.total, page.facets, page.next) == (3, {"supplier": [("s1", 3)]}, None)
     nobody = view.select(Filters(ids=("p1", "p4")))
     assert view.search("fusion", QUERIES[0], 10, nobody).rows.tolist() == []
-    assert view.page(nobody, "title", 0, 10, ["supplier"]) == ([], 0, {"supplier": []})
+    assert view.page(nobody, "title", None, 10, ["supplier"]) == Page([], 0, {"supplier": []}, None)
 
 
 def test_a_gtin_is_found_wherever_its_listings_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +101,10 @@ def test_a_row_that_cannot_be_read_is_in_no_list(
     found = [view.id_of(row) for row in view.search("fusion", QUERIES[0], 20, among).rows.tolist()]
     assert sorted(set(found) - {"new"}) == left
     assert len(view.search("fusion", QUERIES[0], 5, among).rows) == 5
-    page, total, facets = view.page(among, "product_id", 0, 10, ["supplier"])
-    assert [entry.product.product_id for entry in page if entry.product.product_id != "new"] == left
-    assert total == len(page)
-    assert ("s0", 6) in facets["supplier"]
+    page = view.page(among, "product_id", None, 10, ["supplier"])
+    assert [entry.product.product_id for entry in page.items if entry.product.product_id != "new"] == left
+    assert page.total == len(page.items)
+    assert ("s0", 6) in page.facets["supplier"]
     assert [view.id_of(row) for row in view.of_gtin(ean["EAN"]).tolist()] == left
     assert view.row_of("p3") == 3
 
@@ -114,7 +115,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
     everything = view.select(Filters())
     assert len(view) == 0
     assert view.search("fusion", QUERIES[0], 10, everything).rows.tolist() == []
-    assert view.page(everything, "price", 0, 10, ["price"]) == ([], 0, {"price": []})
+    assert view.page(everything, "price", None, 10, ["price"]) == Page([], 0, {"price": []}, None)
     emptied = LiveIndex(reopen(cut(view, tmp_path, "emptied", choice=Choice()))).view
     assert (len(emptied), emptied.position) == (0, 5)
 
@@ -162,9 +163,9 @@ def test_a_view_outlives_the_arrays_it_was_taken_of(tmp_path: Path, monkeypatch:
     def look() -> tuple[object, ...]:
         among = view.select(Filters(not_ids=("p4",)))
         found = view.search("fusion", QUERIES[0], 10, among)
-        page, total, _ = view.page(among, "title", 0, 10, [])
+        page = view.page(among, "title", None, 10, [])
         rows = [view.row_of(name) for name in ("new", "p1", "p2")]
-        return found.rows.tolist(), found.scores.tolist(), page, total, rows, [view.get(row) for row in rows], len(view)
+        return found.rows.tolist(), found.scores.tolist(), page, rows, [view.get(row) for row in rows], len(view)
 
     before = look()
     for position in range(4, 200):
@@ -205,10 +206,11 @@ def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path, monkeypatch: 
         looks = 0
         while not done.is_set():
             view = index.view
-            page, total, _ = view.page(view.select(Filters(suppliers=("both",))), "product_id", 0, 10, [])
+            page = view.page(view.select(Filters(suppliers=("both",))), "product_id", None, 10, [])
             number = view.position // 3 - 1
-            assert [(entry.product.product_id, entry.product.price) for entry in page] == [("a", number), ("b", number)]
-            assert (total, len(view)) == (2, 21 + number % 2)
+            both = [(entry.product.product_id, entry.product.price) for entry in page.items]
+            assert both == [("a", number), ("b", number)]
+            assert (page.total, len(view)) == (2, 21 + number % 2)
             found = view.search("fusion", unit_rows(1, seed=number)[0], 2 + number % 2, view.select(Filters()))
             assert found.scores.min() > 0.999
             looks += 1

@@ -13,7 +13,7 @@ from catalogue import Product
 from index import Filters, IndexedProduct, ProductTable
 from index.facets import count
 from index.parts import GrowingTable, page
-from index.products import Sort
+from index.products import Place, Sort
 from tests.index.builders import item, table
 from tests.index.shops import FACETS, passes, some_filters, some_products
 
@@ -25,6 +25,10 @@ def key(product: Product, sort: Sort) -> tuple[object, str]:
     return first, product.product_id
 
 
+def first_of(product: Product, sort: Sort) -> str | float | None:
+    return {"product_id": product.product_id, "title": product.title}.get(sort, product.price)
+
+
 @settings(deadline=None)
 @given(some_products, some_filters, st.sampled_from(get_args(Sort)), st.data())
 def test_pages_of_parts_are_those_of_one_list(
@@ -33,12 +37,18 @@ def test_pages_of_parts_are_those_of_one_list(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(entries)), max_size=2)))
     bounds = list(zip([0, *cuts], [*cuts, len(entries)], strict=True))
     tables = [table(entries[low:high]) for low, high in bounds]
-    start, limit = data.draw(st.integers(0, 9)), data.draw(st.integers(1, 9))
-    chosen = page([(products, products.mask(filters)) for products in tables], sort, start, limit)
+    after, limit = data.draw(st.sampled_from([None, *entries])), data.draw(st.integers(1, 9))
+    place = None if after is None else Place(first_of(after.product, sort), after.product.product_id)
+    chosen = page([(products, products.mask(filters)) for products in tables], sort, place, limit)
     expected = sorted(
-        (entry.product for entry in entries if passes(entry.product, filters)), key=lambda p: key(p, sort)
-    )
-    assert [tables[part].get(row).product for part, row in chosen] == expected[start : start + limit]
+        (entry.product for entry in entries if passes(entry.product, filters)
+         and (after is None or key(entry.product, sort) > key(after.product, sort))),
+        key=lambda p: key(p, sort),
+    )  # fmt: skip
+    found = [tables[part].get(row).product for part, row in chosen]
+    assert found == expected[:limit]
+    for (part, row), product in zip(chosen, found, strict=True):
+        assert tables[part].place(row, sort) == (first_of(product, sort), product.product_id)
 
 
 @pytest.mark.parametrize("changed", [0, 3])
@@ -52,9 +62,10 @@ def test_a_deep_page_is_no_more_work_than_the_first(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ProductTable, "sort_keys", counted)
     tables = [table([item(f"p{n:04d}") for n in range(1_000)]), table([item(f"p0{n}00x") for n in range(changed)])]
-    chosen = page([(products, np.ones(len(products), np.bool_)) for products in tables], "product_id", 900, 10)
-    assert [tables[part].id_of(row) for part, row in chosen] == [f"p{n - changed:04d}" for n in range(900, 910)]
-    assert sum(merged) <= 10 + 2 * changed
+    parts = [(products, np.ones(len(products), np.bool_)) for products in tables]
+    chosen = page(parts, "product_id", Place("p0899", "p0899"), 10)
+    assert [tables[part].id_of(row) for part, row in chosen] == [f"p{n:04d}" for n in range(900, 910)]
+    assert sum(merged) <= 10 + changed
 
 
 @settings(deadline=None)
@@ -75,7 +86,7 @@ def test_a_table_that_grew_is_the_table_of_all(
     whole = table(everything)
     passed = np.pad(mask, (0, len(everything) - rows))
     assert count(parts, FACETS) == count([(whole, passed)], FACETS)
-    listed = [parts[part][0].get(row) for part, row in page(parts, "title", 0, 100)]
+    listed = [parts[part][0].get(row) for part, row in page(parts, "title", None, 100)]
     assert sorted(listed, key=repr) == sorted((everything[row] for row in np.flatnonzero(passed)), key=repr)
 
 

@@ -99,6 +99,22 @@ class TestSwap:
         assert api.get("/v1/products/acme-03").status_code == 404
         assert get(api, "/v1/products")["total"] == 30
 
+    @pytest.mark.parametrize("sort", ["product_id", "title", "price", "-price"])
+    def test_the_catalogue_is_paged_through_amid_writes_and_swaps(self, api: TestClient, sort: str) -> None:
+        put(api, "zz-cheap", title="zz", price=0.5)
+        put(api, "zz-dear", title="zz", price=9_999)
+        page = get(api, "/v1/products", sort=sort, limit=5)
+        shown = [product["product_id"] for product in page["products"]]
+        for gone in shown[:2]:
+            api.delete(f"/v1/products/{gone}")
+        point(api, "shop-2")
+        left = [product["product_id"] for product in get(api, "/v1/products", sort=sort, limit=100)["products"]]
+        expected = [*shown, *(product for product in left if product not in shown)]
+        while page["next_cursor"]:
+            page = get(api, "/v1/products", sort=sort, limit=7, cursor=page["next_cursor"])
+            shown += [product["product_id"] for product in page["products"]]
+        assert shown == expected
+
     def test_a_restart_serves_what_was_made_live(self, two: Settings, embedder: StandInEncoders) -> None:
         with client_of(two, embedder) as api:
             point(api, "shop-2")

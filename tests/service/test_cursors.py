@@ -1,4 +1,4 @@
-"""Cursors of listings by number: what goes in comes out, and of all else that is signed nothing is a fault."""
+"""Cursors of listings: what goes in comes out, and of all else that is signed nothing is a fault."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from catalogue.errors import InvalidInput
-from service.cursors import Cursors
+from index.products import Place
+from service.cursors import OFFSET, PLACE, Cursors
 
-CURSORS = Cursors(b"secret", "browse", "all")
+CURSORS = Cursors(b"secret", "duplicates", "all", OFFSET)
+PLACES = Cursors(b"secret", "browse", "all", PLACE)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -19,51 +21,64 @@ JSON = st.recursive(
 
 @given(st.integers(0, 10**9))
 def test_what_goes_in_comes_out(offset: int) -> None:
-    assert CURSORS.offset(CURSORS.cursor(offset)) == offset
+    assert CURSORS.read(CURSORS.cursor(offset)) == offset
+
+
+@given(st.builds(Place, st.none() | st.text() | st.floats(allow_nan=False, allow_infinity=False), st.text()))
+def test_so_does_a_place(place: Place) -> None:
+    read = PLACES.read(PLACES.cursor(place))
+    assert read == place
+    assert read is not None
+    assert type(read.first) is type(place.first)
 
 
 def test_none_is_the_start() -> None:
-    assert CURSORS.offset(None) == 0
+    assert CURSORS.read(None) is None
 
 
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (Cursors(b"another", "browse", "all"), "not made by this service"),
-        (Cursors(b"secret", "duplicates", "all"), "not made by this service"),
-        (Cursors(b"secret", "browse", "some"), "other filters"),
+        (Cursors(b"another", "duplicates", "all", OFFSET), "not made by this service"),
+        (Cursors(b"secret", "browse", "all", OFFSET), "not made by this service"),
+        (Cursors(b"secret", "duplicates", "some", OFFSET), "other filters"),
     ],
 )
-def test_of_another_service_or_listing(other: Cursors, reason: str) -> None:
+def test_of_another_service_or_listing(other: Cursors[int], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
-        CURSORS.offset(other.cursor(1))
+        CURSORS.read(other.cursor(1))
 
 
 def test_one_of_another_format_is_refused_under_the_same_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     cursor = CURSORS.cursor(3)
     monkeypatch.setattr("service.cursors._FORMAT", 1_000)
     with pytest.raises(InvalidInput, match="not made by this service"):
-        Cursors(b"secret", "browse", "all").offset(cursor)
+        Cursors(b"secret", "duplicates", "all", OFFSET).read(cursor)
 
 
 @given(JSON | st.tuples(JSON, st.just(CURSORS._digest)))
 @example((True, CURSORS._digest))
+@example((["a", "b"], CURSORS._digest))
 def test_whatever_was_signed_is_no_fault(held: Any) -> None:
-    token = CURSORS._signer.dumps(held)
-    if isinstance(held, tuple) and isinstance(held[0], int) and not isinstance(held[0], bool) and held[0] >= 0:
-        assert CURSORS.offset(str(token)) == held[0]
-    else:
-        refused(str(token))
+    for cursors in (CURSORS, PLACES):
+        token = str(cursors._signer.dumps(held))
+        at = held[0] if isinstance(held, tuple) else None
+        if cursors is CURSORS and isinstance(at, int) and not isinstance(at, bool) and at >= 0:
+            assert cursors.read(token) == at
+        elif cursors is PLACES and isinstance(at, list) and len(at) == 2 and isinstance(at[1], str):
+            continue
+        else:
+            refused(token, cursors)
 
 
 @given(st.binary(max_size=40))
 def test_nor_are_signed_bytes_that_are_no_json(held: bytes) -> None:
-    signer = URLSafeSerializer(b"secret", salt="browse")
+    signer = URLSafeSerializer(b"secret", salt="duplicates")
     for text in (held, b"." + held):
         refused(CURSORS._signer.make_signer(CURSORS._signer.salt).sign(text).decode("latin-1"))
         refused(signer.make_signer(signer.salt).sign(text).decode("latin-1"))
 
 
-def refused(cursor: str) -> None:
+def refused(cursor: str, cursors: Cursors[Any] = CURSORS) -> None:
     with pytest.raises(InvalidInput):
-        CURSORS.offset(cursor)
+        cursors.read(cursor)
