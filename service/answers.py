@@ -42,7 +42,7 @@ async def answer(
             "snapshot": retrieval.snapshot_name,
             "alias": visit.alias(alias),
             "arm": visit.arm.name if visit.arm is not None else None,
-            "took_ms": round((time.perf_counter() - visit.started) * 1000, 2),
+            "took_ms": round((time.monotonic() - visit.started) * 1000, 2),
             "hits": [_hit(one) for one in found],
             "facets": _counts(facets or {}),
             "next_cursor": cursor,

@@ -17,6 +17,7 @@ from service.ids import RequestIds
 from service.problems import describe
 from service.retrieval import Found
 from service.serving import Serving
+from service.trail import asked_at
 
 Kind = Literal["search", "page", "refine", "same-style", "similar"]
 _MAX_WORDS: Final = 1_000
@@ -96,7 +97,7 @@ class Attribution:
         arm = self._still(before) if before is not None else None
         if not chosen:
             arm = self._served(arm or self._experiments.arm_for(user))
-        visit = Visit(kind, self.ids.new(arm.code if arm is not None else 0), user, arm, time.perf_counter())
+        visit = Visit(kind, self.ids.new(arm.code if arm is not None else 0), user, arm, asked_at())
         status = 200
         try:
             yield visit
@@ -125,7 +126,7 @@ class Attribution:
         return arm
 
     def _note(self, visit: Visit, status: int) -> None:
-        seconds = time.perf_counter() - visit.started
+        seconds = time.monotonic() - visit.started
         arm = visit.arm
         self.recorder.note(
             SearchRow(

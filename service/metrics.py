@@ -41,7 +41,7 @@ SHARD: Final = Histogram(
 )
 SEARCHES: Final = Histogram(
     "samestyle_search_seconds",
-    "Time to answer a search, by what it gave and the arm.",
+    "Time to answer a search, from its whole body on, by what it gave (a later page: page) and the arm.",
     ["modality", "arm"],
     buckets=BUCKETS,
 )

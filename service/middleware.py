@@ -1,6 +1,7 @@
 """Pure ASGI layers around every request: limits on the body, slashes in ids, HEAD."""
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
@@ -8,6 +9,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem
+from service.trail import CURRENT
 
 MAX_BODY_BYTES: Final = 20_000_000
 MAX_BULK_BYTES: Final = 1_000_000_000
@@ -48,6 +50,7 @@ class BodyLimit:
             return
         arrived, complete, refused = 0, False, ""
         deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
+        arriving = _noting_waits(receive)
 
         async def bounded() -> Message:
             nonlocal arrived, complete, refused, deadline
@@ -55,7 +58,7 @@ class BodyLimit:
                 deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
             try:
                 async with asyncio.timeout_at(None if complete else deadline):
-                    message = await receive()
+                    message = await arriving()
             except TimeoutError:
                 refused = "too-slow"
                 raise _BodyRefused from None
@@ -74,6 +77,22 @@ class BodyLimit:
             await self._app(scope, bounded, unless_refused)
         if refused:
             await _refuse(refused, limit, scope, receive, send)
+
+
+def _noting_waits(receive: Receive) -> Receive:
+    """As `receive`; how long a client keeps its request waiting for the body is noted."""
+    trail, complete = CURRENT.get(), False
+
+    async def noting() -> Message:
+        nonlocal complete
+        began, is_body = time.monotonic(), not complete
+        message = await receive()
+        if is_body and trail is not None:
+            trail.body_s += time.monotonic() - began
+        complete = not message.get("more_body", False)
+        return message
+
+    return noting
 
 
 async def _refuse(slug: str, limit: int, scope: Scope, receive: Receive, send: Send) -> None:

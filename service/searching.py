@@ -16,7 +16,7 @@ from service.ranking import Scope
 from service.refining import Base, RefineCursors, base_of, refined
 from service.retrieval import Hits, Query, Retrieval
 from service.schemas import QueryItem, RefineRequest, SearchRequest
-from service.search_metrics import observed
+from service.search_metrics import Asked, observed
 from service.serving import Serving
 
 _ASKED: Final = frozenset({"target", "k", "filters", "facets", "min_score", "exclude", "group_by", "alias", "explain"})
@@ -90,7 +90,8 @@ class Searches:
         visit.product_id, visit.query = request.product_id, request.text
         visit.has_photo = bool(request.image or request.image_url or query.photo)
         search = retrieval.search(query, _scope(request), page.start if page else None)
-        search = observed(search, query.modality, visit.alias(request.alias), is_first=page is None)
+        asked: Asked = "page" if page else query.modality
+        search = observed(search, asked, visit.alias(request.alias), is_first=page is None)
         if request.facets:
             hits, facets = await together(search, retrieval.facets(request.filters, request.facets))
         else:
@@ -99,8 +100,8 @@ class Searches:
         if hits.next is not None:
             listing = page.listing if page else _digest(request, hits.photo)
             said = request.model_fields_set & _CARRIED
-            asked = request.model_dump(mode="json", include=said, exclude_defaults=True)
-            cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, asked)
+            carried = request.model_dump(mode="json", include=said, exclude_defaults=True)
+            cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, carried)
         refine = self.refine_cursor(request, hits.photo, retrieval, visit) if page is None else None
         return await answer(
             hits.found, retrieval, visit, alias=request.alias, facets=facets, cursor=cursor, refine=refine

@@ -17,12 +17,14 @@ Stage = tuple[str, float, float]
 class Trail:
     """One request's id and stages, in the order they ended; `span` is what a trace knows it by, if it is traced."""
 
-    __slots__ = ("answers", "request_id", "span", "stages", "started", "started_ns")
+    __slots__ = ("answers", "body_s", "request_id", "span", "stages", "started", "started_ns")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.started = time.monotonic()
         self.started_ns = time.time_ns()
+        self.body_s = 0.0
+        """How long its client kept it waiting for its body."""
         self.stages: list[Stage] = []
         self.answers: list[str] = []
         """The `request_id`s of the answers in it; a batch has several."""
@@ -52,6 +54,12 @@ class Trail:
 
 CURRENT: Final[ContextVar[Trail | None]] = ContextVar("trail", default=None)
 """The trail of the request this runs for; None where it runs for none."""
+
+
+def asked_at() -> float:
+    """When the current request came, less the wait for its body; now, where there is none."""
+    trail = CURRENT.get()
+    return trail.started + trail.body_s if trail is not None else time.monotonic()
 
 
 @contextmanager

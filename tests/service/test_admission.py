@@ -367,6 +367,8 @@ def served(settings: Settings, embedder: Gated) -> Iterator[str]:
 
 
 def test_nothing_is_encoded_for_clients_that_hung_up(own_shop: Settings, gated: Gated) -> None:
+    searches = 'samestyle_search_seconds_count{arm="live",modality="text"}'
+
     async def run(url: str) -> None:
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             stays = asyncio.create_task(client.post("/v1/search", json={"text": words(1)}))
@@ -374,6 +376,7 @@ def test_nothing_is_encoded_for_clients_that_hung_up(own_shop: Settings, gated: 
             async with httpx.AsyncClient(base_url=url, timeout=30) as leaving:
                 gone = [asyncio.create_task(leaving.post("/v1/search", json={"text": words(n)})) for n in (2, 3, 4)]
                 abandoned = await counter(client, "samestyle_abandoned_total")
+                told = await counter(client, searches)
                 await asyncio.sleep(0.2)
                 for task in gone:
                     task.cancel()
@@ -381,6 +384,7 @@ def test_nothing_is_encoded_for_clients_that_hung_up(own_shop: Settings, gated: 
             deadline = time.monotonic() + 30
             while await counter(client, "samestyle_abandoned_total") < abandoned + 3:
                 assert time.monotonic() < deadline
+            assert await counter(client, searches) == told + 3  # they waited as others do
             gated.open()
             assert (await stays).status_code == 200
         assert gated.count("text") == 1

@@ -21,10 +21,12 @@ from models import StandInEncoders
 from service import metrics
 from service.canary import Canary
 from service.drift import QueryDrift
+from service.middleware import BodyLimit
 from service.ranking import Term
 from service.redis_calls import RedisCalls
 from service.swapping import open_serving
 from service.templates import template_of
+from service.trail import CURRENT, Trail, asked_at
 from tests.service.conftest import StandIns, client_of, photo
 
 STAGES = {"work", "decode", "tokenise", "image", "text", "fusion", "cache", "search", "rescore", "catalogue"}
@@ -144,12 +146,47 @@ def test_searches_are_told_by_what_they_gave_and_their_arm(own_shop: Settings, e
             return tuple(value(name, **labels) - was for name, was in zip(names, before, strict=True))
 
         assert counted({"text": "mug"}) == (1, 1, 0)
+        cursor = api.post("/v1/search", json={"text": "mug", "k": 2}).json()["next_cursor"]
+        pages = value(names[0], modality="page", arm="live")
+        assert counted({"cursor": cursor}) == (0, 0, 0)
+        assert value(names[0], modality="page", arm="live") == pages + 1
         assert counted({"text": "mug", "min_score": 1.0, "filters": {"suppliers": ["nobody"]}}) == (1, 0, 1)
         failed = value("samestyle_searches_failed_total", arm="live", status="4xx")
         assert counted({"text": "mug", "target": "image"}) == (0, 0, 0)
         assert value("samestyle_searches_failed_total", arm="live", status="4xx") == failed + 1
-        cursor = api.post("/v1/search", json={"text": "mug", "k": 2}).json()["next_cursor"]
-        assert counted({"cursor": cursor}) == (1, 0, 0)
+
+
+def test_a_search_takes_as_long_as_its_body_waits_to_be_read(own_shop: Settings, embedder: StandInEncoders) -> None:
+    labels = {"modality": "product", "arm": "live"}
+    body = {"product_id": "acme-03", "exclude": ["x" * 100] * 200}
+    with client_of(own_shop.model_copy(update={"cores": 1}), embedder) as api:
+        api.post("/v1/search", json=body)
+        pool = api.app.state.serving.pools.work.queue  # type: ignore[attr-defined]
+        before = value("samestyle_search_seconds_sum", **labels)
+        pool.submit(lambda: time.sleep(0.2))
+        took_ms = api.post("/v1/search", json=body).json()["took_ms"]
+    assert took_ms >= 150
+    assert value("samestyle_search_seconds_sum", **labels) - before >= 0.15
+
+
+def test_the_wait_for_a_body_is_its_clients() -> None:
+    trail = Trail("x")
+    messages = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.request", "body": b"b"}]
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.05)
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def read(_: Any, receive: Any, __: Any) -> None:
+        for _again in range(3):  # the last time it looks whether the client is still there
+            await receive()
+
+    token = CURRENT.set(trail)
+    scope = {"type": "http", "path": "/v1/search", "headers": []}
+    asyncio.run(BodyLimit(read)(scope, receive, receive))  # type: ignore[arg-type]
+    assert 0.1 <= trail.body_s <= time.monotonic() - trail.started - 0.05
+    assert asked_at() == trail.started + trail.body_s
+    CURRENT.reset(token)
 
 
 def test_labels_that_come_and_go_are_bounded() -> None:
