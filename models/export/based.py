@@ -25,6 +25,7 @@ from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, Mode, Scores, cosine_drift, embed_modes, evaluate, recall_lost
 from models.export.card import score_table, threshold_table
 from models.export.cross import MAX_DIFFERENCE, About
+from models.export.half import load_rounding
 from models.export.onnx_export import to_onnx
 from models.export.writer import install, write_files
 from models.training.base import Base, Project
@@ -164,7 +165,8 @@ class _Made:
     def load(self, name: str, variant: Variant, threads: int) -> Encoders:
         """The encoders of one variant of the base, as if it were the reference."""
         alone = _with_fusion(variant, None).model_copy(update={"reference": True, "device": "cpu"})
-        return Encoders.load(self.write(name, self.config((alone,)), ""), threads=threads)
+        path = self.write(name, self.config((alone,)), "")
+        return load_rounding(path, threads) if variant.device == "cuda" else Encoders.load(path, threads=threads)
 
     def config(self, variants: tuple[Variant, ...]) -> BundleConfig:
         """config.json of a bundle with these variants."""
@@ -260,7 +262,7 @@ See `samestyle evaluate`; calibrated on the same products:
 
 ## Precision
 The reference differs from PyTorch by at most {figures.parity:.1e}. Other variants of the base, on the same products
-(worst of photo, text and both):
+(worst of photo, text and both; those for a GPU on a CPU, with every float16 result rounded as a GPU does):
 
 | variant | 1 - cos, 99.9 % | recall@10 lost | |
 | --- | --- | --- | --- |

@@ -22,6 +22,7 @@ from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
 from models.evaluation import Mode, cosine_drift, embed_modes, recall_lost
 from models.export.dual import DualFusion, export_fusion
+from models.export.half import load_rounding
 from models.export.narrow import Narrow, narrowed
 from models.export.own_files import own_word
 from models.export.quantise import quantise_weights
@@ -215,14 +216,15 @@ class _Probe:
         self.work, self._source, self._wanted = work, source, wanted
 
     def load(self, precision: str, models: Models, dim: int) -> Encoders:
-        """The encoders of a variant, as they are served; its files take the place of those there were."""
+        """The encoders of a variant, computing as they are served; its files take the place of those there were."""
         places = _places(precision)
         files = {places[encoder]: model for encoder, model in models.items()}
         files[_FUSION] = export_fusion(DualFusion(self._wanted.image_weight), dim)
         variant = Variant(name=precision, device="cpu", precision=precision, reference=True, **places)
         config = _config(self._source, self._wanted, dim, (variant,))
-        write_files(self.work / precision, config, self._source.preprocessor, _saved(self._source), files, "")
-        return Encoders.load(self.work / precision)
+        path = self.work / precision
+        write_files(path, config, self._source.preprocessor, _saved(self._source), files, "")
+        return load_rounding(path) if PRECISIONS[precision] == "cuda" else Encoders.load(path)
 
     def quantised(self) -> Models:
         """The float32 encoders with their weights in int8."""

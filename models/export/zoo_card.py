@@ -39,7 +39,8 @@ Large photos are decoded at a smaller scale first, so their pixels differ a litt
 ## Precision
 In float32, the reference, no number of a unit vector differs from the source's network by more than
 {figures.parity:.1e}{_from_own(figures)}.
-Other variants, measured on {len(wanted.sample[1]):,} products (worst of photo, text and both):
+Other variants, measured on {len(wanted.sample[1]):,} products (worst of photo, text and both; float16 on a CPU, with
+every result rounded as a GPU does):
 
 | variant | 1 - cos, 99.9 % | recall@10 lost | |
 | --- | --- | --- | --- |

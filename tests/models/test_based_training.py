@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a shop, and a base of 24 dimensions in two variants, whose weights are in files beside the ONNX files."""
+    """With a shop, and a base of 24 dimensions in three variants, whose weights are in files beside the ONNX files."""
     from models.export.zoo import export_zoo
     from tests.models.test_zoo_export import read, wanted
     from tests.models.zoo_sources import save_clip
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_shop(folder / "shop.parquet", styles=80)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.export.onnx_weights.MAX_ONE_FILE", 60_000)
-        export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted(variants=("float32", "int8")))
+        export_zoo(read(save_clip(folder / "clip")), folder / "base", wanted(variants=("float32", "float16", "int8")))
     assert (folder / "base" / "onnx" / "text_encoder.onnx.data").is_file()
     return folder
 
@@ -87,7 +87,7 @@ def test_a_fusion_over_a_base_beats_its_late_fusion_and_serves(folder: Path) -> 
     encoders = export(folder, "whole")
     bundle, base = Bundle.load(folder / "whole-bundle"), Bundle.load(folder / "base")
     assert (bundle.config.family, bundle.config.embedding_dim) == ("cross", 24)
-    assert [variant.name for variant in bundle.config.variants] == ["float32", "int8"]
+    assert [variant.name for variant in bundle.config.variants] == ["float32", "float16", "int8"]
     for variant in bundle.config.variants:
         for place in (variant.image_encoder, variant.text_encoder):
             assert bundle.file(place).read_bytes() == base.file(place).read_bytes()

@@ -53,9 +53,8 @@ def sample(count: int = 24) -> tuple[list[bytes | None], list[str]]:
 def wanted(**changes: Any) -> "Wanted":
     from models.export.zoo import Wanted
 
-    return Wanted(
-        name="tiny", origin="tests", sample=sample(), **{"licence": "mit", "variants": ("float32",)} | changes
-    )
+    given = {"licence": "mit", "variants": ("float32",), "sample": sample()} | changes
+    return Wanted(name="tiny", origin="tests", **given)
 
 
 def exported(source: "Source", out: Path, **changes: Any) -> Encoders:
@@ -108,6 +107,21 @@ def test_clip_with_all_variants_gives_what_transformers_gives(
         f"{tower}_encoder{ending}.onnx.data" for tower in ("image", "text") for ending in ("", "_float16", "_int8")
     }
     assert beside == towers - {"image_encoder_float16.onnx.data"}  # which is small enough
+
+
+def test_float16_is_judged_as_a_gpu_computes_it(clip: Path, tmp_path: Path) -> None:
+    """Numbers that float16 does not reach, between two layers, of which ONNX Runtime on a CPU makes nothing."""
+    import torch
+
+    from models.export.zoo import export_zoo
+
+    source = read(clip)
+    with torch.no_grad():
+        source.model.text_model.encoder.layers[0].mlp.fc1.weight *= 3e4
+        source.model.text_model.encoder.layers[0].mlp.fc2.weight /= 3e4
+    figures = export_zoo(source, tmp_path / "bundle", wanted(variants=("float32", "float16")))
+    assert figures.refused.keys() == {"float16"}
+    assert [variant.name for variant in Bundle.load(tmp_path / "bundle").config.variants] == ["float32"]
 
 
 def test_siglip_is_filled_up_as_in_training_and_narrowed(
@@ -191,7 +205,7 @@ def test_open_clip_gives_what_open_clip_itself_gave(kind: str, variants: tuple[s
     assert source.family == {"vit": "clip", "eva": "eva-clip"}.get(kind, "siglip")
     if kind == "siglip":
         assert source.token_ids("Hot_Oak, mug!") == source.token_ids("hot oak mug")
-    encoders = exported(source, tmp_path / "bundle", variants=variants)
+    encoders = exported(source, tmp_path / "bundle", variants=variants, sample=sample(100))
     said, config = there.reference(kind), there.MODELS[kind]
     image, text = (encoders._sessions[f"{side}_encoder"] for side in ("image", "text"))
     (found,) = image.run(None, {"pixel_values": there.photos(config["vision_cfg"]["image_size"])})
