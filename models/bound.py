@@ -16,7 +16,7 @@ from models.bundle import Device
 Result = TypeVar("Result")
 Inputs: TypeAlias = Mapping[str, NDArray[Any]]
 
-_SHAPES_KEPT: Final = 48
+_SHAPES_KEPT: Final = 64
 
 
 @cache

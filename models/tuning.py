@@ -36,8 +36,8 @@ class Tuned:
 
     @property
     def is_better(self) -> bool:
-        """Whether the other half gains too."""
-        return self.after != self.before and self.gain.mrr > 0
+        """Whether the other half gains too, by more than chance may."""
+        return self.after != self.before and self.gain.mrr_interval[0] > 0
 
 
 def tune(gallery: Mapping[Mode, Vectors], truth: Truth) -> Tuned:

@@ -45,7 +45,7 @@ def _print_weights(figures: "BundleFigures") -> None:
     """What the photo weighs now, and what that gains where it was not chosen."""
     if (tuned := figures.tuned) is None:
         return
-    told = "" if tuned.is_better else "; nothing was gained, so no bundle was written"
+    told = "" if tuned.is_better else "; no gain is certain, so no bundle was written"
     title = f"photo weighs {tuned.after:g} instead of {tuned.before:g} of 1 (chosen on {tuned.queries:,} queries){told}"
     _print_gains(title, "on the other half", {"m-m gains": tuned.gain})
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from catalogue.errors import BundleInvalid, ConfigurationError
 from models import Encoders, Prepared, ProductInput
-from models.encoders import BATCH_SIZES, _cut
+from models.bound import _SHAPES_KEPT
+from models.encoders import BATCH_SIZES, _bucket, _cut, _text_lengths
 from tests.catalogue.pictures import encode, plain
 from tests.models.bundles import SHIPPED, copy_bundle, edit_json
 
@@ -135,6 +136,13 @@ def test_a_shorter_limit_has_its_own_last_bucket(tmp_path: Path) -> None:
     assert prepared.token_ids is not None
     assert len(prepared.token_ids) == 50
     assert encoders.encode([prepared]).shape == (1, 256)
+
+
+@pytest.mark.parametrize(("most", "tokens", "padded"), [(512, 130, 192), (512, 400, 512), (256, 200, 256)])
+def test_long_texts_are_padded_by_less_than_half(most: int, tokens: int, padded: int) -> None:
+    assert _bucket(tokens, _text_lengths(most)) == padded
+    texts, sizes = len(_text_lengths(512)), len(BATCH_SIZES)
+    assert texts * sizes <= _SHAPES_KEPT, "a GPU keeps the buffers of all of them"
 
 
 def test_a_bundle_that_fails_fails_when_loaded(tmp_path: Path) -> None:

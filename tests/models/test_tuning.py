@@ -48,6 +48,13 @@ def test_where_nothing_is_gained_the_weight_stays() -> None:
     assert not tuned.is_better
 
 
+def test_a_gain_that_may_be_chance_is_none() -> None:
+    tuned = tune(shop(1.2, 1.4, 0.4), of_styles(STYLES))
+    assert tuned.after != tuned.before
+    assert tuned.gain.mrr_interval[0] < 0 < tuned.gain.mrr
+    assert not tuned.is_better
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.05, 0.95))
 def test_the_weight_is_read_from_vectors(weight: float) -> None:
