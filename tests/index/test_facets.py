@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from catalogue import Product
-from index import Filters, IndexedProduct
+from index import Filters, IndexedProduct, ProductTable, facets
 from index.facets import FacetName, count
 from index.grammar import quoted
 from tests.index.builders import item, table
@@ -59,10 +59,17 @@ def test_a_value_put_into_a_filter_gives_what_was_counted(entries: list[IndexedP
 
 
 @settings(deadline=None)
-@given(st.lists(st.none() | st.integers(0, 6) | st.floats(0, 1e300), max_size=30), st.integers(1, 9))
-def test_price_ranges_hold_every_price_once(prices: list[float | None], most: int) -> None:
-    products = table([item(str(at), price=price) for at, price in enumerate(prices)])
-    ranges = count([(products, np.ones(len(prices), dtype=np.bool_))], ["price"], most)["price"]
+@given(
+    st.lists(st.none() | st.integers(0, 6) | st.floats(0, 1e300), max_size=30),
+    st.integers(1, 9),
+    st.integers(0, 30),
+    st.integers(0, 30),
+)
+def test_price_ranges_hold_every_price_once(prices: list[float | None], most: int, cut: int, many: int) -> None:
+    parts = [(part, np.ones(len(part), dtype=np.bool_)) for part in map(priced, (prices[:cut], prices[cut:]))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facets, "_MANY", many)  # of as many the order of pages is used
+        ranges = count(parts, ["price"], most)["price"]
     declared = sorted(price for price in prices if price is not None)
     ends = [[float(end) for end in value.split("..")] for value, _ in ranges]
     assert len(ranges) <= most
@@ -72,6 +79,10 @@ def test_price_ranges_hold_every_price_once(prices: list[float | None], most: in
     assert all(before[1] < after[0] for before, after in pairwise(ends))
     for (low, high), (_, found) in zip(ends, ranges, strict=True):
         assert found == sum(low <= price <= high for price in declared)
+
+
+def priced(prices: list[float | None]) -> ProductTable:
+    return table([item(str(at), price=price) for at, price in enumerate(prices)])
 
 
 def test_price_ranges_are_of_one_size() -> None:
