@@ -121,16 +121,18 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     """
     vectors = view.vectors("fusion", np.array(rows, np.int64))
     scores = vectors @ vectors.T
-    products = [view.get(row).product for row in rows]
-    codes = [view.gtin(product.attributes) for product in products]
+    products = [view.listing(row) for row in rows]
+    known: dict[str, int] = {}
+    found = [view.gtin(product.attributes) for product in products]
+    codes = np.array([-1 if code is None else known.setdefault(code, len(known)) for code in found], np.int64)
     medoids: list[int] = []
+    is_medoid = np.zeros(len(rows), np.bool_)
     for at, own in enumerate(products):
-        of_its_gtin = [codes[at] is not None and codes[at] == code for code in codes[:at]]
-        earlier = [
-            (not shared, -scores[at, near], near)
-            for near, shared in enumerate(of_its_gtin)
-            if medoids[near] == rows[near] and scores[at, near] >= (same.with_gtin if shared else same.score)
-        ]
-        alike = (near for *_, near in sorted(earlier)[:JOIN_K] if not contradict(own, products[near]))
-        medoids.append(rows[next(alike, at)])
+        shared = (codes[:at] == codes[at]) & (codes[at] >= 0)
+        alike = scores[at, :at] >= np.where(shared, same.with_gtin, same.score).astype(np.float32)
+        earlier = np.flatnonzero(alike & is_medoid[:at])
+        nearest = earlier[np.lexsort((earlier, -scores[at, earlier], ~shared[earlier]))][:JOIN_K]
+        medoid = next((near for near in nearest.tolist() if not contradict(own, products[near])), at)
+        is_medoid[at] = medoid == at
+        medoids.append(rows[medoid])
     return medoids
