@@ -20,7 +20,7 @@ REQUESTS: Final = Histogram(
 STAGE: Final = Histogram(
     "samestyle_stage_seconds",
     "Time in one stage of a search: fetch, work (bodies, stored photos), decode, tokenise, image, text, fusion (a "
-    "batch each), cache, search, rescore (within search), catalogue.",
+    "batch each), cache, search, rescore (within search), catalogue; and thumbnail.",
     ["stage"],
     buckets=BUCKETS,
 )
