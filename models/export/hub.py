@@ -11,7 +11,17 @@ from typing import Any, Final
 
 from catalogue.errors import BundleInvalid, ConfigurationError, InvalidInput
 from catalogue.files import sha256_file
-from models.export.source_files import INDEX, JINA_CLIP, OPEN_CLIP, OWN_FILES, PICKLED, WEIGHTS, read_json
+from models.export.source_files import (
+    INDEX,
+    JINA_CLIP,
+    OPEN_CLIP,
+    OPEN_CLIP_WEIGHTS,
+    OWN_FILES,
+    PICKLED,
+    WEIGHTS,
+    is_open_clip,
+    read_json,
+)
 
 Progress = Callable[[str, int], None]
 """Called with the name and bytes of a file about to be fetched."""
@@ -81,14 +91,15 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> tup
     small = [there[one] for one in _SMALL if one in there]
     if not any(file.rfilename in ("config.json", OPEN_CLIP) for file in small):
         raise BundleInvalid(f"{name} has no config.json: it is no model that can be exported.")
-    open_clip = "open_clip_model.safetensors"
-    if OPEN_CLIP in there and open_clip in there:
-        names = [open_clip]
+    config = read_json(get(there["config.json"])) if "config.json" in there else {}
+    open_clip = is_open_clip(there, config)
+    if open_clip and OPEN_CLIP_WEIGHTS in there:
+        names = [OPEN_CLIP_WEIGHTS]
     elif WEIGHTS in there:
         names = [WEIGHTS]
-        if "config.json" in there and read_json(get(there["config.json"])).get("model_type") == JINA_CLIP:
+        if config.get("model_type") == JINA_CLIP:
             names += [one for one in OWN_FILES if one in there]
-    elif INDEX in there:
+    elif INDEX in there and not open_clip:
         parts = read_json(get(there[INDEX])).get("weight_map")
         names = sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
         if not names:
@@ -96,7 +107,8 @@ def _wanted(there: dict[str, Any], name: str, get: Callable[[Any], Path]) -> tup
     else:
         pickled = [one for one in there if one.endswith(PICKLED)]
         why = f"only {', '.join(pickled[:3])}, which is never read: loading it runs code" if pickled else "none at all"
-        raise BundleInvalid(f"{name} has no weights as safetensors, {why}.")
+        whole = " in one file" if INDEX in there else ""
+        raise BundleInvalid(f"{name} has no weights as safetensors{whole}, {why}.")
     if missing := [one for one in names if one not in there or one not in (Path(one).name, *OWN_FILES)]:
         raise BundleInvalid(f"{name} names weights that it does not have: {missing[0]}.")
     weights = [there[one] for one in names]

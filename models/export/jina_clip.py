@@ -78,6 +78,7 @@ def read_jina_clip(path: Path, config: Mapping[str, Any]) -> Source:
     side = vision.get("image_size", 224)
     return Source(
         path=path,
+        weights=weights.files,
         family=JINA_CLIP,
         model=EvaClip(tower, reader, side).eval(),
         tokenizer=tokenizer,

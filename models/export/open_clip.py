@@ -67,7 +67,7 @@ def read_open_clip(path: Path) -> Source:
     try:
         model = {"clip": _clip, "siglip": _siglip, "eva-clip": read_eva}[kind](where, cfg, vision, text, weights)
         weights.check_all_read()
-        return _source(path, cfg, pictures, kind, model)
+        return _source(path, weights.files, cfg, pictures, kind, model)
     except BundleInvalid:
         raise
     except Exception as error:  # a stranger's numbers: anything can come of them
@@ -75,7 +75,9 @@ def read_open_clip(path: Path) -> Source:
         raise BundleInvalid(f"{where} and the weights do not fit each other: {told_on_one_line[:300]}") from error
 
 
-def _source(path: Path, cfg: dict[str, Any], pictures: dict[str, Any], kind: str, model: nn.Module) -> Source:
+def _source(
+    path: Path, files: list[Path], cfg: dict[str, Any], pictures: dict[str, Any], kind: str, model: nn.Module
+) -> Source:
     where, is_siglip = path / OPEN_CLIP, kind == "siglip"
     tokenizer, filling = plain_tokenizer(path, fills=is_siglip)
     asked = cfg["text_cfg"].get("tokenizer_kwargs") or {}
@@ -86,6 +88,7 @@ def _source(path: Path, cfg: dict[str, Any], pictures: dict[str, Any], kind: str
         raise BundleInvalid(f"{where}: resize_mode {mode!r} is not among what a bundle does (shortest, squash).")
     return Source(
         path=path,
+        weights=files,
         family=kind,
         model=model.eval(),
         tokenizer=tokenizer,

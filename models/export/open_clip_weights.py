@@ -8,18 +8,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from catalogue.errors import BundleInvalid
-from models.export.source_files import WEIGHTS, check_weights
+from models.export.source_files import OPEN_CLIP_WEIGHTS, WEIGHTS, check_weights
 
-_FILES: Final = ("open_clip_model.safetensors", WEIGHTS)
+_FILES: Final = (OPEN_CLIP_WEIGHTS, WEIGHTS)
 _PREFIX: Final = "model."
 """Before every name where the repository wraps the model in one of its own."""
 
 
 class Weights(dict[str, Tensor]):
-    """Weights by name that know which of them were read."""
+    """Weights by name that know which files they are from, and which of them were read."""
 
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], files: Sequence[Path] = ()) -> None:
         super().__init__(weights)
+        self.files = list(files)
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> Tensor:
@@ -35,14 +36,15 @@ class Weights(dict[str, Tensor]):
 def read_weights(path: Path, names: Sequence[str] = _FILES) -> Weights:
     """All of them in float32, from the first file of these names that is there; raises BundleInvalid."""
     name = next((name for name in names if (path / name).is_file()), names[0])
-    check_weights(path, name)
+    files = check_weights(path, name)
     try:
         found: dict[str, Tensor] = load_file(path / name)
     except Exception as error:  # the Rust side has an exception of its own
         raise BundleInvalid(f"{path / name} cannot be read: {error}. Fetch it again.") from error
     if all(key.startswith(_PREFIX) for key in found):
         found = {key.removeprefix(_PREFIX): value for key, value in found.items()}
-    return Weights({key: found.pop(key).float() for key in list(found)})  # never all of them twice in memory
+    # never all of them twice in memory
+    return Weights({key: found.pop(key).float() for key in list(found)}, files)
 
 
 def clip_text(config: Mapping[str, Any], embed_dim: int, act: str) -> dict[str, Any]:

@@ -18,12 +18,18 @@ from transformers.utils import logging
 
 from catalogue.errors import BundleInvalid
 from catalogue.files import sha256_file
-from models.export.source_files import JINA_CLIP, OPEN_CLIP, check_inside, check_weights, licence_of, read_json
+from models.export.source_files import (
+    FAMILIES,
+    JINA_CLIP,
+    check_inside,
+    check_weights,
+    is_open_clip,
+    licence_of,
+    read_json,
+)
 from models.export.source_images import pictures_of
 from models.preprocessing import PreprocessorConfig
 
-FAMILIES: Final = ("clip", "siglip")
-"""Those that `transformers` builds."""
 _FEWEST_WORDS: Final = 0.9
 """Of the model's vocabulary that a tokenizer must know: another model's has other numbers for the same words."""
 _WHY_NOT: Final = {
@@ -37,6 +43,8 @@ class Source:
     """A model ready to be exported; `model` is in float32 and has get_image_features and get_text_features."""
 
     path: Path
+    weights: list[Path]
+    """The files they are from."""
     family: str
     model: nn.Module
     tokenizer: Tokenizer
@@ -52,8 +60,8 @@ class Source:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of the files with weights."""
-        return {file.name: sha256_file(file) for file in sorted(self.path.glob("*.safetensors"))}
+        """The SHA-256 of the files with the weights that were read."""
+        return {file.name: sha256_file(file) for file in self.weights}
 
     def token_ids(self, text: str) -> list[int]:
         """What the model's text tower reads of a text."""
@@ -69,7 +77,7 @@ def read_source(path: Path) -> Source:
         raise BundleInvalid(f"There is no model at {path}: it is not a directory. Check the path.")
     check_inside(path)
     check_architecture(path)
-    if (path / OPEN_CLIP).is_file():
+    if _is_open_clip(path):
         from models.export.open_clip import read_open_clip  # noqa: PLC0415  # it builds on what is here
 
         return checked(read_open_clip(path))
@@ -83,7 +91,7 @@ def read_source(path: Path) -> Source:
 
 def check_architecture(path: Path) -> None:
     """Raise BundleInvalid where config.json in a directory says that the model cannot be used, whatever its weights."""
-    if (path / OPEN_CLIP).is_file():
+    if _is_open_clip(path):
         return  # what its towers are is told by their weights, too
     config = read_json(path / "config.json")
     if config.get("model_type") == JINA_CLIP:
@@ -94,9 +102,14 @@ def check_architecture(path: Path) -> None:
         raise BundleInvalid(f"{path}: {_refusal(config)}.")
 
 
+def _is_open_clip(path: Path) -> bool:
+    config = read_json(path / "config.json") if (path / "config.json").is_file() else {}
+    return is_open_clip([file.name for file in path.iterdir()], config)
+
+
 def _read_transformers(path: Path, config: dict[str, Any]) -> Source:
     kind = config["model_type"]
-    check_weights(path)
+    weights = check_weights(path)
     with _quietly(path, "config.json and weights"):
         model, told = AutoModel.from_pretrained(
             path,
@@ -117,6 +130,7 @@ def _read_transformers(path: Path, config: dict[str, Any]) -> Source:
     tokenizer, filling = _tokenizer(path, fills=is_siglip)
     return Source(
         path=path,
+        weights=weights,
         family=str(kind),
         model=model.eval(),
         tokenizer=tokenizer,

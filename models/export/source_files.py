@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,10 @@ from catalogue.errors import BundleInvalid
 
 WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
+FAMILIES: Final = ("clip", "siglip")
+"""What config.json calls those that `transformers` builds."""
 OPEN_CLIP: Final = "open_clip_config.json"
+OPEN_CLIP_WEIGHTS: Final = "open_clip_model.safetensors"
 JINA_CLIP: Final = "jina_clip"
 """What config.json calls it."""
 OWN_TOWERS: Final = ("onnx/vision_model.onnx", "onnx/text_model.onnx")
@@ -43,8 +47,18 @@ def check_inside(path: Path) -> None:
             raise BundleInvalid(f"{file} is a link that leads out of {path}. Put the file itself there.")
 
 
-def check_weights(path: Path, single: str = WEIGHTS) -> None:
-    """Raise BundleInvalid unless the weights are there as whole safetensors."""
+def is_open_clip(names: Collection[str], config: Mapping[str, Any]) -> bool:
+    """Whether the files of a model, whose config.json holds `config`, are to be read in OpenCLIP's format.
+
+    Some have another format beside, and OpenCLIP's weights only pickled.
+    """
+    if OPEN_CLIP not in names:
+        return False
+    return OPEN_CLIP_WEIGHTS in names or config.get("model_type") not in (*FAMILIES, JINA_CLIP)
+
+
+def check_weights(path: Path, single: str = WEIGHTS) -> list[Path]:
+    """The files with the weights; raises BundleInvalid unless they are there as whole safetensors."""
     if (path / single).is_file():
         files = [path / single]
     elif (path / INDEX).is_file():
@@ -59,6 +73,7 @@ def check_weights(path: Path, single: str = WEIGHTS) -> None:
         raise BundleInvalid(f"{path} has no weights as safetensors, {why}. Have them saved as {single}.")
     for file in files:
         _check_whole(file)
+    return files
 
 
 def licence_of(path: Path) -> str | None:

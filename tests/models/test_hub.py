@@ -183,6 +183,25 @@ def test_onnx_files_come_of_a_jina_clip_alone(hub: Hub, tmp_path: Path) -> None:
     assert (tmp_path / "jina" / "onnx" / "text_model.onnx").read_bytes() == b"text"
 
 
+def test_of_two_formats_the_one_with_safe_weights_comes(hub: Hub, tmp_path: Path) -> None:
+    hub.files |= {"open_clip_config.json": b"{}", "open_clip_pytorch_model.bin": b"pickle"}
+    get(hub, tmp_path / "clip")
+    assert "model.safetensors" in hub.asked
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": "one.safetensors"}}).encode()
+    hub.files["one.safetensors"] = hub.files.pop("model.safetensors")
+    get(hub, tmp_path / "parts")
+    assert "one.safetensors" in hub.asked
+    hub.asked.clear()
+    hub.files["config.json"] = b'{"model_type": "marqo"}'  # so those are OpenCLIP's, which are never in parts
+    with pytest.raises(BundleInvalid, match="in one file"):
+        get(hub, tmp_path / "other")
+    assert "one.safetensors" not in hub.asked
+    hub.files["open_clip_model.safetensors"] = WEIGHTS
+    get(hub, tmp_path / "both")
+    assert "open_clip_model.safetensors" in hub.asked
+    assert "one.safetensors" not in hub.asked
+
+
 def test_weights_in_parts_come_by_their_index(hub: Hub, tmp_path: Path) -> None:
     del hub.files["model.safetensors"]
     hub.files["one.safetensors"] = WEIGHTS

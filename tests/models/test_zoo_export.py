@@ -300,6 +300,19 @@ def test_weights_without_a_place_are_refused(clip: Path, tmp_path: Path) -> None
             read(file.parent)
 
 
+def test_of_two_formats_the_one_with_safe_weights_is_read(clip: Path, tmp_path: Path) -> None:
+    from tests.models.zoo_sources import save_open_clip
+
+    both = tmp_path / "both"
+    shutil.copytree(clip, both)
+    open_clip = save_open_clip(tmp_path / "open")
+    shutil.copy(open_clip / "open_clip_config.json", both)
+    (both / "open_clip_pytorch_model.bin").write_bytes(b"pickle")
+    assert read(both).hashes.keys() == {"model.safetensors"}
+    shutil.copy(open_clip / "open_clip_model.safetensors", both)
+    assert read(both).hashes.keys() == {"open_clip_model.safetensors"}
+
+
 def test_odd_open_clips_are_refused(tmp_path: Path) -> None:
     from tests.models.zoo_sources import save_open_clip
 
