@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 from catalogue.errors import InvalidInput
 from models.embedder import Embedder, Vectors
 from models.evaluation import Mode, embed_modes, evaluate
+from models.tuning import fused
 
 _OUTPUTS = {"image_encoder": "image_tokens", "text_encoder": "text_tokens"}
 
@@ -29,8 +30,10 @@ class Narrow:
     styles: list[str]
     """Empty where they are not known."""
 
-    def fit(self, embedder: Embedder) -> tuple[NDArray[np.float32], dict[str, float]]:
+    def fit(self, embedder: Embedder, image_weight: float) -> tuple[NDArray[np.float32], dict[str, float]]:
         """The matrix [width, dim] to multiply features with, and what it loses on the half it was not fitted on.
+
+        `image_weight` is what the photo weighs of 1 in the embedder's products with both.
 
         Raises InvalidInput for too few products.
         """
@@ -44,8 +47,8 @@ class Narrow:
                 f"catalogue has {len(rows)}. Give a larger one."
             )
         matrix = directions(rows, self.dim)
-        narrow: dict[Mode, Vectors] = {mode: _unit(vectors @ matrix) for mode, vectors in full.items() if mode != "m"}
-        narrow["m"] = _unit(narrow["i"] + narrow["t"]) * full["m"].any(axis=1, keepdims=True)
+        narrow: dict[Mode, Vectors] = {mode: _unit(vectors @ matrix) for mode, vectors in full.items()}
+        narrow["m"] = fused(narrow, image_weight)
         return matrix, self._lost(full, narrow, ~fitted)
 
     def _lost(

@@ -105,7 +105,7 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         matrix: NDArray[np.float32] | None = None
         if wanted.narrow is not None:
             say(f"fitting {wanted.narrow.dim} dimensions")
-            matrix, figures.kept_of_width = wanted.narrow.fit(encoders)
+            matrix, figures.kept_of_width = wanted.narrow.fit(encoders, wanted.image_weight)
             encoders = probe.load("float32", narrowed(models, matrix), wanted.narrow.dim)
             figures.parity = max(figures.parity, parity(source, encoders, matrix))
         if not figures.parity <= MAX_DIFFERENCE:
