@@ -6,7 +6,7 @@ catalogue or on labelled pairs, and `samestyle evaluate` prints that.
 """
 
 from models.evaluation.bootstrap import CUTOFFS, Scores, paired
-from models.evaluation.drift import cosine_drift, recall_lost
+from models.evaluation.drift import cosine_drift, drift_of, recall_lost
 from models.evaluation.embedding import embed_modes
 from models.evaluation.modes import MODE_PAIRS, Mode, pair_modes
 from models.evaluation.ranking import evaluate, first_positive_ranks
@@ -17,6 +17,7 @@ __all__ = [
     "Mode",
     "Scores",
     "cosine_drift",
+    "drift_of",
     "embed_modes",
     "evaluate",
     "first_positive_ranks",

@@ -1,9 +1,29 @@
 """How far a variant's vectors are from the reference's."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bundle import Drift
 from models.embedder import Vectors
+from models.evaluation.modes import Mode
+
+_FEWEST: Final = 12
+"""Products that drift can be told from."""
+
+
+def drift_of(reference: Mapping[Mode, Vectors], variant: Mapping[Mode, Vectors]) -> Drift:
+    """The worst of all inputs; as far as can be where there is too little to tell, or no number."""
+    rows = {mode: made.any(axis=1) for mode, made in reference.items()}
+    rows = {mode: there for mode, there in rows.items() if there.sum() >= _FEWEST}
+    if not rows or not all(np.isfinite(made).all() for made in variant.values()):
+        return Drift(cosine_p999=2, recall_at_10_lost=1)
+    return Drift(
+        cosine_p999=max(0.0, *(cosine_drift(reference[mode][at], variant[mode][at]) for mode, at in rows.items())),
+        recall_at_10_lost=max(recall_lost(reference[mode][at], variant[mode][at]) for mode, at in rows.items()),
+    )
 
 
 def recall_lost(reference: Vectors, variant: Vectors, k: int = 10) -> float:

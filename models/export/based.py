@@ -22,7 +22,7 @@ from models.bundle import Bundle, BundleConfig, Drift, ModePair, Variant
 from models.calibration import calibrate
 from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
-from models.evaluation import MODE_PAIRS, Mode, Scores, cosine_drift, embed_modes, evaluate, recall_lost
+from models.evaluation import MODE_PAIRS, Mode, Scores, drift_of, embed_modes, evaluate
 from models.export.card import score_table, threshold_table
 from models.export.cross import MAX_DIFFERENCE, About
 from models.export.half import load_rounding
@@ -37,8 +37,6 @@ from models.training.run import based
 
 _FUSION: Final = "onnx/fusion_encoder.onnx"
 _COMPARED: Final = 64
-_FEWEST: Final = 12
-"""Products with photo and text that drift can be told from."""
 
 
 class BasedFusion(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
@@ -90,7 +88,7 @@ def export_based(run: Path, out: Path, about: About, *, threads: int, console: C
         console.print(f"largest difference from PyTorch: {parity:.1e}")
         vectors, styles = _vectors(reference, kept), [item.group for item in kept]
         drift = {
-            variant.name: _drift(vectors, _vectors(made.load(variant.name, variant, threads), kept))
+            variant.name: drift_of(vectors, _vectors(made.load(variant.name, variant, threads), kept))
             for variant in made.bundle.config.variants
             if not variant.reference
         }
@@ -200,18 +198,6 @@ def _with_fusion(variant: Variant, drift: Drift | None) -> Variant:
 
 def _vectors(encoders: Encoders, kept: list[Kept]) -> dict[Mode, Vectors]:
     return embed_modes(encoders, [item.photo for item in kept], [encoders.product_text(item.product) for item in kept])
-
-
-def _drift(reference: Mapping[Mode, Vectors], vectors: Mapping[Mode, Vectors]) -> Drift:
-    """The worst of all modes; as far as can be where there is too little to tell, or no number."""
-    rows = {mode: made.any(axis=1) for mode, made in reference.items()}
-    rows = {mode: there for mode, there in rows.items() if there.sum() >= _FEWEST}
-    if not rows or not all(np.isfinite(made).all() for made in vectors.values()):
-        return Drift(cosine_p999=2, recall_at_10_lost=1)
-    return Drift(
-        cosine_p999=max(0.0, *(cosine_drift(reference[mode][at], vectors[mode][at]) for mode, at in rows.items())),
-        recall_at_10_lost=max(recall_lost(reference[mode][at], vectors[mode][at]) for mode, at in rows.items()),
-    )
 
 
 def based_card(

@@ -19,6 +19,7 @@ from models.export.source_files import (
     OWN_FILES,
     PICKLED,
     WEIGHTS,
+    first_line,
     is_open_clip,
     read_json,
 )
@@ -67,7 +68,7 @@ def fetch(
     try:
         info = hub.HfApi(endpoint=endpoint).model_info(repository, revision=revision or None, files_metadata=True)
     except Exception as error:  # HTTP errors of several libraries, without a common base
-        raise BundleInvalid(f"The hub has nothing to give of {name}: {_first_line(error)}") from error
+        raise BundleInvalid(f"The hub has nothing to give of {name}: {first_line(error)}") from error
     if not _COMMIT.match(revision):
         raise InvalidInput(f"{name} may be another model tomorrow. Pin it: {repository}@{info.sha} is what it is now.")
     if info.sha != revision:
@@ -128,7 +129,7 @@ def _get(
         )
     except Exception as error:  # HTTP errors of several libraries, without a common base
         raise BundleInvalid(
-            f"{file.rfilename} of {repository} did not come whole: {_first_line(error)} Try again."
+            f"{file.rfilename} of {repository} did not come whole: {first_line(error)} Try again."
         ) from error
     _check(path, file)
     return path
@@ -145,7 +146,3 @@ def _check(path: Path, file: Any) -> None:
         right = counted == file.blob_id
     if not right:
         raise BundleInvalid(f"{file.rfilename} came with {size:,} bytes that are not those of its commit. Try again.")
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from catalogue.errors import BundleInvalid
 from models.export.source import Source
-from models.export.source_files import JINA_CLIP, OWN_MODEL, OWN_TOWERS
+from models.export.source_files import JINA_CLIP, OWN_MODEL, OWN_TOWERS, first_line
 from models.onnx_files import data_files
 
 
@@ -88,7 +88,7 @@ class _Session:
         try:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has exceptions of its own, without a common base
-            raise BundleInvalid(f"{path} cannot be loaded: {_first_line(error)}. Remove it to do without.") from error
+            raise BundleInvalid(f"{path} cannot be loaded: {first_line(error)}. Remove it to do without.") from error
 
     def run(self, given: dict[str, NDArray[np.generic]], of: str = "") -> SimpleNamespace:
         """The first result that is such vectors, and has `of` in its name."""
@@ -97,14 +97,8 @@ class _Session:
         try:
             found = self._session.run(named, {name: given[name] for name in asked}) if named else []
         except Exception as error:  # as above; KeyError for an input that is not known here
-            raise BundleInvalid(
-                f"{self._path} cannot be run: {_first_line(error)}. Remove it to do without."
-            ) from error
+            raise BundleInvalid(f"{self._path} cannot be run: {first_line(error)}. Remove it to do without.") from error
         rows = [one for one in found if isinstance(one, np.ndarray) and one.shape == (*one.shape[:1], self._dim)]
         if not rows:
             raise BundleInvalid(f"{self._path} gives no vectors of {self._dim} numbers{f' by {of!r}' if of else ''}.")
         return SimpleNamespace(pooler_output=torch.from_numpy(rows[0].astype(np.float32)))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

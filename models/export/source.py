@@ -23,6 +23,7 @@ from models.export.source_files import (
     JINA_CLIP,
     check_inside,
     check_weights,
+    first_line,
     is_open_clip,
     licence_of,
     read_json,
@@ -229,7 +230,6 @@ def _quietly(path: Path, what: str) -> Iterator[None]:
     except BundleInvalid:
         raise
     except Exception as error:  # a stranger's files: anything can come of them
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BundleInvalid(f"{path}: {what} cannot be used: {first[:300]}") from error
+        raise BundleInvalid(f"{path}: {what} cannot be used: {first_line(error)}") from error
     finally:
         logging.set_verbosity(level)

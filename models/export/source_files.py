@@ -76,6 +76,11 @@ def check_weights(path: Path, single: str = WEIGHTS) -> list[Path]:
     return files
 
 
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says, on one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 def licence_of(path: Path) -> str | None:
     """What the model card's header says; None where it does not."""
     card = path / "README.md"

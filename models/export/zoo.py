@@ -20,7 +20,7 @@ from catalogue.errors import BundleInvalid, Conflict, InvalidInput
 from models.bundle import BundleConfig, Device, Drift, Variant
 from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
-from models.evaluation import Mode, cosine_drift, embed_modes, recall_lost
+from models.evaluation import Mode, drift_of, embed_modes
 from models.export.dual import DualFusion, export_fusion
 from models.export.half import load_rounding
 from models.export.narrow import Narrow, narrowed
@@ -122,7 +122,7 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
             vectors = probe.vectors(
                 probe.load(precision, probe.quantised() if precision == "int8" else _halved(source, matrix), dim)
             )
-            drift = _drift(reference, vectors)
+            drift = drift_of(reference, vectors)
             (figures.drift if drift.tolerable else figures.refused)[precision] = drift
             say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
         _finish(probe, out, source, wanted, figures, dim)
@@ -197,16 +197,6 @@ def _halved(source: Source, matrix: NDArray[np.float32] | None) -> Models:
         "text_encoder": export_text(half, source.fill_to, source.filling),
     }
     return models if matrix is None else narrowed(models, matrix)
-
-
-def _drift(reference: Mapping[Mode, Vectors], vectors: Mapping[Mode, Vectors]) -> Drift:
-    """The worst of all inputs; as far as can be for vectors that are not numbers."""
-    if not all(np.isfinite(rows).all() for rows in vectors.values()):
-        return Drift(cosine_p999=2, recall_at_10_lost=1)
-    return Drift(
-        cosine_p999=max(0.0, *(cosine_drift(reference[mode], rows) for mode, rows in vectors.items())),
-        recall_at_10_lost=max(recall_lost(reference[mode], rows) for mode, rows in vectors.items()),
-    )
 
 
 class _Probe:

@@ -85,7 +85,8 @@ def _variants(figures: "Figures") -> str:
         return f"| {name} | {drift.cosine_p999:.1e} | {drift.recall_at_10_lost:.4f} | {remark} |"
 
     rows = [row(name, drift, "") for name, drift in figures.drift.items()]
-    rows += [row(name, drift, "too far: left out") for name, drift in figures.refused.items()]
+    too_far = "too far, or too few products to tell: left out"
+    rows += [row(name, drift, too_far) for name, drift in figures.refused.items()]
     return "\n".join(rows or ["| none | | | |"])
 
 

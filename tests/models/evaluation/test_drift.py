@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from models.evaluation import cosine_drift, recall_lost
+from models.bundle import Drift
+from models.evaluation import Mode, cosine_drift, drift_of, recall_lost
 from tests.models.evaluation.shops import unit
 
 
@@ -13,3 +14,16 @@ def test_drift_and_recall_lost() -> None:
     moved = unit((rows + random.normal(size=rows.shape)).tolist())
     assert recall_lost(rows, moved) > 0.1
     assert cosine_drift(rows, moved) > 0.1
+
+
+def test_the_worst_input_counts_and_what_cannot_be_told_is_too_far() -> None:
+    random = np.random.default_rng(0)
+    rows = unit(random.normal(size=(50, 8)).tolist())
+    moved = unit((rows + random.normal(size=rows.shape)).tolist())
+    lacking, most = rows.copy(), Drift(cosine_p999=2, recall_at_10_lost=1)
+    lacking[11:] = 0  # too few photos to tell by them
+    reference: dict[Mode, np.ndarray] = {"i": lacking, "t": rows, "m": rows}
+    assert drift_of(reference, {"i": moved, "t": rows, "m": rows}).tolerable
+    assert drift_of(reference, {"i": rows, "t": rows, "m": moved}).cosine_p999 == cosine_drift(rows, moved)
+    assert drift_of(reference, {"i": rows, "t": rows, "m": rows * np.float32(np.nan)}) == most
+    assert drift_of({"i": lacking}, {"i": lacking}) == most
