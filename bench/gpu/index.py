@@ -135,11 +135,16 @@ def _vectors(rows: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
     random = np.random.default_rng(0)
     centres = random.normal(size=(max(1, rows // 100), 256)).astype(np.float32)
     made = np.empty((rows, 256), np.float16)
-    for start in range(0, rows, 100_000):
+
+    def make(start: int) -> None:
+        own = np.random.default_rng((0, start))
         count = min(100_000, rows - start)
-        block = centres[random.integers(0, len(centres), count)]
-        block += random.standard_normal((count, 256), np.float32)
+        block = centres[own.integers(0, len(centres), count)]
+        block += own.standard_normal((count, 256), np.float32)
         made[start : start + count] = block / np.linalg.norm(block, axis=1, keepdims=True)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(make, range(0, rows, 100_000)))
     near = made[:: max(1, rows // 256)][:256].astype(np.float32) + 0.02 * random.standard_normal((256, 256), np.float32)
     return made, (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float16)
 
