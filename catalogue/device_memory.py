@@ -6,7 +6,7 @@ from typing import Final
 _RUNTIMES: Final = ("libcudart.so.13", "libcudart.so.12", "libcudart.so")
 _OUT_OF_MEMORY: Final = (
     "out of memory", "failed to allocate", "available memory", "alloc_failed", "cudaerrormemoryallocation",
-    "memory allocation error", "out_of_memory", "search without a dataset",
+    "memory allocation error", "out_of_memory", "resource allocation failed", "search without a dataset",
 )  # fmt: skip
 """What ONNX Runtime, CUDA, cuBLAS, cuDNN, FAISS (with cuVS in other words than without) and RMM say.
 
