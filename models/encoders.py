@@ -251,12 +251,18 @@ class Encoders(EmbedderSteps):
         return made[0] if len(made) == 1 else np.concatenate(made)
 
     def _try_out(self) -> None:
-        """One run of every encoder: a bundle that fails should fail here, and the first request finds it warm."""
+        """One run of every encoder: a bundle that fails should fail here, and the first request finds it warm.
+
+        On a GPU photos in batches of every size: cuDNN tries all its convolutions out when a size first comes by, which
+        took .7 to 1.3 s each on an H100.
+        """
         side = self._bundle.config.image_size
         grey = np.full((side, side, 3), 127, dtype=np.uint8)
         word = self.prepare_text("red mug")
         try:
             vectors = self.encode([Prepared(grey, word), Prepared(grey, None), Prepared(None, word)])
+            for size in BATCH_SIZES if self._on_gpu else ():
+                self.image_tokens([grey] * size)
         except DeviceMemoryFull as error:
             raise NotEnoughMemory(
                 f"There is memory to load {self._bundle.path}, but not to run it. Give the device more, or export a "

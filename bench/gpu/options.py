@@ -109,6 +109,8 @@ class CudaGraph:
     """Repeating what was noted; a session of its own, as it cannot do both."""
 
     def __init__(self, path: Path, device: Device) -> None:
+        if device == "cuda" and b"NonZero" in path.read_bytes():  # it ended in an illegal access, and CUDA with it
+            raise RuntimeError("how large its results are depends on what it is given, which no graph repeats")
         settings = {"arena_extend_strategy": "kSameAsRequested", "enable_cuda_graph": "1", "use_tf32": "0"}
         options = ort.SessionOptions()
         options.log_severity_level = 3
