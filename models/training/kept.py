@@ -1,6 +1,7 @@
 """The tokens of photos, made once: all that training needs of a photo encoder that does not change."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -97,15 +98,17 @@ def _look(
     if not file.exists():
         recoloured = seed[1] == config.kept
         unfinished, shape = file.with_suffix(".tmp"), (len(photos), *encoder.image_shape)
-        tokens = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(photos), _CHUNK):
-            some = [photos[at] for at in range(start, min(start + _CHUNK, len(photos)))]
-            random = np.random.default_rng((*seed, start))
-            tokens[start : start + len(some)] = encoder.looked(
-                draw_looks(some, np.full(len(some), recoloured), config, random)
-            )
-            progress(len(some))
-        tokens.flush()
+        with unfinished.open("wb") as tokens:  # written, not mapped: of a full disk a mapping tells by a signal
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(tokens, header)
+            for start in range(0, len(photos), _CHUNK):
+                some = [photos[at] for at in range(start, min(start + _CHUNK, len(photos)))]
+                random = np.random.default_rng((*seed, start))
+                looks = draw_looks(some, np.full(len(some), recoloured), config, random)
+                tokens.write(np.asarray(encoder.looked(looks), np.float16).tobytes())
+                progress(len(some))
+            tokens.flush()
+            os.fsync(tokens.fileno())
         unfinished.rename(file)
     look: Look = np.load(file, mmap_mode="r")
     return look

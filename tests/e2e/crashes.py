@@ -167,7 +167,7 @@ class SmallDisk(Gateway):
         self._source = source
 
     def command(self) -> list[str]:
-        return [*_apart(), "sh", "-c", self._script, str(self._source), str(self.mount), *super().command()]
+        return [*apart(), "sh", "-c", self._script, str(self._source), str(self.mount), *super().command()]
 
     @property
     def data(self) -> Path:
@@ -193,14 +193,15 @@ class SmallDisk(Gateway):
         return filler
 
 
-def _apart() -> list[str]:
+def apart() -> list[str]:
+    """What starts a process with mounts of its own."""
     return ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
 
 
 def require_small_disks() -> None:
     """Skip where a process may not have mounts of its own; fail under CI."""
     tried = shutil.which("unshare") and shutil.which("nsenter")
-    probe = [*_apart(), "mount", "-t", "tmpfs", "none", "/mnt"]
+    probe = [*apart(), "mount", "-t", "tmpfs", "none", "/mnt"]
     if not tried or subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         missing("a mount namespace", "allow unshare (root, or unprivileged user namespaces)")
 
