@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.array_file import write_array
 from index.exact import Bitmap, Neighbours, best_of, bytes_view
 from index.workers import shared_workers
 
@@ -119,12 +120,14 @@ def write_outline(folder: Path, field: str, vectors: NDArray[np.float16]) -> Non
     _, directions = np.linalg.eigh(sample.T @ sample)
     axes = directions[:, ::-1][:, :_WIDTH].T  # the greatest eigenvalues are last
     steps = np.abs(sample @ axes.T).max(axis=0).clip(1e-6) / _LEVELS
-    with (folder / f"{field}.outline.npy").open("wb") as file:
-        shape = {"descr": "|u1", "fortran_order": False, "shape": (rows, _WIDTH)}
-        np.lib.format.write_array_header_1_0(file, shape)
-        for start in range(0, rows, _CHUNK):
-            along = vectors[start : start + _CHUNK].astype(np.float32) @ (axes.T / steps)
-            file.write((np.rint(along).clip(-_LEVELS, _LEVELS) + _ZERO).astype(np.uint8).tobytes())
+
+    def codes(start: int) -> NDArray[np.float32]:
+        along = vectors[start : start + _CHUNK].astype(np.float32) @ (axes.T / steps)
+        made: NDArray[np.float32] = np.rint(along).clip(-_LEVELS, _LEVELS) + _ZERO
+        return made
+
+    blocks = map(codes, range(0, rows, _CHUNK))
+    write_array(folder / f"{field}.outline.npy", (rows, _WIDTH), np.uint8, blocks)
     np.save(folder / f"{field}.axes.npy", np.ascontiguousarray(axes * steps[:, np.newaxis], np.float32))
 
 

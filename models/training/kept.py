@@ -1,7 +1,6 @@
 """The tokens of photos, made once: all that training needs of a photo encoder that does not change."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from catalogue.array_file import write_array
 from models.training.config import ViewConfig
 from models.training.network import PhotoEncoder
 from models.training.photos import DecodedPhotos, Progress
@@ -98,17 +98,15 @@ def _look(
     if not file.exists():
         recoloured = seed[1] == config.kept
         unfinished, shape = file.with_suffix(".tmp"), (len(photos), *encoder.image_shape)
-        with unfinished.open("wb") as tokens:  # written, not mapped: of a full disk a mapping tells by a signal
-            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(tokens, header)
-            for start in range(0, len(photos), _CHUNK):
-                some = [photos[at] for at in range(start, min(start + _CHUNK, len(photos)))]
-                random = np.random.default_rng((*seed, start))
-                looks = draw_looks(some, np.full(len(some), recoloured), config, random)
-                tokens.write(np.asarray(encoder.looked(looks), np.float16).tobytes())
-                progress(len(some))
-            tokens.flush()
-            os.fsync(tokens.fileno())
+
+        def tokens(start: int) -> NDArray[np.float16]:
+            some = [photos[at] for at in range(start, min(start + _CHUNK, len(photos)))]
+            random = np.random.default_rng((*seed, start))
+            made = encoder.looked(draw_looks(some, np.full(len(some), recoloured), config, random))
+            progress(len(some))
+            return made
+
+        write_array(unfinished, shape, np.float16, map(tokens, range(0, len(photos), _CHUNK)))
         unfinished.rename(file)
     look: Look = np.load(file, mmap_mode="r")
     return look
