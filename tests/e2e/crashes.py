@@ -22,6 +22,7 @@ from service.build import build
 from service.models import DEFAULT_BUNDLE
 from tests.e2e.conftest import Gateway
 from tests.servers.process import missing
+from tests.waiting import wait_until
 
 PHOTO: bytes = min((demo.CATALOGUE.parent / "photos").iterdir(), key=lambda path: path.stat().st_size).read_bytes()
 
@@ -123,11 +124,12 @@ class Client:
 
 
 def write_until_killed(gateway: Gateway, seconds: float, seed: int, threads: int = 4) -> list[Client]:
-    """Let clients write side by side, and kill the gateway amid that."""
+    """Let clients write side by side, and kill the gateway amid that: so long after their twentieth write."""
     clients = [Client(gateway.url, f"client{seed}x{number}", seed * 100 + number) for number in range(threads)]
     running = [threading.Thread(target=client.run) for client in clients]
     for thread in running:
         thread.start()
+    wait_until(lambda: sum(client.writes for client in clients) > 20)  # however slow the machine
     threading.Event().wait(seconds)
     gateway.kill()
     for thread in running:
