@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from catalogue.threads import ThreadBudget
 from models.bundle import ENCODERS, Bundle
 from models.encoders import Encoders
+from models.export.fused import FUSED_DOMAIN
 from models.export.onnx_weights import rebuilt
 from models.runtime import open_session
 
@@ -31,7 +32,7 @@ def load_rounding(path: Path, threads: int | None = None) -> Encoders:
 
 def rounding(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in float32, in which each result that was float16 is rounded to it, and so are weights."""
-    told = onnx.shape_inference.infer_shapes(model).graph
+    told = onnx.shape_inference.infer_shapes(_in_standard_operations(model)).graph
     halves = {value.name for value in (*told.value_info, *told.output) if _is_half(value)}
     weights, nodes = [], []
     for tensor in model.graph.initializer:
@@ -52,6 +53,19 @@ def rounding(model: onnx.ModelProto) -> onnx.ModelProto:
         if _is_half(value):
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     return found
+
+
+def _in_standard_operations(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model of the same types: what joined operations give is not known there, and is what they are given."""
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        joined = node.domain == FUSED_DOMAIN
+        nodes += [_same(node.input[0], name) for name in node.output if name] if joined else [node]
+    return rebuilt(model, nodes, model.graph.initializer)
+
+
+def _same(given: str, made: str) -> onnx.NodeProto:
+    return helper.make_node("Identity", [given], [made])
 
 
 def _is_half(value: onnx.ValueInfoProto) -> bool:

@@ -74,8 +74,8 @@ def write(folder: Path, *, tiny: bool) -> None:
     model = CLIPModel(config).eval().half()
     folder.mkdir(parents=True, exist_ok=True)
     side, tokens = config.vision_config.image_size, config.text_config.max_position_embeddings
-    onnx.save_model(hollow(export_image(model, side)), folder / "image.onnx")
-    onnx.save_model(hollow(export_text(model, None)), folder / "text.onnx")
+    onnx.save_model(hollow(export_image(model, side, fuse=True)), folder / "image.onnx")
+    onnx.save_model(hollow(export_text(model, None, fuse=True)), folder / "text.onnx")
     patches = (side // config.vision_config.patch_size) ** 2
     cost = {
         "image": _operations(config.vision_config, patches + 1)

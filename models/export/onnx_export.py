@@ -8,17 +8,27 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from onnxscript.rewriter.ort_fusions._core import fuse_xformers
 from torch import Tensor, nn
 
+from models.export.fused import finished
 from models.export.onnx_weights import rebuilt
 
 _OPSET = 20
 
 
 def to_onnx(
-    module: nn.Module, inputs: Mapping[str, Tensor], output: str, dynamic: Mapping[str, Sequence[str | None]]
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    output: str,
+    dynamic: Mapping[str, Sequence[str | None]],
+    *,
+    fuse: bool = False,
 ) -> onnx.ModelProto:
-    """Export with named inputs; `dynamic` names the free dimensions of each, None for a fixed one."""
+    """Export with named inputs; `dynamic` names the free dimensions of each, None for a fixed one.
+
+    `fuse` joins operations as a GPU has them, see `models.export.fused`.
+    """
     shapes = {
         name: {axis: torch.export.Dim.DYNAMIC for axis, label in enumerate(labels) if label}
         for name, labels in dynamic.items()
@@ -38,10 +48,13 @@ def to_onnx(
             external_data=False,
             verbose=False,
         )
+    if fuse:
+        fuse_xformers(program.model)
     model: onnx.ModelProto = program.model_proto
     _forget_origin(model)
     _name_dimensions(model, dynamic)
-    return _turned(model)
+    model = _turned(model)
+    return finished(model) if fuse else model
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:

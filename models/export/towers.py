@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from models.export.onnx_export import to_onnx
 
 _EAGER: Final = "eager"
-"""The attention that exports to plain operations, which every runtime knows how to fuse."""
+"""The attention that exports to plain operations, which those that fuse know."""
+_CAUSAL: Final = "clip_text_model"
+"""A text tower in which tokens see those before them only and the text is told by its last: what fills up, by none."""
 
 
 class ImageTower(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
@@ -40,7 +42,9 @@ class TextTower(nn.Module):  # type: ignore[misc]  # torch is not installed wher
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """One token per text."""
-        if self.fill_to is None:
+        if getattr(self.model.config.text_config, "model_type", None) == _CAUSAL:
+            found = self.model.get_text_features(input_ids=input_ids)
+        elif self.fill_to is None:
             found = self.model.get_text_features(input_ids=input_ids, attention_mask=attention_mask)
         else:
             own = torch.where(attention_mask > 0, input_ids, self.filling)
@@ -49,19 +53,20 @@ class TextTower(nn.Module):  # type: ignore[misc]  # torch is not installed wher
         return found.pooler_output[:, None, :].float()
 
 
-def export_image(model: nn.Module, side: int) -> onnx.ModelProto:
-    """The image encoder, for photos of `side` pixels."""
+def export_image(model: nn.Module, side: int, *, fuse: bool = False) -> onnx.ModelProto:
+    """The image encoder, for photos of `side` pixels; `fuse` joins operations (`models.export.fused`)."""
     model.set_attn_implementation(_EAGER)
     return to_onnx(
         ImageTower(model),
         {"pixel_values": torch.zeros((2, 3, side, side))},
         "image_tokens",
         {"pixel_values": ("batch", None, None, None)},
+        fuse=fuse,
     )
 
 
-def export_text(model: nn.Module, fill_to: int | None, filling: int = 0) -> onnx.ModelProto:
-    """The text encoder; see `TextTower`."""
+def export_text(model: nn.Module, fill_to: int | None, filling: int = 0, *, fuse: bool = False) -> onnx.ModelProto:
+    """The text encoder, see `TextTower`; `fuse` joins operations (`models.export.fused`)."""
     model.set_attn_implementation(_EAGER)
     # two tensors: the exporter takes inputs that are the same object for the same input
     ids, mask = (torch.ones((2, 6), dtype=torch.long) for _ in range(2))
@@ -71,4 +76,5 @@ def export_text(model: nn.Module, fill_to: int | None, filling: int = 0) -> onnx
         {"input_ids": ids, "attention_mask": mask},
         "text_tokens",
         {"input_ids": shape, "attention_mask": shape},
+        fuse=fuse,
     )

@@ -193,8 +193,8 @@ def _exported(source: Source) -> Models:
 def _halved(source: Source, matrix: NDArray[np.float32] | None) -> Models:
     half = copy.deepcopy(source.model).half()
     models = {
-        "image_encoder": export_image(half, source.preprocessor.crop),
-        "text_encoder": export_text(half, source.fill_to, source.filling),
+        "image_encoder": export_image(half, source.preprocessor.crop, fuse=True),
+        "text_encoder": export_text(half, source.fill_to, source.filling, fuse=True),
     }
     return models if matrix is None else narrowed(models, matrix)
 
