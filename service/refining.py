@@ -5,27 +5,23 @@ Nothing is kept in the gateway. The token holds what was asked; of a photo it ho
 something to one model only: after a swap to another one the photo has to be sent again.
 """
 
-import base64
-import hashlib
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import orjson
-from itsdangerous import BadSignature, Signer
 from pydantic import BaseModel, ConfigDict
 
 from catalogue.errors import Gone, InvalidInput
 from service.bodies import from_fields
 from service.cache import MAX_ENTRY_BYTES
+from service.cursors import Tokens
 from service.embedding import Photo
 from service.schemas import RefineRequest, SearchRequest
 
-_FORMAT: Final = 2
-"""To be raised with every change of what a token holds: gateways of two versions may have one secret."""
-_LENGTH: Final = struct.Struct("<I")
+_LAYOUT: Final = 2
+"""See `cursors.Tokens`."""
 CARRIED: Final = frozenset(SearchRequest.model_fields) - {"image", "image_url", "cursor", "user_key"}
 """What a token carries of a request; of a photo it has the tokens, so of the crop a product's only."""
 
@@ -59,24 +55,33 @@ class RefinedSearch(SearchRequest):
 
 
 class RefineCursors:
-    """Makes and reads the tokens; those of other services and kinds are refused."""
+    """Makes and reads the tokens."""
 
     def __init__(self, secret: bytes) -> None:
-        salt = f"samestyle {_FORMAT} refine"
-        self._signer = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
+        remedy = "Search anew and take the answer's refine_cursor."
+        self._tokens = Tokens(secret, "refine", _LAYOUT, remedy=remedy)
 
     def cursor(self, base: Base) -> str:
-        """The token of a query."""
-        return self._signer.sign(base64.urlsafe_b64encode(_packed(base))).decode()
+        """The token of a query: a header, and the photo's tokens as float16, unless they are too many."""
+        tokens, digest, width = b"", "", 0
+        if base.photo is not None:
+            with np.errstate(over="ignore"):
+                halves = base.photo.tokens.astype("<f2")
+            if halves.nbytes <= MAX_ENTRY_BYTES and np.isfinite(halves).all():
+                tokens, digest, width = halves.tobytes(), base.photo.digest.hex(), halves.shape[1]
+        header = {
+            "asked": base.asked,
+            "fingerprint": base.fingerprint,
+            "had_photo": base.had_photo,
+            "digest": digest,
+            "width": width,
+            "arm": base.arm,
+        }
+        return self._tokens.sign(orjson.dumps(header), tokens)
 
     def read(self, cursor: str) -> Base:
         """What a token stands for; raises InvalidInput for one that is not ours."""
-        try:
-            return _unpacked(base64.urlsafe_b64decode(self._signer.unsign(cursor.encode())))
-        except (BadSignature, struct.error, ValueError):  # pydantic's, numpy's and base64's are ValueErrors
-            raise InvalidInput(
-                "This cursor is no refine_cursor of this service. Search anew and take the answer's."
-            ) from None
+        return self._tokens.read(cursor, 2, _content)
 
 
 def base_of(request: SearchRequest, photo: Photo | None, fingerprint: str, arm: Sequence[int] | None) -> Base:
@@ -132,32 +137,11 @@ class _Header(BaseModel):
     arm: list[int] | None
 
 
-def _packed(base: Base) -> bytes:
-    """A header in JSON, then the photo's tokens as float16."""
-    tokens, digest, width = b"", "", 0
-    if base.photo is not None:
-        with np.errstate(over="ignore"):
-            halves = base.photo.tokens.astype("<f2")
-        if halves.nbytes <= MAX_ENTRY_BYTES and np.isfinite(halves).all():
-            tokens, digest, width = halves.tobytes(), base.photo.digest.hex(), halves.shape[1]
-    header = {
-        "asked": base.asked,
-        "fingerprint": base.fingerprint,
-        "had_photo": base.had_photo,
-        "digest": digest,
-        "width": width,
-        "arm": base.arm,
-    }
-    text = orjson.dumps(header)
-    return b"".join((_LENGTH.pack(len(text)), text, tokens))
-
-
-def _unpacked(data: bytes) -> Base:
-    """The reverse; raises ValueError or struct.error for what `_packed` did not make."""
-    end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
-    header = _Header.model_validate_json(data[_LENGTH.size : end])
+def _content(said: bytes, tokens: bytes) -> Base:
+    """The reverse of `RefineCursors.cursor`; raises ValueError."""
+    header = _Header.model_validate_json(said)
     photo = None
     if header.digest:
-        tokens = np.frombuffer(data[end:], "<f2").reshape(-1, header.width).astype(np.float32)
-        photo = Photo(bytes.fromhex(header.digest), tokens)
+        read = np.frombuffer(tokens, "<f2").reshape(-1, header.width).astype(np.float32)
+        photo = Photo(bytes.fromhex(header.digest), read)
     return Base(header.asked, header.fingerprint, photo, header.had_photo, header.arm)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.errors import InvalidInput
-from service.paging import Continuation, SearchCursors, _packed
+from service.paging import Continuation, SearchCursors
 from service.ranking import Start, Term
 
 CURSORS = SearchCursors(b"secret", "search")
@@ -85,20 +85,24 @@ def refused(cursor: Any) -> None:
 
 def test_one_of_another_format_is_refused_under_the_same_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     cursor = CURSORS.cursor(page())
-    monkeypatch.setattr("service.paging._FORMAT", 1_000)
+    monkeypatch.setattr("service.paging._LAYOUT", 1_000)
     with pytest.raises(InvalidInput, match="not made by this service"):
         SearchCursors(b"secret", "search").read(cursor)
 
 
+def packed_page() -> bytes:
+    return base64.urlsafe_b64decode(CURSORS.cursor(page()).partition(".")[0])
+
+
 def signed(packed: bytes) -> str:
-    return CURSORS._signer.sign(base64.urlsafe_b64encode(packed)).decode()
+    return CURSORS._tokens.sign(packed)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_one_that_was_signed_but_says_something_else_is_no_fault(data: st.DataObject) -> None:
     """As another version with the same format by mistake would write it."""
-    packed = _packed(page())
+    packed = packed_page()
     at = data.draw(st.integers(0, len(packed)))
     some = data.draw(st.binary(max_size=8))
     kept = data.draw(st.integers(0, 8))
@@ -122,7 +126,7 @@ def test_one_that_was_signed_but_says_something_else_is_no_fault(data: st.DataOb
     ],
 )
 def test_a_header_of_another_shape_is_refused(change: dict[str, Any]) -> None:
-    packed = _packed(page())
+    packed = packed_page()
     (length,) = struct.unpack_from("<I", packed)
     header = json.dumps(json.loads(packed[4 : 4 + length]) | change).encode()
     refused(signed(struct.pack("<I", len(header)) + header + packed[4 + length :]))
