@@ -1,10 +1,10 @@
 """Whether two things are the same: their similarity, by the threshold of what they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from catalogue.product import Product
 from catalogue.variants import contradictions
@@ -19,26 +19,35 @@ _MODES: Final = {"image": "i", "text": "t", "product": "m", "product+text": "m",
 """Image, text or both; a product of the catalogue counts as both, as it does in searches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """What two products say by an attribute, or in their titles, and cannot both be true of one."""
+class ContradictionAnswer(BaseModel):
+    """What two products say, by an attribute or in their titles, that cannot both be true of one."""
 
-    attribute: str
-    a: str
-    b: str
+    attribute: str = Field(description="its name, or `title`")
+    a: str = Field(description="what the first says")
+    b: str = Field(description="what the second says")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How alike two things are, -1..1; `verdict` is None where the model has no threshold for such a pair."""
+class Comparison(BaseModel):
+    """How alike two things are."""
 
-    score: float
-    verdict: Verdict | None
-    mode: ModePair
-    same_style: float | None
-    similar: float | None
-    contradictions: Sequence[Contradiction]
-    same_gtin: bool
+    score: float = Field(description="cosine similarity, -1..1")
+    verdict: Verdict | None = Field(
+        description="`same-style` at or above that threshold, or a lower one for products with one GTIN, unless they "
+        "say they are different variants; `similar` at or above that one; null where the model has no threshold for "
+        "such a pair"
+    )
+    mode: ModePair = Field(
+        description="what a and b are: i a photo (or a product with crop), t words, m a product, or either with words"
+    )
+    thresholds: dict[Literal["same_style", "similar"], float | None] = Field(
+        description="the calibrated scores of the mode; null where it has none"
+    )
+    contradictions: list[ContradictionAnswer] = Field(
+        description="where both are products of the catalogue, without words or crop"
+    )
+    same_gtin: bool = Field(
+        description="whether both are products of the catalogue with the same GTIN, without words or crop"
+    )
 
 
 async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
@@ -49,14 +58,22 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     same_style = threshold(retrieval.embedder, "same_style", mode)
     similar = threshold(retrieval.embedder, "similar", mode)
     products = _products(retrieval, a, b)
-    against = [Contradiction(*said) for said in contradictions(*products)] if products else []
+    said = contradictions(*products) if products else []
+    against = [ContradictionAnswer(attribute=attribute, a=one, b=other) for attribute, one, other in said]
     codes = [retrieval.view.gtin(product.attributes) for product in products or ()]
     same_gtin = len(codes) == 2 and codes[0] is not None and codes[0] == codes[1]
     if same_gtin and not against and score >= retrieval.same_from.with_gtin:
         verdict: Verdict | None = "same-style"
     else:
         verdict = _verdict(score, same_style, similar, against)
-    return Comparison(score, verdict, mode, same_style, similar, against, same_gtin)
+    return Comparison(
+        score=score,
+        verdict=verdict,
+        mode=mode,
+        thresholds={"same_style": same_style, "similar": similar},
+        contradictions=against,
+        same_gtin=same_gtin,
+    )
 
 
 async def _as_found(retrieval: Retrieval, query: Query) -> Vector:
@@ -76,7 +93,7 @@ def _products(retrieval: Retrieval, a: Query, b: Query) -> tuple[Product, Produc
 
 
 def _verdict(
-    score: float, same_style: float | None, similar: float | None, against: Sequence[Contradiction]
+    score: float, same_style: float | None, similar: float | None, against: Sequence[ContradictionAnswer]
 ) -> Verdict | None:
     if same_style is not None and score >= same_style and not against:
         return "same-style"

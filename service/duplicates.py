@@ -1,8 +1,7 @@
-"""Listings of one style that stand more than once: for one supplier page by page, or all of them as a file."""
+"""Listings of one style that stand more than once, as a table and a file."""
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,54 +13,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
-from index import Filters, IndexedProduct, LiveView, ProductTable
+from index import Filters, ProductTable
 from index.aliases import live_name
-from index.live_styles import style_groups
 from index.snapshot import check_files, read_manifest, snapshot_path
 
-MAX_LISTINGS: Final = 100
-"""Of a group in a page; a supplier may list one product ten thousand times."""
 _BATCH: Final = 16_384
 _COLUMNS: Final = ("style_group", "product_id", "supplier_id", "title", "price", "currency")
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A product and its similarity to the one its group is named after."""
-
-    item: IndexedProduct
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
-    """Listings of one style and variant; `size` counts them all, `listings` are the best `MAX_LISTINGS`."""
-
-    style_group: str
-    size: int
-    listings: list[Listing]
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicatePage:
-    """A stretch of the groups; `total` counts them all."""
-
-    groups: list[DuplicateGroup]
-    total: int
-
-
-def supplier_duplicates(view: LiveView, supplier_id: str, start: int, limit: int) -> DuplicatePage:
-    """`limit` groups from the `start`-th on with at least two listings of a supplier, the largest first, then by id.
-
-    No groups for a supplier nobody knows. Raises Conflict where the snapshot has none.
-    """
-    groups = style_groups(view, view.select(Filters(suppliers=(supplier_id,))))
-    page = []
-    for group in range(start, min(start + limit, len(groups))):
-        members = groups.of(group)
-        listings = [Listing(view.get(row), score) for row, score in members[:MAX_LISTINGS]]
-        page.append(DuplicateGroup(view.id_of(int(groups.medoids[group])), len(members), listings))
-    return DuplicatePage(page, len(groups))
 
 
 def find_snapshot(data: Path, name: str | None) -> Path:

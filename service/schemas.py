@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
@@ -27,7 +27,6 @@ from index import Filters, IndexedProduct
 from index.facets import FacetName, Facets
 from index.filters import OPEN, Price, Value
 from index.products import Sort
-from service.duplicates import DuplicateGroup
 from service.ranking import GroupBy
 from service.writing import Delete, Upsert, Write
 
@@ -355,10 +354,11 @@ class ProductAnswer(BaseModel):
     url: str | None
 
     @classmethod
-    def of(cls, item: IndexedProduct) -> "ProductAnswer":
-        """The product as answered; ground truth and paths of the catalogue stay inside."""
+    def of(cls, item: IndexedProduct, **more: Any) -> Self:
+        """The product as answered, with `more` fields; ground truth and paths of the catalogue stay inside."""
         fields = item.product.model_dump(exclude={"style_id", "images"})
-        return cls(**fields, image_url=image_url(item.product.product_id, item.product.images, item.photo))
+        photo = image_url(item.product.product_id, item.product.images, item.photo)
+        return cls(**fields, image_url=photo, **more)
 
 
 class ProductWrite(Strict, Details):
@@ -426,15 +426,6 @@ class DuplicatesGroup(BaseModel):
     style_group: str = Field(description="the id of the most central product of the style, maybe another supplier's")
     size: int
     listings: list[DuplicateListing] = Field(description="the best 100, the best first")
-
-    @classmethod
-    def of(cls, group: DuplicateGroup) -> "DuplicatesGroup":
-        """The group as answered."""
-        listings = [
-            DuplicateListing(**ProductAnswer.of(listing.item).model_dump(), score=listing.score)
-            for listing in group.listings
-        ]
-        return cls(style_group=group.style_group, size=group.size, listings=listings)
 
 
 class DuplicatesAnswer(BaseModel):

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalogue.errors import FingerprintMismatch
 from catalogue.strict import Strict
-from models.bundle import ModePair
 from service.bodies import each_from_fields, expect, from_json, json_body
-from service.comparing import Verdict, compare
+from service.comparing import Comparison, compare
 from service.problems import Problem, problem_of, responses
 from service.ranking import Vector
 from service.routes.deps import CurrentAllowance, CurrentServing, CurrentSideBySide
@@ -38,35 +37,9 @@ class CompareRequest(Strict):
     alias: str = Field(default="live", max_length=64, description="whose products and model")
 
 
-class ContradictionAnswer(BaseModel):
-    """What two products say, by an attribute or in their titles, that cannot both be true of one."""
-
-    attribute: str = Field(description="its name, or `title`")
-    a: str = Field(description="what the first says")
-    b: str = Field(description="what the second says")
-
-
-class CompareAnswer(BaseModel):
+class CompareAnswer(Comparison):
     """Whether two things are the same."""
 
-    score: float = Field(description="cosine similarity, -1..1")
-    verdict: Verdict | None = Field(
-        description="`same-style` at or above that threshold, or a lower one for products with one GTIN, unless they "
-        "say they are different variants; `similar` at or above that one; null where the model has no threshold for "
-        "such a pair"
-    )
-    mode: ModePair = Field(
-        description="what a and b are: i a photo (or a product with crop), t words, m a product, or either with words"
-    )
-    thresholds: dict[Literal["same_style", "similar"], float | None] = Field(
-        description="the calibrated scores of the mode; null where it has none"
-    )
-    contradictions: list[ContradictionAnswer] = Field(
-        description="where both are products of the catalogue, without words or crop"
-    )
-    same_gtin: bool = Field(
-        description="whether both are products of the catalogue with the same GTIN, without words or crop"
-    )
     model: str
     snapshot: str
     took_ms: float
@@ -120,14 +93,7 @@ async def compare_two(request: Request, serving: CurrentServing) -> CompareAnswe
     with serving.lease(asked.alias) as retrieval:
         found = await compare(retrieval, query_of(asked.a), query_of(asked.b))
         return CompareAnswer(
-            score=found.score,
-            verdict=found.verdict,
-            mode=found.mode,
-            thresholds={"same_style": found.same_style, "similar": found.similar},
-            contradictions=[
-                ContradictionAnswer(attribute=said.attribute, a=said.a, b=said.b) for said in found.contradictions
-            ],
-            same_gtin=found.same_gtin,
+            **dict(found),
             model=retrieval.embedder.name,
             snapshot=retrieval.snapshot_name,
             took_ms=_milliseconds(started),

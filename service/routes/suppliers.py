@@ -1,20 +1,22 @@
 """`/v1/suppliers`: what one supplier lists more than once."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator
 
-from index import LiveView
+from index import Filters, LiveView
+from index.live_styles import style_groups
 from service.cursors import OFFSET, Cursors
-from service.duplicates import supplier_duplicates
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval, CurrentServing
-from service.schemas import CURSOR, DuplicatesAnswer, DuplicatesGroup
+from service.schemas import CURSOR, DuplicateListing, DuplicatesAnswer, DuplicatesGroup
 
 router = APIRouter(prefix="/v1/suppliers", tags=["suppliers"])
 
+MAX_LISTINGS: Final = 100
+"""Of a group in a page; a supplier may list one product ten thousand times."""
 SupplierId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 
 
@@ -35,13 +37,28 @@ async def duplicates(
     start = cursors.read(cursor) or 0
 
     def look(view: LiveView) -> DuplicatesAnswer:
-        page = supplier_duplicates(view, supplier_id, start, limit)
-        after = start + len(page.groups)
+        groups, total = supplier_duplicates(view, supplier_id, start, limit)
+        after = start + len(groups)
         return DuplicatesAnswer(
             snapshot=view.snapshot.manifest.name,
-            total=page.total,
-            groups=[DuplicatesGroup.of(group) for group in page.groups],
-            next_cursor=cursors.cursor(after) if after < page.total else None,
+            total=total,
+            groups=groups,
+            next_cursor=cursors.cursor(after) if after < total else None,
         )
 
     return await serving.pools.in_search(lambda: retrieval.listed(retrieval.view, look))
+
+
+def supplier_duplicates(view: LiveView, supplier_id: str, start: int, limit: int) -> tuple[list[DuplicatesGroup], int]:
+    """`limit` groups from the `start`-th on with at least two listings of a supplier, the largest first, then by id.
+
+    And how many there are: none of a supplier nobody knows. Raises Conflict where the snapshot has none.
+    """
+    groups = style_groups(view, view.select(Filters(suppliers=(supplier_id,))))
+    page = []
+    for group in range(start, min(start + limit, len(groups))):
+        members = groups.of(group)
+        listings = [DuplicateListing.of(view.get(row), score=score) for row, score in members[:MAX_LISTINGS]]
+        named = view.id_of(int(groups.medoids[group]))
+        page.append(DuplicatesGroup(style_group=named, size=len(members), listings=listings))
+    return page, len(groups)

@@ -15,10 +15,12 @@ from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
 from index import Change, Filters, LiveIndex, LiveView, ProductTable, Snapshot
 from index.aliases import activate
 from models import ProductInput, StandInEncoders
-from service import duplicates as module
+from service import duplicates
 from service.build import build
 from service.cli import app
-from service.duplicates import KINDS, duplicate_table, find_snapshot, supplier_duplicates
+from service.duplicates import KINDS, duplicate_table, find_snapshot
+from service.routes import suppliers
+from service.routes.suppliers import supplier_duplicates
 from tests.index.builders import item
 from tests.index.test_live_view import in_order
 
@@ -70,8 +72,8 @@ def view(snapshot: Path) -> LiveView:
 
 
 def members(view: LiveView, supplier: str, start: int = 0, limit: int = 10) -> list[list[str]]:
-    page = supplier_duplicates(view, supplier, start, limit)
-    return [[listing.item.product.product_id for listing in group.listings] for group in page.groups]
+    groups, _ = supplier_duplicates(view, supplier, start, limit)
+    return [[listing.product_id for listing in group.listings] for group in groups]
 
 
 # One supplier's page.
@@ -79,22 +81,22 @@ def members(view: LiveView, supplier: str, start: int = 0, limit: int = 10) -> l
 
 def test_a_supplier_sees_what_it_lists_more_than_once(view: LiveView) -> None:
     assert members(view, "acme") == [["mug-0", "mug-1", "mug-2"], ["bolt-0", "bolt-1"]]
-    mugs, bolts = supplier_duplicates(view, "acme", 0, 10).groups
+    (mugs, bolts), _ = supplier_duplicates(view, "acme", 0, 10)
     assert (mugs.style_group, mugs.size, bolts.style_group) == ("mug-0", 3, "bolt-0")
     assert [listing.score for listing in mugs.listings] == [1.0] * 3
     for supplier in ("kestrel", "orion", "nobody"):
-        assert supplier_duplicates(view, supplier, 0, 10) == module.DuplicatePage([], 0)
+        assert supplier_duplicates(view, supplier, 0, 10) == ([], 0)
 
 
 def test_pages(view: LiveView) -> None:
     assert members(view, "acme", 1, 1) == [["bolt-0", "bolt-1"]]
     assert members(view, "acme", 2, 1) == []
-    assert supplier_duplicates(view, "acme", 2, 1).total == 2
+    assert supplier_duplicates(view, "acme", 2, 1) == ([], 2)
 
 
 def test_a_group_without_end_is_cut(view: LiveView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LISTINGS", 2)
-    mugs = supplier_duplicates(view, "acme", 0, 1).groups[0]
+    monkeypatch.setattr(suppliers, "MAX_LISTINGS", 2)
+    (mugs,), _ = supplier_duplicates(view, "acme", 0, 1)
     assert (mugs.size, len(mugs.listings)) == (3, 2)
 
 
@@ -167,7 +169,7 @@ def test_only_what_passes_counts(snapshot: Path) -> None:
 
 
 def test_files_say_what_the_table_says(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH", 3)
+    monkeypatch.setattr(duplicates, "_BATCH", 3)
     for supplier in (None, "kestrel"):  # and one without any
         found = duplicate_table(snapshot, supplier=supplier, filters=Filters())
         rows = found.to_pylist()
