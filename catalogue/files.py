@@ -1,10 +1,12 @@
 """Files: written so that a crash leaves the old one or the new one, never half of one; read ahead; hashed."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -31,6 +33,15 @@ def write_atomic(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Wait for, and hold, the right to a lock file, made where there is none: nobody else on this host has it then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def sync_directory(path: Path) -> None:

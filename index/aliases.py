@@ -5,7 +5,6 @@ Changes are read-modify-write under a lock beside the file, so that programs on 
 where hosts share the data directory on storage without locks, the last one wins.
 """
 
-import fcntl
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from catalogue.errors import AliasesInvalid, InvalidInput, NotFound, SnapshotInvalid
-from catalogue.files import write_atomic
+from catalogue.files import lock_file, write_atomic
+from catalogue.versioned import parse
 from index.snapshot import SnapshotName, check_files, list_snapshots, snapshot_path
 
 SCHEMA_VERSION: Final = 1
@@ -56,7 +56,7 @@ class AliasTable(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    schema_version: int = Field(ge=1)
     aliases: dict[AliasName, AliasState] = Field(default_factory=dict)
 
     def get(self, alias: str) -> AliasState | None:
@@ -69,10 +69,7 @@ class AliasTable(BaseModel):
         return list(dict.fromkeys([LIVE, *self.aliases]))
 
 
-class _Schema(BaseModel):
-    """The one part that every version can read."""
-
-    schema_version: int
+NO_ALIASES: Final = AliasTable(schema_version=SCHEMA_VERSION)
 
 
 def read_aliases(data: Path) -> AliasTable:
@@ -81,22 +78,11 @@ def read_aliases(data: Path) -> AliasTable:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        return AliasTable()
+        return NO_ALIASES
     except OSError as error:
         raise AliasesInvalid(f"{path} cannot be read: {error.strerror}.") from error
-    try:
-        schema = _Schema.model_validate_json(text).schema_version
-        if schema > SCHEMA_VERSION:
-            raise AliasesInvalid(
-                f"{path} has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
-            )
-        return AliasTable.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise AliasesInvalid(
-            f"{path}: {where}: {first['msg']}. Correct it, or remove it and activate a snapshot again."
-        ) from None
+    remedy = "Correct it, or remove it and activate a snapshot again."
+    return parse(AliasTable, text, SCHEMA_VERSION, path, AliasesInvalid, remedy)
 
 
 def activate(
@@ -188,9 +174,7 @@ def live_name(data: Path) -> str:
 @contextmanager
 def locked_aliases(data: Path) -> Iterator[AliasTable]:
     """The aliases, which nobody on this host changes meanwhile; raises AliasesInvalid."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / f"{FILE}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # held for the time of a small write
+    with lock_file(data / f"{FILE}.lock"):  # held for the time of a small write
         yield read_aliases(data)
 
 

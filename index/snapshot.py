@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -39,6 +40,7 @@ from catalogue.errors import (
 )
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from catalogue.variants import SameFrom
+from catalogue.versioned import check_version
 from index.exact import FlatIndex
 from index.gpu import Device, GpuShard, check_support, open_on_gpus
 from index.groups import Groups, group
@@ -130,12 +132,6 @@ class Manifest(BaseModel):
         """What kind of index was asked for, as far as one can tell."""
         tuning = self.tuning.get("fusion")
         return choice_behind(self.products, self.dim, self.shards, self.index_type, self.index_parameters, tuning)
-
-
-class _Schema(BaseModel):
-    """The one part of a manifest that every version can read."""
-
-    schema_version: int
 
 
 class Snapshot:
@@ -261,9 +257,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read and check `manifest.json`; raises SnapshotInvalid."""
     try:
         text = (path / "manifest.json").read_bytes()
-        schema = _Schema.model_validate_json(text).schema_version
-        if schema > SCHEMA_VERSION:
-            raise _invalid(path, f"has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle")
+        schema = check_version(text, SCHEMA_VERSION, partial(_invalid, path))
         if (schema >= _SEALED_SINCE or has_seal(text)) and not is_intact(text):
             raise _invalid(path, "manifest.json is corrupt: it is not what its seal says")
         manifest = Manifest.model_validate_json(text)

@@ -26,6 +26,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from catalogue.errors import BackupInvalid, Conflict, JournalTrimmed, JournalUnavailable, NotFound
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from catalogue.settings import Settings
+from catalogue.versioned import check_version
 from index import Journal
 from index.aliases import FILE as ALIASES
 from index.aliases import AliasTable, read_aliases
@@ -66,17 +67,13 @@ class Backup(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    schema_version: int = Field(ge=1)
     created_at: AwareDatetime
     samestyle: str = Field(description="the version that made it")
     snapshots: tuple[SnapshotName, ...]
     photos: int
     journal: JournalBounds | None = Field(description="null where no gateway has made one yet")
     files: dict[Annotated[str, StringConstraints(pattern=_INSIDE)], FileEntry]
-
-
-class _Schema(BaseModel):
-    schema_version: int
 
 
 class _TryAgain(Exception):
@@ -129,6 +126,7 @@ def _copy_all(settings: Settings, work: Path, previous: Path | None, say: Say) -
         if (data / name).is_file():
             _copy(data / name, work / name)
     backup = Backup(
+        schema_version=SCHEMA_VERSION,
         created_at=datetime.now(UTC),
         samestyle=version("samestyle"),
         snapshots=tuple(manifest.name for manifest in manifests),
@@ -278,11 +276,7 @@ def read(source: Path) -> Backup:
     path = source / _DESCRIPTION
     try:
         text = path.read_bytes()
-        schema = _Schema.model_validate_json(text).schema_version
-        if schema > SCHEMA_VERSION:
-            raise BackupInvalid(
-                f"{path} has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
-            )
+        check_version(text, SCHEMA_VERSION, lambda why: BackupInvalid(f"{path} {why}."))
         return Backup.model_validate_json(text)
     except OSError as error:
         raise BackupInvalid(f"{source} is no complete backup: {_DESCRIPTION}: {error.strerror}.") from None

@@ -5,12 +5,10 @@ a slow password hash would, and costs a request microseconds. The digests tell n
 whoever runs the gateway, whoever wrote it.
 """
 
-import fcntl
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
-from catalogue.files import write_atomic
+from catalogue.files import lock_file, write_atomic
 from service.watching import WatchedFile
 
 Role = Literal["search", "write", "admin"]
@@ -143,7 +141,7 @@ def create_key(
         key = Key.model_validate(given | dict(limits or {}))
     except ValidationError as error:
         raise InvalidInput(f"No such key can be made: {_first_reason(error)}.") from None
-    with _locked(path):
+    with lock_file(_lock_of(path)):
         table = read_keys(path) if path.exists() else KeyTable()
         if any(other.name == name for other in table.keys):
             raise Conflict(f"There is a key {name} in {path} already. Choose another name, or revoke that one first.")
@@ -155,7 +153,7 @@ def create_key(
 
 def revoke_key(path: Path, name: str) -> None:
     """Take a key out of a file; raises NotFound, KeysInvalid."""
-    with _locked(path):
+    with lock_file(_lock_of(path)):
         table = read_keys(path)
         left = tuple(key for key in table.keys if key.name != name)
         if len(left) == len(table.keys):
@@ -185,13 +183,8 @@ def _first_reason(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Nobody else on this host changes the file meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # held for the time of a small write
-        yield
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def _write(path: Path, keys: tuple[Key, ...]) -> None:

@@ -25,7 +25,7 @@ import structlog
 from catalogue.errors import Conflict, NotFound, NotReady, SamestyleError, SwapFailed
 from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
-from index.aliases import LIVE, MAX_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
+from index.aliases import LIVE, MAX_ALIASES, NO_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
 from index.checksums import verify
 from index.snapshot import list_snapshots, read_manifest
 from service import metrics
@@ -116,7 +116,7 @@ class Swaps:
             table = read_aliases(self._data)
         except SamestyleError as error:
             log.error("aliases_refused", reason=str(error))  # noqa: TRY400
-            table = AliasTable()
+            table = NO_ALIASES
             self._unreadable = [str(error)]
         for alias in self._followed(table):
             self._open_alias(alias, table)

@@ -7,12 +7,11 @@ Whatever changes files holds a lock beside them. They are kept for so many days 
 Each names the version of its schema (`catalogue.event_files`).
 """
 
-import fcntl
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalogue.event_files import SCHEMA_KEY, SCHEMA_VERSION, check_schema
-from catalogue.files import write_atomic
+from catalogue.files import lock_file, write_atomic
 
 _MOMENT: Final = pa.timestamp("ms", "UTC")
 SCHEMAS: Final = {
@@ -64,13 +63,9 @@ SCHEMAS: Final = {
 _DAY_MS: Final = 86_400_000
 
 
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> AbstractContextManager[None]:
     """Nobody else on this host writes, rewrites or removes files meanwhile."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return lock_file(root / ".lock")
 
 
 def write(root: Path, table: str, name: str, rows: Sequence[tuple[Any, ...]]) -> None:

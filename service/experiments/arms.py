@@ -5,7 +5,6 @@ cannot be read changes nothing. One experiment runs at a time. Who sees which ar
 experiment: the same on every gateway, for as long as it runs, and unrelated to the one before.
 """
 
-import fcntl
 import hashlib
 import re
 import secrets
@@ -20,7 +19,8 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from catalogue.errors import Conflict, ExperimentsInvalid, InvalidInput, NotFound
-from catalogue.files import write_atomic
+from catalogue.files import lock_file, write_atomic
+from catalogue.versioned import parse
 from index.aliases import AliasName
 from service.watching import WatchedFile
 
@@ -89,10 +89,6 @@ class Experiment(BaseModel):
         return begun and (self.stopped_at is None or at_ms <= self.stopped_at.timestamp() * 1000 + _GRACE_MS)
 
 
-class _Schema(BaseModel):
-    schema_version: int = SCHEMA_VERSION
-
-
 class ExperimentTable(BaseModel):
     """`experiments.json`: the newest last."""
 
@@ -139,17 +135,7 @@ def read_experiments(data: Path) -> ExperimentTable:
         raise ExperimentsInvalid(f"{path} cannot be read: {error.strerror}.") from None
     if len(text) > _MAX_BYTES:
         raise ExperimentsInvalid(f"{path} is over {_MAX_BYTES:,} bytes.")
-    try:
-        schema = _Schema.model_validate_json(text).schema_version
-        if schema > SCHEMA_VERSION:
-            raise ExperimentsInvalid(
-                f"{path} has schema {schema}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
-            )
-        return ExperimentTable.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-    raise ExperimentsInvalid(f"{path}: {where}: {first['msg']}. Correct it, or remove it.")
+    return parse(ExperimentTable, text, SCHEMA_VERSION, path, ExperimentsInvalid, "Correct it, or remove it.")
 
 
 def start(data: Path, name: str, arms: Mapping[str, float]) -> Experiment:
@@ -189,9 +175,7 @@ def stop(data: Path) -> Experiment:
 @contextmanager
 def _locked(data: Path) -> Iterator[ExperimentTable]:
     """The experiments, which nobody else on this host changes meanwhile."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / f".{FILE}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # held for the time of a small write
+    with lock_file(data / f".{FILE}.lock"):  # held for the time of a small write
         yield read_experiments(data)
 
 

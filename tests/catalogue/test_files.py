@@ -1,3 +1,4 @@
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalogue import files
-from catalogue.files import read_ahead, sha256_file, sha256_known, sync_tree, write_atomic
+from catalogue.files import lock_file, read_ahead, sha256_file, sha256_known, sync_tree, write_atomic
 
 
 def test_a_file_is_written_whole_where_there_was_no_folder(tmp_path: Path) -> None:
@@ -119,3 +120,11 @@ def test_what_would_take_half_of_the_memory_is_not_read_ahead(tmp_path: Path, mo
     monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": 1, "SC_PAGE_SIZE": 1_000}[name])
     monkeypatch.setattr(os, "posix_fadvise", lambda *_: pytest.fail("it is read ahead"))
     read_ahead([tmp_path / "a"])
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.lock"
+    with lock_file(path), path.open("a") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with path.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
