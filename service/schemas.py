@@ -1,4 +1,4 @@
-"""What goes over the wire: requests, answers and their limits."""
+"""What searches and writes take and answer over the wire, with their limits, and what other routes share of that."""
 
 import base64
 import binascii
@@ -24,9 +24,8 @@ from catalogue.fetch import MAX_URL
 from catalogue.product import Details, Product
 from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
-from index.facets import FacetName, Facets
-from index.filters import OPEN, Price, Value
-from index.products import Sort
+from index.facets import FacetName
+from index.filters import OPEN
 from service.ranking import GroupBy
 from service.writing import Delete, Upsert, Write
 
@@ -34,7 +33,6 @@ MAX_TEXT: Final = 10_000
 MAX_K: Final = 1_000
 MAX_NEGATIVES: Final = 16
 MAX_FACETS: Final = 16
-MAX_FILTER: Final = 10_000
 CURSOR: Final = r"^[A-Za-z0-9_.=-]*$"
 MAX_CURSOR: Final = 2_000_000
 """Filters and exclusions of the first page are in it."""
@@ -242,43 +240,6 @@ def image_url(product_id: str, images: Sequence[str], photo: str | None) -> str 
     return f"/v1/products/{quote(product_id, safe='')}/image?v={photo[:12]}"
 
 
-class BrowseQuery(Strict):
-    """Which part of the catalogue, in which order."""
-
-    filter: str | None = Field(
-        default=None,
-        max_length=MAX_FILTER,
-        description="any conditions, in one line; those below are the same in parameters of their own",
-        examples=['category="Home > Mugs" supplier!=kestrel price<=20 currency=EUR in_stock=true colour=red,blue'],
-    )
-    category: Value | None = Field(default=None, description="this category and all below it")
-    supplier: tuple[Value, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
-    min_price: Price | None = None
-    max_price: Price | None = None
-    in_stock: bool | None = None
-    facets: FacetNames = ("category", "supplier")
-    sort: Sort = "product_id"
-    limit: int = Field(default=48, ge=1, le=200, description="how many at most")
-    cursor: str | None = Field(
-        default=None, max_length=20_000, pattern=CURSOR, description="`next_cursor` of the page before"
-    )
-
-    def filters(self) -> Filters:
-        """All conditions together; raises InvalidInput for a filter that cannot be read, or repeats a parameter."""
-        apart = {
-            "category": self.category,
-            "suppliers": self.supplier,
-            "min_price": self.min_price,
-            "max_price": self.max_price,
-            "in_stock": self.in_stock,
-        }
-        given = {name: value for name, value in apart.items() if value is not None}
-        filters = Filters.parse(self.filter or "")
-        if twice := sorted(given.keys() & filters.model_fields_set):
-            raise InvalidInput(f"{twice[0]} is in filter and a parameter of its own. Give it once.")
-        return filters.model_copy(update=given)
-
-
 class HitGroup(BaseModel):
     """The hits of one supplier, or of one style."""
 
@@ -313,11 +274,6 @@ class FacetValue(BaseModel):
 
     value: str = Field(description="as in a filter: `supplier=VALUE`, `price=5..19.9`, `attribute:colour=VALUE`")
     count: int
-
-
-def facet_values(facets: Facets) -> dict[str, list[FacetValue]]:
-    """Counts as they are answered."""
-    return {name: [FacetValue(value=value, count=count) for value, count in counts] for name, counts in facets.items()}
 
 
 class SearchAnswer(BaseModel):
@@ -412,36 +368,3 @@ class WriteAnswer(BaseModel):
 
     product_id: str
     position: int = Field(description="in the journal")
-
-
-class DuplicateListing(ProductAnswer):
-    """A listing of a style."""
-
-    score: float = Field(description="cosine similarity to the product that the group is named after")
-
-
-class DuplicatesGroup(BaseModel):
-    """Listings of one supplier that are one style in one variant."""
-
-    style_group: str = Field(description="the id of the most central product of the style, maybe another supplier's")
-    size: int
-    listings: list[DuplicateListing] = Field(description="the best 100, the best first")
-
-
-class DuplicatesAnswer(BaseModel):
-    """One page of a supplier's duplicates."""
-
-    snapshot: str
-    total: int = Field(description="how many groups there are")
-    groups: list[DuplicatesGroup]
-    next_cursor: str | None
-
-
-class BrowseAnswer(BaseModel):
-    """One page of the catalogue."""
-
-    snapshot: str
-    total: int
-    products: list[ProductAnswer]
-    facets: dict[str, list[FacetValue]]
-    next_cursor: str | None

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from catalogue.errors import InvalidInput
+from catalogue.strict import Strict
 from index import Filters
 from index.aliases import LIVE
+from index.filters import Price, Value
+from index.products import Sort
 from service.answers import answer
 from service.arranging import DIVERSITY
 from service.cursors import PLACE, Cursors
@@ -22,14 +25,12 @@ from service.retrieval import Hits, Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
 from service.schemas import (
     CURSOR,
-    MAX_FILTER,
-    BrowseAnswer,
-    BrowseQuery,
+    FacetNames,
+    FacetValue,
     ProductAnswer,
     SearchAnswer,
     SearchRequest,
     UserKey,
-    facet_values,
 )
 from service.search_metrics import observed
 from service.searching import Searches, lease_page, next_cursor
@@ -39,6 +40,7 @@ router = APIRouter(prefix="/v1/products", tags=["products"])
 
 ProductId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many at most")]
+MAX_FILTER: Final = 10_000
 WIDTHS: Final = (160, 320, 640, 1280)
 TabKind = Literal["same-style", "similar"]
 TabFilter = Annotated[
@@ -60,6 +62,53 @@ _TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
+class BrowseQuery(Strict):
+    """Which part of the catalogue, in which order."""
+
+    filter: str | None = Field(
+        default=None,
+        max_length=MAX_FILTER,
+        description="any conditions, in one line; those below are the same in parameters of their own",
+        examples=['category="Home > Mugs" supplier!=kestrel price<=20 currency=EUR in_stock=true colour=red,blue'],
+    )
+    category: Value | None = Field(default=None, description="this category and all below it")
+    supplier: tuple[Value, ...] | None = Field(default=None, max_length=100, description="only these suppliers")
+    min_price: Price | None = None
+    max_price: Price | None = None
+    in_stock: bool | None = None
+    facets: FacetNames = ("category", "supplier")
+    sort: Sort = "product_id"
+    limit: int = Field(default=48, ge=1, le=200, description="how many at most")
+    cursor: str | None = Field(
+        default=None, max_length=20_000, pattern=CURSOR, description="`next_cursor` of the page before"
+    )
+
+    def filters(self) -> Filters:
+        """All conditions together; raises InvalidInput for a filter that cannot be read, or repeats a parameter."""
+        apart = {
+            "category": self.category,
+            "suppliers": self.supplier,
+            "min_price": self.min_price,
+            "max_price": self.max_price,
+            "in_stock": self.in_stock,
+        }
+        given = {name: value for name, value in apart.items() if value is not None}
+        filters = Filters.parse(self.filter or "")
+        if twice := sorted(given.keys() & filters.model_fields_set):
+            raise InvalidInput(f"{twice[0]} is in filter and a parameter of its own. Give it once.")
+        return filters.model_copy(update=given)
+
+
+class BrowseAnswer(BaseModel):
+    """One page of the catalogue."""
+
+    snapshot: str
+    total: int
+    products: list[ProductAnswer]
+    facets: dict[str, list[FacetValue]]
+    next_cursor: str | None
+
+
 @router.get("", responses=responses(400, 429, 503, 504))
 async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts of what passes."""
@@ -71,7 +120,10 @@ async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated
         snapshot=retrieval.snapshot_name,
         total=page.total,
         products=[ProductAnswer.of(item) for item in page.items],
-        facets=facet_values(page.facets),
+        facets={
+            name: [FacetValue(value=value, count=count) for value, count in counts]
+            for name, counts in page.facets.items()
+        },
         next_cursor=None if page.next is None else cursors.cursor(page.next),
     )
 

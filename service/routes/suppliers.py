@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, Field
 
 from index import Filters, LiveView
 from index.live_styles import style_groups
@@ -11,13 +11,36 @@ from service.cursors import OFFSET, Cursors
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval, CurrentServing
-from service.schemas import CURSOR, DuplicateListing, DuplicatesAnswer, DuplicatesGroup
+from service.schemas import CURSOR, ProductAnswer
 
 router = APIRouter(prefix="/v1/suppliers", tags=["suppliers"])
 
 MAX_LISTINGS: Final = 100
 """Of a group in a page; a supplier may list one product ten thousand times."""
 SupplierId = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(lambda id_: id_.replace(SLASH, "/"))]
+
+
+class DuplicateListing(ProductAnswer):
+    """A listing of a style."""
+
+    score: float = Field(description="cosine similarity to the product that the group is named after")
+
+
+class DuplicatesGroup(BaseModel):
+    """Listings of one supplier that are one style in one variant."""
+
+    style_group: str = Field(description="the id of the most central product of the style, maybe another supplier's")
+    size: int
+    listings: list[DuplicateListing] = Field(description="the best 100, the best first")
+
+
+class DuplicatesAnswer(BaseModel):
+    """One page of a supplier's duplicates."""
+
+    snapshot: str
+    total: int = Field(description="how many groups there are")
+    groups: list[DuplicatesGroup]
+    next_cursor: str | None
 
 
 @router.get("/{supplier_id}/duplicates", responses=responses(400, 409, 429, 503, 504))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from service import problems, schemas
 from service.examples import MEANINGS
 from service.openapi import openapi, written
-from service.routes import admin, batch, compare, events, ops
+from service.routes import admin, batch, compare, events, ops, products, suppliers
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -23,7 +23,7 @@ OPERATIONS = [
 ]
 MODELS: dict[str, type[BaseModel]] = {
     name: model
-    for module in (schemas, problems, batch, compare, admin, events, ops)
+    for module in (schemas, problems, batch, compare, products, suppliers, admin, events, ops)
     for name, model in vars(module).items()
     if isinstance(model, type) and issubclass(model, BaseModel)
 }
