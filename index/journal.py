@@ -42,11 +42,13 @@ from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
 from index.journal_postgres import open_postgresql
 from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
 from index.journal_store import (
+    NEEDED_S,
     Row,
     check_unchanged,
     entries,
     mapped_errors,
     numbered,
+    readers,
     state,
     time_left,
     vectors,
@@ -301,6 +303,22 @@ class Journal:
             head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
         return int(trimmed), int(head)
 
+    def need(self, reader: str, position: int) -> None:
+        """Say that `reader` may yet read on after `position`; it counts for `NEEDED_S`, or until it says otherwise."""
+        now = time.time()
+        gone = (readers.c.reader == reader) | (readers.c.seen_at < _microseconds(now - NEEDED_S))
+        with self._transaction() as connection:
+            self._take_positions(connection, 0)  # one at a time
+            connection.execute(delete(readers).where(gone))
+            connection.execute(insert(readers).values(reader=reader, position=position, seen_at=_microseconds(now)))
+
+    def needed(self) -> int | None:
+        """The lowest position that somebody may yet read on after; None where nobody said so lately."""
+        lately = readers.c.seen_at >= _microseconds(time.time() - NEEDED_S)
+        with self._connection() as connection:
+            position = connection.scalar(select(func.min(readers.c.position)).where(lately))
+        return None if position is None else int(position)
+
     def trim(self, position: int) -> None:
         """Forget the entries up to and including `position`, which every kept snapshot holds already.
 
@@ -412,6 +430,10 @@ class Journal:
                 yield
             finally:
                 self._writing.release()
+
+
+def _microseconds(seconds: float) -> int:
+    return round(1e6 * seconds)
 
 
 def _changed_after(position: int) -> Select[tuple[str, int, int]]:

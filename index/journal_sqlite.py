@@ -38,6 +38,12 @@ def _machine() -> str:
     return _BOOT.read_text().strip() if _BOOT.exists() else ""
 
 
+def reader_of(data: Path) -> str:
+    """Names a data directory among those whose hosts share a journal: no copy of it, and none elsewhere, has this."""
+    status = data.stat()
+    return f"{_machine()} {status.st_dev}:{status.st_ino}"
+
+
 def is_held_elsewhere(path: Path) -> bool:
     """Whether a process on another machine has the `ProcessLock` at `path`."""
     try:
@@ -97,7 +103,7 @@ def attach_sqlite(path: Path, *, wait_s: float) -> Engine:
     with disposed_on_error(engine), mapped_errors():
         if not path.is_file():  # SQLite would make one
             raise JournalUnavailable(f"There is no journal {path} yet; the gateway makes it when it starts.")
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             if not inspect(connection).has_table(state.name):
                 raise JournalUnavailable(f"The journal {path} is not complete yet. Try again when the gateway is up.")
             check_schema(connection)

@@ -3,6 +3,7 @@
     journal_state      one row: schema version, which journal it is, the last position given out, the last one trimmed
     journal_entries    one row per change, by position
     journal_vectors    the vectors of an entry, float16, by model fingerprint and field
+    journal_readers    from where on who shares the journal may yet read it, and when they last said so
 
 A position is given out by raising `head` in the transaction that inserts the entry. That locks the row until the
 commit is visible, so positions have no gaps and become visible in their order, whichever process writes: a reader
@@ -42,6 +43,8 @@ SCHEMA_VERSION: Final = 1
 CONNECTIONS: Final = 8
 """How many a process keeps open."""
 
+NEEDED_S: Final = 7 * 86_400.0
+"""After so long without a word, nothing is kept for a reader."""
 _MAX_UNSEEN: Final = 10_000
 """Entries that are looked through for changes of a product; after more, it counts as changed."""
 
@@ -82,6 +85,14 @@ vectors: Final = Table(
     Column("field", String(16), primary_key=True),
     Column("vector", LargeBinary, nullable=False),
     sqlite_with_rowid=False,  # one tree to write instead of two
+)
+
+readers: Final = Table(
+    "journal_readers",
+    _TABLES,
+    Column("reader", String(128), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
 )
 
 
@@ -186,12 +197,13 @@ def create_tables(connection: Connection) -> None:
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise JournalInvalid for a newer schema."""
+    """Raise JournalInvalid for a newer schema; make what an earlier version did not."""
     version = connection.scalar(select(state.c.schema_version))
     if version is None or version > SCHEMA_VERSION:
         raise JournalInvalid(
             f"The journal has schema {version}, this version reads up to {SCHEMA_VERSION}; upgrade samestyle."
         )
+    readers.create(connection, checkfirst=True)
 
 
 @contextmanager

@@ -63,10 +63,9 @@ class LiveIndex:
 
     def __init__(self, snapshot: Snapshot, journal: str | None = None) -> None:
         """Of a snapshot that was cut with another `journal` (an id), all of this one's entries are still to come."""
-        manifest = snapshot.manifest
         self.snapshot = snapshot
         self.journal = journal
-        self._delta = Delta(snapshot, manifest.journal_position if manifest.journal == journal else 0)
+        self._delta = Delta(snapshot, snapshot.manifest.position_in(journal))
         self._applying = threading.Lock()
         self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position, frozenset())
 

@@ -120,8 +120,8 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
 
     Kept are the snapshots that any alias names, now or as its previous one, the `keep` newest whole ones, and those
     whose names do not begin with `prefix`; what cannot be read is left alone. The journal is trimmed to where the
-    oldest kept one takes it up, so where hosts share a journal but not a data directory, give None. Raises
-    InvalidInput for a `keep` below 1, AliasesInvalid.
+    oldest kept one takes it up, and no further than gateways elsewhere need it. Raises InvalidInput for a `keep` below
+    1, AliasesInvalid.
     """
     if keep < 1:
         raise InvalidInput("At least one snapshot must be kept.")
@@ -249,9 +249,11 @@ def _bytes(path: Path) -> int:
 
 
 def _trim(journal: Journal, kept: Sequence[Manifest], *, dry_run: bool) -> int:
-    """Trim to the lowest position of what is kept; what was cut with another journal needs all of this one."""
+    """Trim to the lowest position of what is kept, here and by whoever shares the journal."""
     trimmed, head = journal.bounds()
-    position = min(manifest.journal_position if manifest.journal == journal.id else 0 for manifest in kept)
+    position = min(manifest.position_in(journal.id) for manifest in kept)
+    if (needed := journal.needed()) is not None:
+        position = min(position, needed)
     if not trimmed < position <= head:
         return 0
     if not dry_run:

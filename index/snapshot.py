@@ -120,6 +120,10 @@ class Manifest(BaseModel):
     journal_position: int = 0
     files: dict[str, FileEntry]
 
+    def position_in(self, journal: str | None) -> int:
+        """From where on a journal, by its id, is replayed over the snapshot: one cut with another lacks all of it."""
+        return self.journal_position if self.journal == journal else 0
+
     @property
     def same_from(self) -> SameFrom | None:
         """What style groups were made with; None where there are none."""

@@ -22,11 +22,12 @@ from typing import Final
 
 import structlog
 
-from catalogue.errors import Conflict, NotFound, NotReady, SamestyleError, SwapFailed
+from catalogue.errors import Conflict, JournalUnavailable, NotFound, NotReady, SamestyleError, SwapFailed
 from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
 from index.aliases import LIVE, MAX_ALIASES, NO_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
 from index.checksums import verify
+from index.journal_sqlite import reader_of
 from index.snapshot import list_snapshots, read_manifest
 from service import metrics
 from service.ids import uuid7
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 _OPERATIONS: Final = 20
 _RETRY_S: Final = 60.0
+_SAY_NEEDED_S: Final = 60.0
 _WARM_UP_S: Final = 30.0
 _NICE: Final = 10
 
@@ -91,6 +93,7 @@ class Swaps:
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._say_needed_at = 0.0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch from now on; `loop` answers the queries that warm a new generation up."""
@@ -303,6 +306,23 @@ class Swaps:
         for alias in served.keys() - aliases.keys() - {LIVE}:
             if aliases and (dropped := self._serving.flip(alias, None)) is not None:
                 self._swapping.submit(self._serving.retire, dropped)
+        self._say_needed(table, {generation.name for generation in served.values()})
+
+    def _say_needed(self, table: AliasTable, served: set[str]) -> None:
+        """Tell whoever shares the journal, once a minute, how much of it a start or a rollback here would replay."""
+        if not self._serving.settings.journal or time.monotonic() < self._say_needed_at:
+            return
+        self._say_needed_at = time.monotonic() + _SAY_NEEDED_S
+        journal = self._serving.journal
+        wanted = served | {
+            name for state in table.aliases.values() for name in (state.snapshot, state.previous) if name
+        }
+        manifests, _ = list_snapshots(self._data / "snapshots")
+        with contextlib.suppress(JournalUnavailable):  # of which the feed tells, and which nobody can trim meanwhile
+            trimmed, _ = journal.bounds()
+            positions = [item.position_in(journal.id) for item in manifests if item.name in wanted]
+            if within_reach := [position for position in positions if position >= trimmed]:
+                journal.need(reader_of(self._data), min(within_reach))
 
     def _followed(self, table: AliasTable) -> list[str]:
         """The aliases that are served, `live` before all others; says which are not."""

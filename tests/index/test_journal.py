@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -222,6 +223,37 @@ def test_positions_go_on_after_all_is_trimmed(where: Path | str) -> None:
     with Journal.open(where) as journal:
         assert (journal.head(), journal.read_after(2)) == (2, [])
         assert journal.append([upsert("p3")]) == [3]
+
+
+def test_what_readers_need_is_known_until_they_are_long_gone(
+    where: Path | str, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert journal.needed() is None
+    journal.append([upsert(f"p{n}") for n in range(9)])
+    journal.need("one", 7)
+    journal.need("two", 3)
+    with Journal.attach(where) as beside:
+        assert beside.needed() == 3
+    journal.need("two", 8)
+    assert journal.needed() == 7
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + journal_store.NEEDED_S - 60)
+    assert journal.needed() == 7
+    journal.need("two", 9)
+    monkeypatch.setattr(time, "time", lambda: now + journal_store.NEEDED_S + 60)
+    assert journal.needed() == 9
+
+
+def test_a_journal_of_an_earlier_version_learns_what_is_needed(where: Path | str) -> None:
+    Journal.open(where).close()
+    address = str(where).replace("postgresql:", "postgresql+psycopg:")
+    for again in (Journal.open, Journal.attach):
+        engine = create_engine(f"sqlite:///{where}" if isinstance(where, Path) else address)
+        journal_store.readers.drop(engine)
+        engine.dispose()
+        with again(where) as journal:
+            journal.need("one", 0)
+            assert journal.needed() == 0
 
 
 def test_trimming_beside_writers_fails_neither(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

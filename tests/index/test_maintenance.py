@@ -380,6 +380,16 @@ def test_the_journal_is_trimmed_to_the_oldest_that_is_kept(tmp_path: Path, journ
     assert journal.bounds() == (6, 10)
 
 
+def test_what_other_hosts_need_of_the_journal_stays(tmp_path: Path, journal: Journal) -> None:
+    make(tmp_path, "a", journal=journal.id, position=6)
+    journal.need("another", 2)
+    assert gc(tmp_path, journal, keep=1, dry_run=True).trimmed == 2
+    assert gc(tmp_path, journal, keep=1).trimmed == 2
+    assert gc(tmp_path, journal, keep=1).trimmed == 0
+    journal.need("another", 8)
+    assert gc(tmp_path, journal, keep=1).trimmed == 4
+
+
 def test_positions_of_another_journal_trim_nothing(tmp_path: Path, journal: Journal) -> None:
     make(tmp_path, "a", journal=journal.id, position=11)
     make(tmp_path, "b", journal="0" * 32, position=5)

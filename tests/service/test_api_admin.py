@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from catalogue.settings import IndexSettings, Settings
-from index import LiveIndex
+from index import Change, Journal, LiveIndex
 from index.aliases import AliasTable, activate, read_aliases
 from models import StandInEncoders
 from service.build import build
 from service.swapping import open_serving
+from tests.index.builders import edit_manifest
 from tests.service.conftest import StandIns, client_of, write_shop
 from tests.service.test_api_products import get
 from tests.service.test_api_writes import Counting, put
@@ -384,3 +386,22 @@ class TestStart:
         assert by_name["shop-1"]["served_by"] == by_name["shop-1"]["desired_by"] == ["live"]
         assert by_name["shop-2"]["served_by"] == []
         assert next(entry["refused"] for entry in entries if entry["refused"]).startswith("snapshot half")
+
+
+def take_up(snapshot: Path, journal: str, position: int) -> None:
+    """Have a snapshot go on in a journal from a position."""
+    edit_manifest(snapshot, lambda manifest: manifest.update(journal=journal, journal_position=position))
+
+
+def test_others_who_share_the_journal_keep_what_this_data_directory_needs(
+    two: Settings, embedder: StandInEncoders, postgres: str
+) -> None:
+    """`shop-1` is live and `shop-2` is where a rollback goes: `shop-2`, the older, needs the most."""
+    with Journal.open(postgres) as journal:
+        journal.append([Change.delete(f"p{n}") for n in range(9)])
+        for name, position in (("shop-1", 6), ("shop-2", 4)):
+            take_up(two.data / "snapshots" / name, journal.id, position)
+        for name in ("shop-2", "shop-1"):
+            activate(two.data, "live", name)
+        with client_of(two.model_copy(update={"journal": SecretStr(postgres)}), embedder):
+            wait_until(lambda: journal.needed() == 4)
