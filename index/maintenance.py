@@ -22,7 +22,7 @@ from catalogue.files import sync_directory
 from index.aliases import AliasTable, locked_aliases
 from index.checksums import forget
 from index.journal import Journal
-from index.snapshot import FieldName, Manifest, check_files, list_snapshots, read_manifest
+from index.snapshot import FieldName, Manifest, check_files, is_held, list_snapshots, read_manifest
 
 LEFTOVER_AGE_S: Final = 86_400.0
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
@@ -118,10 +118,10 @@ def diff(a: Path, b: Path, *, first: int = 10) -> Difference:
 def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_run: bool = False) -> Collected:
     """Remove what nobody needs from a data directory.
 
-    Kept are the snapshots that any alias names, now or as its previous one, the `keep` newest whole ones, and those
-    whose names do not begin with `prefix`; what cannot be read is left alone. The journal is trimmed to where the
-    oldest kept one takes it up, and no further than gateways elsewhere need it. Raises InvalidInput for a `keep` below
-    1, AliasesInvalid.
+    Kept are the snapshots that any alias names, now or as its previous one, those a process has open, the `keep` newest
+    whole ones, and those whose names do not begin with `prefix`; what cannot be read is left alone. The journal is
+    trimmed to where the oldest kept one takes it up, and no further than gateways elsewhere need it. Raises
+    InvalidInput for a `keep` below 1, AliasesInvalid.
     """
     if keep < 1:
         raise InvalidInput("At least one snapshot must be kept.")
@@ -201,7 +201,8 @@ def _judge(root: Path, aliases: AliasTable, keep: int, prefix: str) -> tuple[lis
     if not whole:  # as when a disk is not mounted
         return manifests, [], unreadable
     named = {name for state in aliases.aliases.values() for name in (state.snapshot, state.previous)}
-    wanted = named | set(whole[:keep]) | {name for name in names if not name.startswith(prefix)}
+    held = {name for name in names if is_held(root / name)}
+    wanted = named | held | set(whole[:keep]) | {name for name in names if not name.startswith(prefix)}
     kept = [manifest for manifest in manifests if manifest.name in wanted]
     return kept, sorted(names - wanted), unreadable
 

@@ -11,11 +11,14 @@
 All row numbers mean the same row in every file: they are written together, checked together, renamed together.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
@@ -147,6 +150,7 @@ class Snapshot:
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
+        self._let_go = weakref.finalize(self, os.close, _hold(path))
         self._canary: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self.canary_when_built = 1.0
         """What `canary_recall` was when the snapshot was built."""
@@ -210,7 +214,8 @@ class Snapshot:
         return _canary_recall(self._indexes["fusion"], *self._canary) if self._canary is not None else 1.0
 
     def release(self) -> None:
-        """Give a GPU's memory back, where there is any; nothing can be searched afterwards."""
+        """Let `gc` have the files, and give a GPU's memory back; nothing can be searched afterwards."""
+        self._let_go()
         for found in self._indexes.values():
             index = found.index if isinstance(found, Findable) else found
             for shard in index.shards if isinstance(index, ShardedIndex) else ():
@@ -287,6 +292,23 @@ def read_manifest(path: Path) -> Manifest:
 def mapped_files(path: Path, manifest: Manifest) -> list[Path]:
     """Those that searches read a page here and a page there."""
     return [path / name for name in manifest.files if name.startswith(_MAPPED)]
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has a snapshot open; False where the storage has no locks to tell."""
+    try:
+        handle = os.open(path / "manifest.json", os.O_RDWR)  # storage of a network wants it for such a lock
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def check_files(path: Path, manifest: Manifest) -> None:
@@ -421,6 +443,14 @@ def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]
             absent = lengths == 0 if field != "fusion" else False  # a product has every field it has something for
             if not np.all(absent | np.isclose(lengths, 1.0, atol=1e-3)):
                 raise ValueError(f"vectors of {field} are not all of length 1")
+
+
+def _hold(path: Path) -> int:
+    """What tells `is_held`, until it is closed or the process ends, however it ends."""
+    handle = os.open(path / "manifest.json", os.O_RDONLY)
+    with suppress(OSError):  # of storage without locks
+        fcntl.flock(handle, fcntl.LOCK_SH)  # only ever kept from it for a moment
+    return handle
 
 
 def _open_products(path: Path, manifest: Manifest) -> ProductTable:

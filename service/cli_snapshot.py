@@ -135,7 +135,9 @@ def diff(
 
 @snapshot_app.command()
 def gc(
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest are kept, besides those of aliases.")] = 3,
+    keep: Annotated[
+        int, typer.Option(min=1, help="How many of the newest are kept, besides those of aliases and those in use.")
+    ] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and let it stay.")] = False,
     data: Data = None,
     as_json: AsJson = False,

@@ -19,8 +19,8 @@ from index.aliases import activate
 from index.maintenance import LEFTOVER_AGE_S, Collected, diff, gc
 from index.plan import Choice
 from index.products import SCHEMA, id_hash
-from index.snapshot import list_snapshots
-from tests.index.builders import DIM, build, edit_manifest, item, unit_rows
+from index.snapshot import Snapshot, list_snapshots
+from tests.index.builders import DIM, FINGERPRINT, build, edit_manifest, item, unit_rows
 from tests.index.changes import sqlite, upsert
 
 # Diff.
@@ -223,6 +223,15 @@ def test_records_of_what_is_removed_go_too(data: Path) -> None:
 def test_at_least_one_is_kept(data: Path) -> None:
     with pytest.raises(InvalidInput, match="At least one"):
         gc(data, None, keep=0)
+
+
+def test_what_a_process_serves_is_kept_whatever_aliases_say(data: Path) -> None:
+    """As when both that an alias names were refused, and one from before them serves."""
+    serving = Snapshot.open(data / "snapshots" / "b", fingerprint=FINGERPRINT)
+    assert gc(data, None, keep=1, dry_run=True).kept == ("e", "b")
+    assert gc(data, None, keep=1).removed == ("a", "c", "d")
+    serving.release()
+    assert gc(data, None, keep=1).removed == ("b",)
 
 
 def test_without_a_data_directory_there_is_nothing_to_do(tmp_path: Path) -> None:
