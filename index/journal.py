@@ -280,7 +280,7 @@ class Journal:
             for row in connection.execute(select(vectors).where(wanted)):
                 if row.position in found:
                     by_field = found[row.position].setdefault(row.fingerprint, {})
-                    by_field[row.field] = np.frombuffer(row.vector, "<f2")
+                    by_field[row.field] = _numbers(row.vector)
             # Read last: `trim` says so before it takes anything away, so whatever was missing above is seen here.
             head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
         _check_reach(position, head, trimmed)
@@ -513,6 +513,11 @@ def _to_entry(row: Any, found: Mapping[str, Mapping[str, NDArray[np.float16]]]) 
         written_at=datetime.fromtimestamp(row.written_at / 1_000_000, UTC),
         vectors=found,
     )
+
+
+def _numbers(stored: bytes) -> NDArray[np.float16]:
+    """A vector as it is stored; of one that was cut within a number, those before it: who reads it knows how many."""
+    return np.frombuffer(stored[: len(stored) // 2 * 2], "<f2")
 
 
 def _check_vectors(fingerprint: str, by_field: Mapping[str, NDArray[np.float32]]) -> None:

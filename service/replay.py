@@ -5,11 +5,13 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from catalogue.errors import InvalidInput, NotFound, Overloaded
 from catalogue.photos import PhotoStore
-from index import Entry, IndexedProduct, Journal, LiveIndex
+from index import Entry, IndexedProduct, Journal, LiveIndex, Manifest
 from models import ProductInput
 from service.deadlines import Deadline, current, under
 from service.encoding import EncoderQueues, Vector
@@ -23,6 +25,8 @@ _EMBEDDED_AT_ONCE: Final = 32
 _EMBEDDED_TOGETHER: Final = 8
 _ENCODER_WAIT_S: Final = 60.0
 _QUEUE_POLL_S: Final = 0.02
+_NORM_TOLERANCE: Final = 0.01
+"""Of what was of length 1 before it was rounded to float16."""
 
 
 def replay(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueues) -> None:
@@ -46,7 +50,7 @@ def step(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: Encoder
         some = entries[: whole + _EMBEDDED_AT_ONCE]
         _embed(some, journal, photos, fields, encoder)
         entries = journal.read_after(live.view.position, len(some))
-    live.apply([_usable(entry, encoder.embedder.fingerprint) for entry in entries])
+    live.apply([_usable(entry, live.snapshot.manifest) for entry in entries])
     return True
 
 
@@ -126,12 +130,19 @@ def _item(entry: Entry) -> IndexedProduct | None:
         return None
 
 
-def _usable(entry: Entry, fingerprint: str) -> Entry:
+def _usable(entry: Entry, manifest: Manifest) -> Entry:
     """A product that cannot be read or embedded cannot be found: to this model it is gone."""
     if entry.operation == "delete":
         return entry
-    if _item(entry) is None:
+    given = entry.vectors.get(manifest.fingerprint, {})
+    is_whole = all(_is_unit(given[field], manifest.dim) for field in manifest.fields if field in given)
+    if not is_whole or _item(entry) is None:
         log.error("journal_entry_unreadable", position=entry.position, product_id=entry.product_id)
-    elif "fusion" in entry.vectors.get(fingerprint, {}):
+    elif "fusion" in given:
         return entry
     return dataclasses.replace(entry, operation="delete", document=None)
+
+
+def _is_unit(vector: NDArray[np.float16], dim: int) -> bool:
+    """Whether a stored vector can be one of `dim` dimensions: a damaged one need not have its length, nor numbers."""
+    return vector.shape == (dim,) and abs(float(np.linalg.norm(vector.astype(np.float32))) - 1.0) <= _NORM_TOLERANCE

@@ -12,7 +12,7 @@ from catalogue.errors import DeltaFull, NotFound, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
-from index.journal_store import entries
+from index.journal_store import entries, vectors
 from index.products import to_table
 from models import ProductInput, StandInEncoders
 from service.encoding import EncoderQueues, WorkPool
@@ -226,6 +226,40 @@ def test_what_cannot_be_read_is_hidden_and_stops_nothing(gateway: Gateway, docum
         view = gateway.replay(gateway.live())
     assert {name: len(view.rows_of([name])) for name in ("before", "after")} == {"before": 1, "after": 1}
     assert len(view) == 37
+    with pytest.raises(NotFound):
+        view.row_of("acme-03")
+    assert [(entry["event"], entry["position"], entry["product_id"]) for entry in logs if "position" in entry] == [
+        ("journal_entry_unreadable", 2, "acme-03")
+    ]
+
+
+@pytest.mark.parametrize("field", ["fusion", "image"])
+@pytest.mark.parametrize(
+    "vector",
+    [b"", bytes(63), bytes(64), b"\xff" * 2 * StandInEncoders().dim],
+    ids=["empty", "cut within a number", "short", "no numbers"],
+)
+def test_a_vector_that_is_none_of_this_space_hides_its_product_and_stops_nothing(
+    gateway: Gateway, field: str, vector: bytes
+) -> None:
+    (good,) = StandInEncoders().embed([ProductInput(text="mug")])
+    both = {gateway.embedder.fingerprint: {"fusion": good, "image": good}}
+    gateway.journal.append([Change.upsert(item(name, title="mug"), both) for name in ("before", "acme-03", "after")])
+    wrong = (vectors.c.position == 2) & (vectors.c.field == field)
+    with gateway.journal._engine.begin() as connection:
+        connection.execute(update(vectors).where(wrong).values(vector=vector))
+    gateway.snapshot = write_snapshot(
+        gateway.snapshot.parent,
+        "fields",
+        to_table([item("acme-03", title="red mug")]),
+        {"fusion": good[np.newaxis], "image": good[np.newaxis]},
+        model="standin",
+        fingerprint=gateway.embedder.fingerprint,
+        variant="standin",
+    )
+    with capture_logs() as logs:
+        view = gateway.replay(gateway.live())
+    assert view.rows_of(["before", "after"]) == {1, 3}
     with pytest.raises(NotFound):
         view.row_of("acme-03")
     assert [(entry["event"], entry["position"], entry["product_id"]) for entry in logs if "position" in entry] == [
