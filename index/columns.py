@@ -66,8 +66,10 @@ class Texts:
 
     def counts(self, mask: Mask) -> tuple[list[Any], NDArray[np.int64]]:
         """The keys that rows of the mask have, with how many have each."""
-        counts = np.bincount(self.codes[mask], minlength=len(self.keys))[: len(self.keys)]
-        present = np.flatnonzero(counts)
+        counts = np.bincount(self.codes[mask], minlength=len(self.keys))
+        if len(counts) > len(self.keys) + 1:
+            raise IndexError("codes name a text there is not")
+        present = np.flatnonzero(counts[: len(self.keys)])
         return [self.keys[at] for at in present.tolist()], counts[present]
 
 

@@ -37,11 +37,17 @@ def count(parts: Sequence[Part], facets: Sequence[str], most: int = MOST) -> Fac
 
     A value stands as in a filter: `supplier=VALUE` passes what `supplier` counted. Prices are cut into ranges such as
     `5..19.9`, in their order, each from one declared price to another and with about as many products as the others.
+    Raises SnapshotDamaged where one cannot be counted any more.
     """
-    return {
-        facet: _price_ranges(parts, min(most, PRICE_RANGES)) if facet == "price" else _frequent(parts, facet, most)
-        for facet in facets
-    }
+    return {facet: _count(parts, facet, most) for facet in facets}
+
+
+def _count(parts: Sequence[Part], facet: str, most: int) -> list[tuple[str, int]]:
+    try:
+        return _price_ranges(parts, min(most, PRICE_RANGES)) if facet == "price" else _frequent(parts, facet, most)
+    except (ValueError, IndexError):  # no UTF-8, no such row
+        snapshot, _ = parts[0]
+        raise snapshot.damaged(f"facet {facet}") from None
 
 
 def _frequent(parts: Sequence[Part], facet: str, most: int) -> list[tuple[str, int]]:

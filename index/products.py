@@ -207,7 +207,7 @@ class ProductTable:
         """The row of a product id; raises NotFound, and SnapshotDamaged where it cannot be told any more."""
         for row in self._rows_of([product_id]):
             if row >= len(self):
-                raise self._damaged(row)
+                raise self.damaged(row)
             return row
         raise NotFound(f"There is no product {product_id[:128]!r} in this snapshot.")
 
@@ -236,9 +236,9 @@ class ProductTable:
         try:
             fields, photo = orjson.loads(self._documents[row].as_py()), self._photos[row].as_py()
         except (ValueError, IndexError):  # no JSON, no UTF-8, no such row
-            raise self._damaged(row) from None
+            raise self.damaged(row) from None
         if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= FIELDS:
-            raise self._damaged(row)
+            raise self.damaged(row)
         return Listing(fields, photo)
 
     def get(self, row: int) -> IndexedProduct:
@@ -247,15 +247,21 @@ class ProductTable:
         try:
             return listing.item
         except ValueError:  # no product
-            raise self._damaged(row) from None
+            raise self.damaged(row) from None
 
     def of_gtin(self, code: str) -> NDArray[np.int64]:
-        """The rows with a GTIN, written as `catalogue.gtin.read_gtin` does."""
-        return self.columns.having(NAME, code).astype(np.int64)
+        """The rows with a GTIN, as `catalogue.gtin.read_gtin` writes it; raises SnapshotDamaged where that is lost."""
+        try:
+            return self.columns.having(NAME, code).astype(np.int64)
+        except ValueError:
+            raise self.damaged("GTINs") from None
 
     def mask(self, filters: Filters) -> Mask:
-        """Which rows pass, as bool [rows]."""
-        passed = self.columns.mask(filters)
+        """Which rows pass, as bool [rows]; raises SnapshotDamaged where that cannot be told any more."""
+        try:
+            passed = self.columns.mask(filters)
+        except (ValueError, IndexError):  # no UTF-8, no such row
+            raise self.damaged("columns of these filters") from None
         if filters.ids is not None:
             listed = np.zeros(len(self), dtype=np.bool_)
             listed[self.rows_of(filters.ids)] = True
@@ -272,7 +278,7 @@ class ProductTable:
         try:
             rows: NDArray[np.uint32] = order[mask[order]]
         except IndexError:
-            raise self._damaged(f"order by {sort}") from None
+            raise self.damaged(f"order by {sort}") from None
         return rows
 
     def place(self, row: int, sort: Sort) -> Place:
@@ -284,7 +290,7 @@ class ProductTable:
             if sort == "title":
                 return Place(str(self._arrays["title"][row].as_py()), product_id)
         except ValueError:
-            raise self._damaged(row) from None
+            raise self.damaged(row) from None
         price = float(self.columns.prices[row])
         return Place(None if math.isnan(price) else price, product_id)
 
@@ -300,8 +306,8 @@ class ProductTable:
             return pa.table({"first": self._arrays[sort].take(pa.array(rows)), "product_id": ids})
         return pa.table({"first": pa.array(self.columns.prices[rows], from_pandas=True), "product_id": ids})
 
-    def _damaged(self, what: int | str) -> SnapshotDamaged:
-        """A row that cannot be read, or whatever else."""
+    def damaged(self, what: int | str) -> SnapshotDamaged:
+        """Says that a row cannot be read, or whatever else."""
         named = f"product in row {what}" if isinstance(what, int) else what
         snapshot = f"snapshot {self._name}" if self._name else "this snapshot"
         return SnapshotDamaged(

@@ -47,6 +47,7 @@ def check_whole(arrays: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} has values that are null")
         if not _is_numbers(array.type):
             _check_texts(name, array)
+    arrays["attributes.values"].validate(full=True)  # only these are decoded one by one, when somebody asks
     rows = len(arrays["product_id"])
     for name in _TYPES:
         if not name.endswith(_OF_OTHER_LENGTHS) and len(arrays[name]) != rows:

@@ -95,6 +95,13 @@ def test_a_text_that_lies_elsewhere(written: Path, starts: list[int]) -> None:
         check_whole(arrays)
 
 
+def test_a_value_that_is_no_text(written: Path) -> None:
+    values = read_arrays(written)["attributes.values"].cast(pa.large_binary()).to_pylist()
+    array = pa.array([*values[:-1], b"\xff"], pa.large_binary()).view(pa.large_string())
+    with pytest.raises(ValueError, match="UTF8"):
+        ProductTable.map(changed(written, "attributes.values", array))
+
+
 def test_a_snapshot_says_so_and_is_not_served(tmp_path: Path) -> None:
     built = build(tmp_path, count=ROWS)
     file = built / "products.arrow"

@@ -160,3 +160,29 @@ def test_an_order_that_cannot_be_used_says_so(own_shop: Settings, embedder: Stan
         _change(file, rows.tobytes(), (rows ^ np.uint32(1 << 20)).tobytes())
         assert api.get("/v1/products?sort=price").json()["type"] == "samestyle:snapshot-damaged"
         assert api.get("/v1/products?sort=title").status_code == 200
+
+
+@pytest.mark.parametrize("column", ["attributes.values", "attributes.rows", "category.codes"])
+def test_columns_that_cannot_be_used_say_so_and_all_else_goes_on(
+    own_shop: Settings, embedder: StandInEncoders, column: str
+) -> None:
+    """Each value of an attribute no text, each row that has one none of the table, each code none of a text."""
+    with client_of(own_shop, embedder) as api:
+        file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
+        array = read_arrays(file)[column]
+        if column == "attributes.values":
+            whole = array.buffers()[2].to_pybytes()
+            _change(file, whole, b"\xff" * len(whole))
+        else:
+            numbers = array.to_numpy()
+            _change(file, numbers.tobytes(), np.full_like(numbers, 250).tobytes())
+        facet, condition = ("category", "category=Shop") if "category" in column else ("attribute:size", "size=M3")
+        damaged = [api.get("/v1/products", params={"facets": facet})]
+        if column != "category.codes":  # which are compared and lead nowhere
+            damaged.append(api.get("/v1/products", params={"filter": condition}))
+        for answer in damaged:
+            assert (answer.status_code, answer.json()["type"]) == (503, "samestyle:snapshot-damaged")
+            assert "snapshot shop-1 cannot be read" in answer.json()["detail"]
+        for asked in ({}, {"filter": "supplier=acme"}, {"sort": "price"}):
+            assert api.get("/v1/products", params={"facets": "supplier", **asked}).status_code == 200
+        assert len(api.post("/v1/search", json={"text": "mug", "k": 50}).json()["hits"]) == 36
