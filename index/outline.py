@@ -128,7 +128,7 @@ def write_outline(folder: Path, field: str, vectors: NDArray[np.float16]) -> Non
 
     blocks = map(codes, range(0, rows, _CHUNK))
     write_array(folder / f"{field}.outline.npy", (rows, _WIDTH), np.uint8, blocks)
-    np.save(folder / f"{field}.axes.npy", np.ascontiguousarray(axes * steps[:, np.newaxis], np.float32))
+    write_array(folder / f"{field}.axes.npy", axes.shape, np.float32, [axes * steps[:, np.newaxis]])
 
 
 def outline_files(field: str) -> tuple[str, str]:

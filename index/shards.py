@@ -156,13 +156,19 @@ def write_shards(
         shard, rows = faiss.clone_index(empty), vectors[first : first + size]
         if kind == "hnsw":
             _add_at_once(shard, rows, file.parent)
-            _faiss.write_index(shard, str(file), faiss.IO_FLAG_SKIP_STORAGE)
+            _write(shard, file, faiss.IO_FLAG_SKIP_STORAGE)
             _write_seeds(file, parameters, rows)
         else:
             for start in range(0, size, _CHUNK):
                 shard.add(rows[start : start + _CHUNK].astype(np.float32))
-            faiss.write_index(shard, str(file))
+            _write(shard, file)
         first += size
+
+
+def _write(index: faiss.Index, file: Path, flags: int = 0) -> None:
+    """Through a file of Python's: of a full disk FAISS's own raises no OSError, or at its end nothing at all."""
+    with file.open("wb") as opened:
+        _faiss.write_index(index, _faiss.PyCallbackIOWriter(opened.write), flags)
 
 
 def _add_at_once(graph: Any, vectors: NDArray[np.float16], folder: Path) -> None:
@@ -223,7 +229,7 @@ def _write_seeds(file: Path, parameters: Mapping[str, int], vectors: NDArray[np.
         chosen = vectors[::_STRIDE]
         seeds = _trained("hnsw", parameters, chosen)
         seeds.add(chosen.astype(np.float32))
-        faiss.write_index(seeds, str(_seeds_file(file)))
+        _write(seeds, _seeds_file(file))
 
 
 def _read_seeds(file: Path, graph: Any) -> Any:

@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from catalogue.array_file import write_array
 from catalogue.errors import (
     DeadlineExceeded,
     DeviceMemoryFull,
@@ -408,7 +409,9 @@ def write_snapshot(
         work.chmod(0o755)
         work.rename(target)
         sync_directory(root)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # a write on a full disk does not say where
+            error.filename = str(root)
         shutil.rmtree(work, ignore_errors=True)
         raise
     return target
@@ -497,7 +500,7 @@ def _open_field(
 def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, sizes: NDArray[np.intp]) -> VectorIndex:
     """The shards hold what is stored, not what was rounded away: else they rank near-duplicates differently."""
     file = work / "vectors" / f"{field}.npy"
-    np.save(file, rows.astype(np.float16, copy=False), allow_pickle=False)
+    write_array(file, rows.shape, np.float16, (rows[at : at + _CHUNK_ROWS] for at in range(0, len(rows), _CHUNK_ROWS)))
     stored: NDArray[np.float16] = np.lib.format.open_memmap(file, mode="r")
     files = [work / shard_file(field, shard) for shard in range(len(sizes))]
     if plan.index_type != "flat":

@@ -143,7 +143,9 @@ def test_vectors_that_do_not_fit_the_products_are_refused(tmp_path: Path) -> Non
 # A write that is interrupted.
 
 
-@pytest.mark.parametrize("step", ["pq.write_table", "np.save", "np.savez", "write_atomic", "sync_tree", "Path.rename"])
+@pytest.mark.parametrize(
+    "step", ["pq.write_table", "write_array", "np.savez", "write_atomic", "sync_tree", "Path.rename"]
+)
 def test_an_interrupted_write_leaves_nothing_and_the_name_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -3,8 +3,9 @@
 import errno
 import json
 import os
+import resource
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import faiss
@@ -107,6 +108,27 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch:
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path, "hnsw")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-flat"])
+def test_whatever_file_does_not_fit_is_an_error_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    """Each file in turn is the first that would become too large."""
+    path = write(tmp_path / "whole", kind)
+    sizes = {name: entry.bytes for name, entry in read_manifest(path).files.items()}
+    for name, size in sizes.items():
+        with most_bytes_of_a_file(size - 1), pytest.raises(OSError, match=r"File too large.*/full'"):
+            write(tmp_path / "full", kind)
+        assert not list((tmp_path / "full").iterdir()), name
+
+
+@contextmanager
+def most_bytes_of_a_file(most: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_the_graph_holds_no_second_copy_of_the_vectors(tmp_path: Path) -> None:
