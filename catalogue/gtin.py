@@ -4,7 +4,7 @@ EAN, UPC, JAN and ISBN are GTINs. Suppliers give them in attributes of various n
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from catalogue.names import is_gtin_name
@@ -13,6 +13,8 @@ NAME: Final = "gtin"
 """The attribute that products are filtered and found by, whatever the catalogue calls it."""
 MOST_OF_ONE_GTIN: Final = 1_000
 """Listings; a number that more of them have is a mistake, and says nothing."""
+MOST_OF_A_PRODUCT: Final = 20
+_APART: Final = re.compile(r"[\[\];,|/\n]+")
 _LENGTHS: Final = frozenset({8, 11, 12, 13, 14})
 """Of 11 digits is a UPC whose zero a spreadsheet dropped."""
 _OF_A_SHOP: Final = ("02", "04", "05", "2", "98", "99")
@@ -25,9 +27,27 @@ _BETWEEN: Final = re.compile("[\\s\u200b-\u200f\u2010-\u2015\ufeff'\"=-]+")
 
 
 def gtin_of(attributes: Mapping[str, str]) -> str | None:
-    """The first GTIN among a product's attributes, by their names without case; None where there is none."""
+    """The first of `gtins_of`, for who needs one; None where there is none."""
+    return next(iter(gtins_of(attributes)), None)
+
+
+def gtins_of(attributes: Mapping[str, str]) -> tuple[str, ...]:
+    """The GTINs among a product's attributes, each once, by their names without case; of very many the first."""
     named = sorted((name.casefold(), value) for name, value in attributes.items() if is_gtin_name(name))
-    return next((code for name, value in named if (code := read_gtin(value, name)) is not None), None)
+    return tuple(dict.fromkeys(code for name, value in named for code in read_gtins(value, name)))[:MOST_OF_A_PRODUCT]
+
+
+def shares_gtin(attributes: Mapping[str, str], codes: Collection[str]) -> bool:
+    """Whether a product has one of some GTINs among its attributes."""
+    return any(code in codes for code in gtins_of(attributes))
+
+
+def read_gtins(text: str, name: str = NAME) -> tuple[str, ...]:
+    """The GTINs that a text holds, each once: one, or several as a list or with commas and the like between."""
+    if (code := read_gtin(text, name)) is not None:
+        return (code,)
+    parts = _APART.split(text.strip("[] "), MOST_OF_A_PRODUCT)[:MOST_OF_A_PRODUCT] if _APART.search(text) else ()
+    return tuple(dict.fromkeys(code for part in parts if (code := read_gtin(part, name)) is not None))
 
 
 def read_gtin(text: str, name: str = NAME) -> str | None:

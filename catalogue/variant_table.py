@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalogue.gtin import MOST_OF_ONE_GTIN, NAME, gtin_of, read_gtin
+from catalogue.gtin import MOST_OF_ONE_GTIN, NAME, gtins_of, read_gtins
 from catalogue.names import is_gtin_name, key_of
 from catalogue.product import Product
 from catalogue.titles import FAR, MANIFOLD, Fact, facts
@@ -16,8 +16,6 @@ from catalogue.variants import TOLERANCE, as_text, declared
 
 _CHUNK: Final = 262_144
 _NONE: Final = -1
-_ODD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
-"""Spreads numbers that lie close together."""
 _ATTRIBUTES: Final = pa.map_(pa.large_string(), pa.large_string())
 
 Rows = NDArray[np.int64]
@@ -36,8 +34,8 @@ class Variants:
         named = _Attributes(attributes)
         self._declared = _Declared(named)
         self._told = _Told(named, titles)
-        self.gtins = _gtins(named)
-        """The GTIN of each row as a number, int64 [rows]; 0 where it has none, or one that too many have."""
+        self._gtins, self._codes = _gtins(named)
+        self._starts = np.searchsorted(self._gtins, np.arange(named.rows + 1) * self._codes)
 
     @classmethod
     def of(cls, products: Sequence[Product]) -> "Variants":
@@ -56,25 +54,33 @@ class Variants:
         return np.concatenate(parts) if parts else np.empty(0, np.bool_)
 
     def share_gtin(self, one: Rows, other: Rows) -> Mask:
-        """For each pair of rows, whether both have the same GTIN, bool [pairs]."""
-        shared: Mask = (self.gtins[one] == self.gtins[other]) & (self.gtins[one] != 0)
+        """For each pair of rows, whether both have one GTIN, bool [pairs]."""
+        shared = np.zeros(len(one), np.bool_)
+        if len(self._gtins):
+            asked, mine = _spread(self._starts, one)
+            wanted = self._gtins[mine] + (other - one)[asked] * self._codes
+            theirs = np.minimum(np.searchsorted(self._gtins, wanted), len(self._gtins) - 1)
+            shared[asked[self._gtins[theirs] == wanted]] = True
         return shared
+
+    def gtins(self) -> tuple[Rows, Rows]:
+        """Each row with each of its GTINs, by row, but for those that too many have: rows and numbers of GTINs."""
+        return np.divmod(self._gtins, self._codes)
 
     def hashes(self) -> NDArray[np.uint64]:
         """One number per row, the same for rows that say the same; for others the same by bad luck alone."""
         hashes: NDArray[np.uint64] = self._declared.hashes() + self._told.hashes()
-        return hashes + self.gtins.astype(np.uint64) * _ODD
+        return hashes + _sums(self._gtins % self._codes, self._starts, 3)
 
 
 def as_pairs(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What rows are searched and compared by: names without case, and the GTIN, as `read_gtin` gives it, by its own.
+    """What rows are searched and compared by: names without case, and GTINs, as `read_gtin` gives them, by their own.
 
     Of two names that differ in case alone, the product has both values.
     """
     pairs = {(name.casefold(), value) for name, value in attributes.items()}
-    code = gtin_of(attributes)
-    if code is not None:
-        pairs = {pair for pair in pairs if pair[0] != NAME} | {(NAME, code)}
+    if codes := gtins_of(attributes):
+        pairs = {pair for pair in pairs if pair[0] != NAME} | {(NAME, code) for code in codes}
     return sorted(pairs)
 
 
@@ -255,17 +261,16 @@ class _Facts:
         return self._numbers[key]
 
 
-def _gtins(attributes: _Attributes) -> Rows:
-    """The GTIN of each row, or 0; of several the first by name, as in `gtin_of`."""
-    codes = [int(read_gtin(value, name) or 0) if is_gtin_name(name) else 0 for name, value in attributes.pairs]
-    code = np.array(codes, np.int64)[attributes.pair]
-    found = np.zeros(attributes.rows, np.int64)
-    order = np.flatnonzero(code)[::-1]
-    found[attributes.row[order]] = code[order]  # of several the first, which is written last
-    distinct, place, count = np.unique(found, return_inverse=True, return_counts=True)
-    distinct[count > MOST_OF_ONE_GTIN] = 0
-    counting: Rows = distinct[place]
-    return counting
+def _gtins(attributes: _Attributes) -> tuple[Rows, int]:
+    """Row and GTIN as one number, ascending: the row times so many GTINs, and which one of them."""
+    read = [read_gtins(value, name) if is_gtin_name(name) else () for name, value in attributes.pairs]
+    distinct, number = np.unique([int(code) for codes in read for code in codes], return_inverse=True)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(codes) for codes in read], dtype=np.int64)])
+    having, which = _spread(starts, attributes.pair)
+    codes = max(1, len(distinct))
+    found = np.unique(attributes.row[having] * codes + number[which])
+    listings = np.bincount(found % codes, minlength=codes)
+    return found[listings[found % codes] <= MOST_OF_ONE_GTIN], codes
 
 
 def _spread(starts: Rows, rows: Rows) -> tuple[Rows, Rows]:

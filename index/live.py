@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import NotFound
-from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
+from catalogue.gtin import MOST_OF_ONE_GTIN, gtins_of
 from catalogue.product import Product
 from index.columns import Mask
 from index.delta import Delta, DeltaView
@@ -178,10 +178,13 @@ class LiveView:
         rows = np.concatenate([old[self.visible[old]], new[self.delta.alive[new]] + self.base_rows])
         return rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]
 
-    def gtin(self, attributes: Mapping[str, str]) -> str | None:
-        """The GTIN that a product of the view has among its attributes; None where too many have it."""
-        code = gtin_of(attributes)
-        return code if code is not None and len(self.of_gtin(code)) else None
+    def of_gtins(self, codes: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the products with any of some GTINs, each once, ascending."""
+        return np.unique(np.concatenate([np.empty(0, np.int64), *map(self.of_gtin, codes)]))
+
+    def gtins(self, attributes: Mapping[str, str]) -> frozenset[str]:
+        """The GTINs that a product of the view has among its attributes, but for those that too many have."""
+        return frozenset(code for code in gtins_of(attributes) if len(self.of_gtin(code)))
 
     def id_of(self, row: int) -> str:
         """The product id of a row."""

@@ -1,5 +1,6 @@
 """Style groups of the live catalogue: those of the snapshot, joined by what changed since."""
 
+from collections import defaultdict
 from typing import Final
 
 import numpy as np
@@ -99,11 +100,11 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
 
 
 def _of_its_gtin(view: LiveView, own: Product, vector: NDArray[np.float32], same: SameFrom) -> int | None:
-    """The row of the snapshot that is most like a product, of those with its GTIN that may be the same one."""
-    code = view.gtin(own.attributes)
-    if code is None:
+    """The row of the snapshot that is most like a product, of those with a GTIN of its that may be the same one."""
+    codes = view.gtins(own.attributes)
+    if not codes:
         return None
-    rows = view.snapshot.products.of_gtin(code)
+    rows = np.unique(np.concatenate([view.snapshot.products.of_gtin(code) for code in codes]))
     rows = rows[~np.isin(rows, [*view.damaged])]
     scores = np.einsum("ij,j->i", view.vectors("fusion", rows), vector)
     nearest = np.argsort(-scores, kind="stable")
@@ -122,13 +123,14 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     vectors = view.vectors("fusion", np.array(rows, np.int64))
     scores = vectors @ vectors.T
     products = [view.listing(row) for row in rows]
-    known: dict[str, int] = {}
-    found = [view.gtin(product.attributes) for product in products]
-    codes = np.array([-1 if code is None else known.setdefault(code, len(known)) for code in found], np.int64)
+    having: defaultdict[str, list[int]] = defaultdict(list)
     medoids: list[int] = []
     is_medoid = np.zeros(len(rows), np.bool_)
     for at, own in enumerate(products):
-        shared = (codes[:at] == codes[at]) & (codes[at] >= 0)
+        shared = np.zeros(at, np.bool_)
+        for code in view.gtins(own.attributes):
+            shared[having[code]] = True
+            having[code].append(at)
         alike = scores[at, :at] >= np.where(shared, same.with_gtin, same.score).astype(np.float32)
         earlier = np.flatnonzero(alike & is_medoid[:at])
         nearest = earlier[np.lexsort((earlier, -scores[at, earlier], ~shared[earlier]))][:JOIN_K]

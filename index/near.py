@@ -55,12 +55,13 @@ def pairs_of_one_gtin(
 
     Both ways; each with the `K` next ones of its GTIN, those first that say the same.
     """
-    rows = rows[variants.gtins[rows] != 0]
-    order = rows[np.lexsort((variants.hashes()[rows], variants.gtins[rows]))] if len(rows) else rows
-    ahead = [(order[:-by], order[by:]) for by in range(1, min(K + 1, len(order)))]
-    one, other = _joined(ahead)
-    there = variants.share_gtin(one, other)
-    one, other = one[there], other[there]
+    having, code = variants.gtins()
+    asked = np.isin(having, rows)
+    having, code = having[asked], code[asked]
+    order = np.lexsort((variants.hashes()[having], code))
+    one, other = _joined([(order[:-by], order[by:]) for by in range(1, min(K + 1, len(order)))])
+    there = code[one] == code[other]
+    one, other = having[one[there]], having[other[there]]
     there = (similarities(vectors, one, other) >= threshold) & ~variants.contradict(one, other)
     return _joined([(one[there], other[there]), (other[there], one[there])])
 

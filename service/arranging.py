@@ -4,12 +4,12 @@ An arrangement is of the best hits by score, and the same for every page: what c
 is asked for.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Final
 
 import numpy as np
 
-from catalogue.gtin import gtin_of
+from catalogue.gtin import shares_gtin
 from catalogue.titles import facts
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
@@ -28,8 +28,8 @@ _MOST_DECLARATIONS: Final = 16
 """Different sets of attributes and facts that one listing stands for; more would take long to compare."""
 
 
-def same_style(own: Described, gtin: str | None, *, collapse: bool) -> Arrange:
-    """Those with the GTIN of `own`, if it has one, first, then those that declare its variant.
+def same_style(own: Described, gtins: Collection[str], *, collapse: bool) -> Arrange:
+    """Those with one of the GTINs of `own` first, then those that declare its variant.
 
     Of near-identical listings of one supplier only the best; what stands for several has a group, of its supplier and
     their number.
@@ -38,7 +38,7 @@ def same_style(own: Described, gtin: str | None, *, collapse: bool) -> Arrange:
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
         def further(hit: Ranked) -> tuple[bool, bool]:
             listing = view.listing(hit.row)
-            return gtin is None or gtin_of(listing.attributes) != gtin, not agree(own, listing)
+            return not shares_gtin(listing.attributes, gtins), not agree(own, listing)
 
         ordered = sorted(hits, key=further)  # stable: by score within each
         return _collapsed(view, ordered) if collapse else ordered

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from itertools import combinations, islice
 from typing import Final
 
-from catalogue.gtin import gtin_of, read_gtin
+from catalogue.gtin import gtins_of, read_gtins
 from catalogue.names import is_gtin_name
 from catalogue.product import Product
 from catalogue.readers import RowProblem
@@ -77,7 +77,7 @@ def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
     if not named:
         yield from _unnamed_gtins(products)
     for name, values in named.items():
-        if wrong := [value for value in values if read_gtin(value, name) is None]:
+        if wrong := [value for value in values if not read_gtins(value, name)]:
             yield (
                 f"{len(wrong):,} of the first {len(values):,} values of {name} are no GTIN, as {wrong[0][:40]!r}: one "
                 "has 8, 12, 13 or 14 digits, of which the last checks the others, and is not a shop's own. "
@@ -88,7 +88,7 @@ def _no_gtins(products: Sequence[Product]) -> Iterator[str]:
 def _unnamed_gtins(products: Sequence[Product]) -> Iterator[str]:
     """Attributes that hold GTINs under a name of their own."""
     seen: Counter[str] = Counter(name for product in products for name in product.attributes)
-    good = Counter(name for product in products for name, value in product.attributes.items() if read_gtin(value))
+    good = Counter(name for product in products for name, value in product.attributes.items() if read_gtins(value))
     for name, count in good.items():
         if count >= _FEWEST_GTINS and count > _MOSTLY * seen[name]:
             yield f"Most values of {name} are GTINs (EAN, UPC). Named gtin, it says which listings are one product."
@@ -96,8 +96,8 @@ def _unnamed_gtins(products: Sequence[Product]) -> Iterator[str]:
 
 def _common_gtins(products: Sequence[Product]) -> Iterator[str]:
     """The GTIN that a supplier gives to most of its listings, if those are many."""
-    listed = Counter((gtin_of(product.attributes) or "", product.supplier_id) for product in products)
-    often = [(count, code, supplier) for (code, supplier), count in listed.items() if code and count > _MANY]
+    listed = Counter((code, product.supplier_id) for product in products for code in gtins_of(product.attributes))
+    often = [(count, code, supplier) for (code, supplier), count in listed.items() if count > _MANY]
     for count, code, supplier in sorted(often, reverse=True)[:1]:
         yield (
             f"{count:,} listings of {supplier or 'no supplier'} have the GTIN {code}, which says that they are one "
@@ -109,7 +109,7 @@ def _telling(products: Sequence[Product]) -> Iterator[str]:
     """Attributes that nearly always tell listings with one GTIN apart: of the listing, then, and not of the product."""
     of_gtin: defaultdict[str, list[Product]] = defaultdict(list)
     for product in products:
-        if (code := gtin_of(product.attributes)) is not None:
+        for code in gtins_of(product.attributes):
             of_gtin[code].append(product)
     compared, apart = Counter[str](), Counter[str]()
     for alike in of_gtin.values():

@@ -60,8 +60,8 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     products = _products(retrieval, a, b)
     said = contradictions(*products) if products else []
     against = [ContradictionAnswer(attribute=attribute, a=one, b=other) for attribute, one, other in said]
-    codes = [retrieval.view.gtin(product.attributes) for product in products or ()]
-    same_gtin = len(codes) == 2 and codes[0] is not None and codes[0] == codes[1]
+    codes = [retrieval.view.gtins(product.attributes) for product in products or ()]
+    same_gtin = len(codes) == 2 and not codes[0].isdisjoint(codes[1])
     if same_gtin and not against and score >= retrieval.same_from.with_gtin:
         verdict: Verdict | None = "same-style"
     else:

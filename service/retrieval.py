@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
-from catalogue.gtin import gtin_of
+from catalogue.gtin import shares_gtin
 from catalogue.photos import PhotoStore
 from catalogue.product import Product
 from catalogue.variants import SameFrom, are_same
@@ -161,14 +161,14 @@ class Retrieval:
         own = self.product(product_id).product
         if other_suppliers and own.supplier_id:
             filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
-        code = self.view.gtin(own.attributes)
+        codes = self.view.gtins(own.attributes)
         scope = Scope(
             k=k,
             filters=filters,
             min_score=self.same_from.score,
-            keep=self._judge(own, code),
-            also=None if code is None else lambda view: view.of_gtin(code),
-            arrange=arranging.same_style(own, code, collapse=collapse),
+            keep=self._judge(own, codes),
+            also=(lambda view: view.of_gtins(codes)) if codes else None,
+            arrange=arranging.same_style(own, codes, collapse=collapse),
         )
         return await self.search(Query(product_id=product_id), scope, start)
 
@@ -186,7 +186,7 @@ class Retrieval:
         With a `diversity` from 0 (by score) to 1 they differ from one another.
         """
         own = self.product(product_id).product
-        is_same = self._judge(own, self.view.gtin(own.attributes))
+        is_same = self._judge(own, self.view.gtins(own.attributes))
         scope = Scope(
             k=k,
             filters=filters,
@@ -359,12 +359,12 @@ class Retrieval:
             return await self.embed(ProductInput(text=negative)), None
         return _stored(view, row), row
 
-    def _judge(self, own: Product, gtin: str | None) -> Callable[[Listing, float], bool]:
-        """Whether a listing with a score is the same product as one with that GTIN."""
+    def _judge(self, own: Product, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
+        """Whether a listing with a score is the same product as one with those GTINs."""
         same = self.same_from
 
         def judge(other: Listing, score: float) -> bool:
-            share_gtin = gtin is not None and score < same.score and gtin_of(other.attributes) == gtin
+            share_gtin = bool(gtins) and score < same.score and shares_gtin(other.attributes, gtins)
             return are_same(own, other, score, same, share_gtin=share_gtin)
 
         return judge

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.gtin import check_digit, gtin_of, read_gtin
+from catalogue.gtin import MOST_OF_A_PRODUCT, check_digit, gtin_of, gtins_of, read_gtin, read_gtins
 
 EAN = "4006381333931"
+OTHER = "4006381333948"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,30 @@ def test_the_first_that_is_one_counts() -> None:
     assert gtin_of({"Barcode": "17", "EAN": "n/a", "gtin": EAN}) == EAN
     assert gtin_of({"sku": EAN, "mean": EAN}) is None
     assert gtin_of({}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{EAN}; {OTHER}",
+        f"{EAN},{OTHER}",
+        f"{EAN} | 4-006381-333948 / n/a",
+        f'["{EAN}", "{OTHER}"]',
+        f"[{EAN}, {OTHER}, 17]",
+        f"{EAN}\n{OTHER}\n{EAN}",
+    ],
+)
+def test_several_in_one_cell(text: str) -> None:
+    assert read_gtins(text) == (EAN, OTHER)
+    assert gtin_of({"EAN": text}) == EAN
+
+
+def test_all_of_a_product_count_but_of_very_many_the_first() -> None:
+    assert gtins_of({"UPC": "036000291452", "ean": f"{EAN};{OTHER}"}) == (EAN, OTHER, "0036000291452")
+    assert gtins_of({"sku": EAN}) == read_gtins("n/a") == ()
+    bodies = [f"40063813{at:04d}" for at in range(100)]
+    codes = [f"{body}{check_digit(body + '0')}" for body in bodies]
+    assert gtins_of({"EAN": ",".join(codes)}) == tuple(codes[:MOST_OF_A_PRODUCT])
 
 
 def test_ten_digits_are_a_book_under_that_name_alone() -> None:

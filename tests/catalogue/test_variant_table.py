@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue import Product, variant_table
-from catalogue.gtin import gtin_of
+from catalogue.gtin import gtins_of
 from catalogue.variant_table import Variants, as_pairs
 from catalogue.variants import contradict
 
@@ -87,7 +87,7 @@ def test_it_is_as_said_of_two_products(shop: list[Product]) -> None:
     st.lists(
         st.dictionaries(
             st.sampled_from(["EAN", "ean", "gtin", "UPC", "sku"]),
-            st.sampled_from(["4006381333931", "04006381333931", "36000291452", "4006381333932", "n/a"]),
+            st.sampled_from(["4006381333931", "04006381333931", "36000291452", "n/a", "36000291452;96385074"]),
         ),
         max_size=5,
     )
@@ -96,17 +96,23 @@ def test_gtins_are_as_said_of_two_products(said: list[dict[str, str]]) -> None:
     shop = [Product(product_id="a", title="a", attributes=one) for one in said]
     rows = np.arange(len(shop))
     one, other = np.repeat(rows, len(shop)), np.tile(rows, len(shop))
-    codes = [gtin_of(product.attributes) for product in shop]
-    shared = [codes[a] is not None and codes[a] == codes[b] for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+    codes = [set(gtins_of(product.attributes)) for product in shop]
+    shared = [bool(codes[a] & codes[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     variants = Variants.of(shop)
     assert variants.share_gtin(one, other).tolist() == shared
     assert not variants.contradict(one, other).any()
 
 
+def test_a_row_is_found_by_each_of_its_gtins() -> None:
+    cell = "4006381333931; 36000291452"
+    assert as_pairs({"EAN": cell}) == [("ean", cell), ("gtin", "0036000291452"), ("gtin", "4006381333931")]
+
+
 def test_a_gtin_of_too_many_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variant_table, "MOST_OF_ONE_GTIN", 2)
     shop = shop_of(*[{"EAN": "4006381333931"}] * 3, *[{"EAN": "9783161484100"}] * 2)
-    assert Variants.of(shop).gtins.tolist() == [0, 0, 0, 9783161484100, 9783161484100]
+    rows, _ = Variants.of(shop).gtins()
+    assert rows.tolist() == [3, 4]
 
 
 def test_a_gtin_is_kept_in_one_way() -> None:

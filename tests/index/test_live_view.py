@@ -74,12 +74,14 @@ def test_a_gtin_is_found_wherever_its_listings_are(tmp_path: Path, monkeypatch: 
     view = index.apply(in_order(changed))
     assert sorted(view.id_of(row) for row in view.of_gtin(ean["EAN"]).tolist()) == ["new", "often", "p5"]
     assert sorted(view.id_of(row) for row in view.of_gtin(other["EAN"]).tolist()) == ["p0", "p2", "p3", "p4"]
-    assert view.gtin(ean) == ean["EAN"]
-    assert view.gtin({"EAN": "17"}) is None
+    both = {"EAN": f"{ean['EAN']}; {other['EAN']}"}
+    assert view.gtins(both) == {ean["EAN"], other["EAN"]}
+    assert view.gtins({"EAN": "17"}) == set()
+    assert len(view.of_gtins(view.gtins(both))) == 7
     monkeypatch.setattr(live, "MOST_OF_ONE_GTIN", 3)
     assert len(view.of_gtin(ean["EAN"])) == 3
     assert len(view.of_gtin(other["EAN"])) == 0
-    assert view.gtin(other) is None
+    assert view.gtins(both) == {ean["EAN"]}
 
 
 @pytest.mark.parametrize("filters", [Filters(), Filters(suppliers=("s0",))])
