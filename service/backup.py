@@ -23,7 +23,7 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalogue.errors import BackupInvalid, Conflict, JournalTrimmed, JournalUnavailable, NotFound
+from catalogue.errors import BackupInvalid, Conflict, JournalTrimmed, JournalUnavailable, NotFound, SnapshotInvalid
 from catalogue.files import sha256_file, sync_directory, sync_tree, write_atomic
 from catalogue.settings import Settings
 from catalogue.versioned import check_version
@@ -113,7 +113,12 @@ def _copy_all(settings: Settings, work: Path, previous: Path | None, say: Say) -
     manifests = _fitting(list_snapshots(data / "snapshots")[0], aliases, journal)
     for manifest in manifests:
         say(f"snapshot {manifest.name}")
-        _copy_snapshot(data, work, manifest.name, previous)
+        try:
+            _copy_snapshot(data, work, manifest.name, previous)
+        except SnapshotInvalid:
+            if (data / "snapshots" / manifest.name / _MANIFEST).is_file():
+                raise
+            raise _TryAgain(f"snapshot {manifest.name} was removed") from None
     say("photos")
     photos = _copy_photos(data, work, previous, say)
     copy = _copy if previous is None else partial(_linked_or_copied, work, previous)

@@ -20,6 +20,7 @@ from index.plan import Choice
 from models import StandInEncoders
 from service.backup import create, read, restore
 from service.cutting import cut_from_live
+from tests.index.builders import edit_manifest
 from tests.service.conftest import StandIns, client_of, photo
 from tests.service.test_cli import run
 
@@ -143,6 +144,17 @@ def test_after_a_cut_and_a_trim_only_snapshots_that_the_journal_leads_on_from(
     restore(tmp_path / "backup", restored)
     with client_of(restored, embedder) as again:
         assert answers(again) == before
+
+
+def test_a_snapshot_that_is_removed_meanwhile_is_left_out(own_shop: Settings, tmp_path: Path) -> None:
+    spare = shutil.copytree(own_shop.data / "snapshots" / "shop-1", own_shop.data / "snapshots" / "spare")
+    edit_manifest(spare, lambda manifest: manifest.update(name="spare"))
+
+    def say(what: str) -> None:
+        if what == "snapshot shop-1":
+            shutil.rmtree(spare, ignore_errors=True)
+
+    assert create(own_shop, tmp_path / "backup", say=say).snapshots == ("shop-1",)
 
 
 def test_without_a_journal_and_aliases(own_shop: Settings, embedder: StandInEncoders, tmp_path: Path) -> None:
