@@ -58,6 +58,8 @@ from index.products import FIELDS, IndexedProduct, Listing
 
 MAX_READ_BYTES: Final = 4 * MAX_BYTES
 """Most bytes of one `read_after`; a single entry is always read."""
+_NO_POSITION: Final = 2**63 - 1
+"""Beyond all that are given out."""
 _TRIM_ROWS: Final = 1_000
 _TRIM_PAUSE_S: Final = 0.02
 _ROW_BYTES: Final = 256
@@ -338,11 +340,10 @@ class Journal:
         JournalTrimmed where somebody trims this one meanwhile.
         """
         trimmed, head = self.bounds()
-        with target._transaction() as connection:
-            if target._take_positions(connection, 0) > 0 or connection.scalar(
-                select(func.count()).select_from(entries)
-            ):
-                raise Conflict("The journal to restore to holds changes already. Give it an empty one.")
+        if target.head() > 0:
+            raise Conflict("The journal to restore to holds changes already. Give it an empty one.")
+        while target._trim_some(_NO_POSITION):  # of a copy that did not come to its end, and gave no position out
+            pass
         position = trimmed
         while position < head:
             after, rows, parts = self._rows_after(position, head)

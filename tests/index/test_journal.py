@@ -14,7 +14,15 @@ import pytest
 from sqlalchemy import create_engine, text, update
 
 from catalogue import Product
-from catalogue.errors import InvalidInput, JournalInvalid, JournalTrimmed, JournalUnavailable, ProductChanged, TooLarge
+from catalogue.errors import (
+    Conflict,
+    InvalidInput,
+    JournalInvalid,
+    JournalTrimmed,
+    JournalUnavailable,
+    ProductChanged,
+    TooLarge,
+)
 from index import IndexedProduct, journal_store
 from index import journal as module
 from index.journal import Change, Journal
@@ -198,6 +206,24 @@ def test_vectors_of_what_was_trimmed_are_not_added(journal: Journal) -> None:
     journal.trim(1)
     journal.add_vectors(OTHER, {at: {"fusion": unit_rows(1)[0]} for at in (1, 2)})
     assert [entry.vectors.keys() for entry in journal.read_after(1)] == [{FINGERPRINT, OTHER}]
+
+
+def test_a_copy_that_was_interrupted_is_begun_anew(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal.open(tmp_path / "source.sqlite3") as source:
+        source.append([upsert(f"p{n}") for n in range(5)])
+        monkeypatch.setattr(module, "MAX_ROWS", 2)
+        with monkeypatch.context() as patch:
+            rows_after = source._rows_after
+            patch.setattr(source, "_rows_after", lambda after, head: rows_after(after, head if after < 2 else -1))
+            with pytest.raises(JournalInvalid):
+                source.copy_to(journal)
+        assert source.copy_to(journal) == (0, 5)
+        assert journal.id == source.id
+        assert ids(everything(journal)) == ids(everything(source))
+        with pytest.raises(Conflict, match="holds changes already"):
+            source.copy_to(journal)
 
 
 # Trimming.
