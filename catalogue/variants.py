@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import chain, islice, product, starmap
-from typing import Final, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, Protocol
 
 from catalogue import names
 from catalogue.colours import plain_colour
@@ -30,11 +31,28 @@ class Declared(NamedTuple):
     plain: str
 
 
+Mode = Literal["i", "t", "m"]
+"""What there is of a listing: a photo, a text, or both."""
+MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
+
+
 class SameFrom(NamedTuple):
-    """From which likeness on, -1..1, two listings are one product; from a lower one where both have the same GTIN."""
+    """From which likeness on, -1..1, two listings are one product; from a lower one where both have the same GTIN.
+
+    `by_modes` is another `score` for pairs of which one has no photo or no text, such as `t-m`, where there is one.
+    """
 
     score: float
     with_gtin: float
+    by_modes: Mapping[str, float] = MappingProxyType({})
+
+    def of(self, one: Mode, other: Mode) -> float:
+        """For listings that have this much, without a GTIN."""
+        return self.by_modes.get(f"{one}-{other}", self.score)
+
+    def least(self, one: Mode) -> float:
+        """The lowest for a listing and any other."""
+        return min(self.of(one, other) for other in MODES)
 
 
 class Described(Protocol):
@@ -51,9 +69,11 @@ class Described(Protocol):
         ...
 
 
-def are_same(one: Described, other: Described, score: float, same: SameFrom, *, share_gtin: bool) -> bool:
-    """Whether two listings are one product: alike enough, and nothing they say speaks against it."""
-    return score >= (same.with_gtin if share_gtin else same.score) and not contradict(one, other)
+def mode_of(title: str, photo: str | None) -> Mode:
+    """What there is of a listing; what has no title has no text."""
+    if photo is None:
+        return "t"
+    return "m" if title.strip() else "i"
 
 
 def contradict(one: Described, other: Described) -> bool:

@@ -11,16 +11,18 @@ in it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.product import Product
 from catalogue.variant_table import Variants
 from catalogue.variants import SameFrom, contradict
-from index.near import Pairs, near_pairs, pairs_of_one_gtin, similarities
+from index.near import Floors, Pairs, near_pairs, pairs_of_one_gtin, similarities
 from index.search import Neighbours, VectorIndex
+
+if TYPE_CHECKING:
+    from index.products import Listing
 
 ROUNDS: Final = 32
 """Each takes one group out of everything that hangs together; what is left after so many is cut small at once."""
@@ -42,17 +44,21 @@ class Groups:
     score: NDArray[np.float32]
 
 
-def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, same: SameFrom) -> Groups:
+def group(
+    index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, same: SameFrom, modes: NDArray[np.uint8]
+) -> Groups:
     """The style groups of float16 unit `vectors` [rows, dim] that are searched by `index`.
 
-    `variants` are those of the rows. The same on any number of threads.
+    `variants` and `modes` (places in `catalogue.variants.MODES`) are those of the rows. The same on any number of
+    threads.
     """
+    floors = Floors.of(same, modes)
     original = _originals(vectors, variants)
     rows = np.flatnonzero(original == np.arange(len(original)))
     copies = np.bincount(original, minlength=len(original))
-    near = near_pairs(index, vectors, rows, variants, same.score)
+    near = near_pairs(index, vectors, rows, variants, floors)
     pairs = _together(near, pairs_of_one_gtin(vectors, rows, variants, same.with_gtin), len(vectors))
-    alike = _Alike(vectors, copies, variants, same)
+    alike = _Alike(vectors, copies, variants, floors, same.with_gtin)
     medoid = _settle(_split(_mutual(pairs, len(vectors)), alike), pairs, alike)[original]
     score = similarities(vectors, np.arange(len(vectors)), medoid)
     score[original == medoid] = 1.0  # equal vectors are not quite of length 1, having been rounded
@@ -61,21 +67,22 @@ def group(index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, 
 
 def join(
     search: Callable[[NDArray[np.float32], int], Neighbours],
-    product_of: Callable[[int], Product],
+    listing_of: "Callable[[int], Listing]",
     vector: NDArray[np.float32],
-    product: Product,
-    threshold: float,
+    own: "Listing",
+    same: SameFrom,
 ) -> int | None:
-    """The row of the nearest other product that is at or above the threshold and of no other variant, if any.
+    """The row of the nearest other listing that is alike enough and of no other variant, if any.
 
-    Its group is the product's too. `search` gives the rows nearest to a unit vector, best first.
+    Its group is that of `own` too. `search` gives the rows nearest to a unit vector, best first.
     """
-    found = search(vector, JOIN_K + 1)
+    found, least = search(vector, JOIN_K + 1), same.least(own.mode)
     for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
-        if score < threshold:
+        if score < least:
             return None
-        other = product_of(row)
-        if other.product_id != product.product_id and not contradict(product, other):
+        other = listing_of(row)
+        is_alike = score >= same.of(own.mode, other.mode)
+        if is_alike and other.product_id != own.product_id and not contradict(own, other):
             return int(row)
     return None
 
@@ -87,12 +94,14 @@ class _Alike:
     vectors: NDArray[np.float16]
     copies: Rows
     variants: Variants
-    same: SameFrom
+    floors: Floors
+    with_gtin: float
 
     def fits(self, rows: Rows, medoids: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Whether each row may be in the group of the medoid beside it, and its score."""
         scores = similarities(self.vectors, rows, medoids)
-        floor = np.where(self.variants.share_gtin(rows, medoids), np.float32(self.same.with_gtin), self.same.score)
+        floor = self.floors.between(rows, medoids)
+        floor = np.where(self.variants.share_gtin(rows, medoids), floor.clip(max=np.float32(self.with_gtin)), floor)
         fitting = (scores >= floor) & ~self.variants.contradict(rows, medoids)
         return fitting | (rows == medoids), scores
 

@@ -8,10 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogue.errors import Conflict
-from catalogue.product import Product
-from catalogue.variants import SameFrom, contradict
+from catalogue.variants import MODES, SameFrom, contradict
 from index.groups import JOIN_K, join
 from index.live import LiveView, Selection
+from index.near import Floors
+from index.products import Listing
 from index.search import Neighbours
 from index.styles import StyleGroups, several
 
@@ -94,12 +95,12 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
         return Neighbours(found.rows[whole], found.scores[whole])
 
     vector = view.vectors("fusion", np.array([row]))[0]
-    products, own = view.snapshot.products, view.get(row).product
+    products, own = view.snapshot.products, view.listing(row)
     near = _of_its_gtin(view, own, vector, same)
-    return join(search, lambda at: products.get(at).product, vector, own, same.score) if near is None else near
+    return join(search, products.listing, vector, own, same) if near is None else near
 
 
-def _of_its_gtin(view: LiveView, own: Product, vector: NDArray[np.float32], same: SameFrom) -> int | None:
+def _of_its_gtin(view: LiveView, own: Listing, vector: NDArray[np.float32], same: SameFrom) -> int | None:
     """The row of the snapshot that is most like a product, of those with a GTIN of its that may be the same one."""
     codes = view.gtins(own.attributes)
     if not codes:
@@ -124,6 +125,7 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     scores = vectors @ vectors.T
     products = [view.listing(row) for row in rows]
     having: defaultdict[str, list[int]] = defaultdict(list)
+    floors = Floors.of(same, np.array([MODES.index(product.mode) for product in products], np.uint8))
     medoids: list[int] = []
     is_medoid = np.zeros(len(rows), np.bool_)
     for at, own in enumerate(products):
@@ -131,7 +133,8 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
         for code in view.gtins(own.attributes):
             shared[having[code]] = True
             having[code].append(at)
-        alike = scores[at, :at] >= np.where(shared, same.with_gtin, same.score).astype(np.float32)
+        floor = floors.between(np.full(at, at), np.arange(at))
+        alike = scores[at, :at] >= np.where(shared, floor.clip(max=np.float32(same.with_gtin)), floor)
         earlier = np.flatnonzero(alike & is_medoid[:at])
         nearest = earlier[np.lexsort((earlier, -scores[at, earlier], ~shared[earlier]))][:JOIN_K]
         medoid = next((near for near in nearest.tolist() if not contradict(own, products[near])), at)

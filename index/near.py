@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.variant_table import Variants
+from catalogue.variants import MODES, SameFrom
 from index.exact import FlatIndex
 from index.search import ShardedIndex, VectorIndex
 from index.workers import shared_workers
@@ -30,21 +32,45 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """A row each, and another that is near it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """From which score on rows are alike: `of_modes` [mode, mode], float32, by the `modes` of the rows, uint8."""
+
+    modes: NDArray[np.uint8]
+    of_modes: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, same: SameFrom, modes: NDArray[np.uint8]) -> "Floors":
+        """For rows whose modes are places in `MODES`."""
+        return cls(modes, np.array([[same.of(one, other) for other in MODES] for one in MODES], np.float32))
+
+    def between(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+        """For each row and the one beside it."""
+        floors: NDArray[np.float32] = self.of_modes[self.modes[rows], self.modes[others]]
+        return floors
+
+    @property
+    def least(self) -> float:
+        """The lowest for any two rows there are."""
+        present = np.unique(self.modes)
+        return float(self.of_modes[np.ix_(present, present)].min(initial=np.inf))
+
+
 def near_pairs(
     index: VectorIndex,
     vectors: NDArray[np.float16],
     rows: NDArray[np.int64],
     variants: Variants,
-    threshold: float,
+    floors: Floors,
 ) -> Pairs:
-    """For each of some `rows` (ascending) the at most `K` nearest of them, at or above the threshold.
+    """For each of some `rows` (ascending) the at most `K` nearest of them that are alike.
 
     Ordered by row, then the nearest first. Exact where the index is; the same on any number of threads.
     """
     if isinstance(index, FlatIndex):
-        parts = _scanned(vectors, rows, variants, threshold)
+        parts = _scanned(vectors, rows, variants, floors)
     else:
-        parts = _searched(index, vectors, rows, variants, threshold)
+        parts = _searched(index, vectors, rows, variants, floors)
     return _joined(parts)
 
 
@@ -90,19 +116,20 @@ def similarities(vectors: NDArray[Any], one: NDArray[np.int64], other: NDArray[n
 
 
 def _scanned(
-    vectors: NDArray[np.float16], rows: NDArray[np.int64], variants: Variants, threshold: float
+    vectors: NDArray[np.float16], rows: NDArray[np.int64], variants: Variants, floors: Floors
 ) -> Iterator[Pairs]:
     """All against all, block by block: 64 MB of scores at once."""
+    least = floors.least
     for first in range(0, len(rows), _BLOCK):
         block = rows[first : first + _BLOCK]
         own = vectors[block].astype(np.float32)
         found: list[Pairs] = []
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            source, target = _best_of_each(own @ vectors[chunk].astype(np.float32).T, threshold - _ROUNDING)
+            source, target = _best_of_each(own @ vectors[chunk].astype(np.float32).T, least - _ROUNDING)
             found.append((block[source], chunk[target]))
         source, target = (np.concatenate(ends) for ends in zip(*found, strict=True))
-        yield _nearest(vectors, source[source != target], target[source != target], variants, threshold)
+        yield _nearest(vectors, source[source != target], target[source != target], variants, floors)
 
 
 def _best_of_each(scores: NDArray[np.float32], floor: float) -> Pairs:
@@ -122,9 +149,10 @@ def _searched(
     vectors: NDArray[np.float16],
     rows: NDArray[np.int64],
     variants: Variants,
-    threshold: float,
+    floors: Floors,
 ) -> Iterator[Pairs]:
     """Every row is a query; queries run side by side."""
+    least = floors.least
     among = np.zeros(len(vectors), np.bool_)
     among[rows] = True
     if isinstance(index, ShardedIndex):
@@ -132,18 +160,19 @@ def _searched(
 
     def ask(row: int, k: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         found = index.search(vectors[row].astype(np.float32), k, allowed)
-        return found.rows[found.scores >= threshold]
+        return found.rows[found.scores >= least]
 
     def block(first: int) -> Pairs:
         own = rows[first : first + _BLOCK]
         found = [ask(row, K + 1, None) for row in own.tolist()]
         source, target = _flattened(own, found)
-        crowded = np.isin(own, source[~among[target] | variants.contradict(source, target)])
+        left_out = ~among[target] | variants.contradict(source, target) | (floors.between(source, target) > least)
+        crowded = np.isin(own, source[left_out])
         for at in np.flatnonzero(crowded).tolist():
             if len(found[at]) == K + 1:
                 found[at] = ask(own[at], _CROWD, None if among[found[at]].all() else among)
         source, target = _flattened(own, found)
-        return _nearest(vectors, source[among[target]], target[among[target]], variants, threshold)
+        return _nearest(vectors, source[among[target]], target[among[target]], variants, floors)
 
     with ThreadPoolExecutor(shared_workers().threads, "near") as pool:
         yield from pool.map(block, range(0, len(rows), _BLOCK))
@@ -167,14 +196,16 @@ def _nearest(
     source: NDArray[np.int64],
     target: NDArray[np.int64],
     variants: Variants,
-    threshold: float,
+    floors: Floors,
 ) -> Pairs:
-    """The best `K` of each source, of those that meet the threshold and do not contradict it."""
+    """The best `K` of each source, of those that are alike and do not contradict it."""
     fits = ~variants.contradict(source, target)
     source, target = source[fits], target[fits]
     score = similarities(vectors, source, target)
+    alike = score >= floors.between(source, target)
+    source, target, score = source[alike], target[alike], score[alike]
     order = np.lexsort((target, -score, source))
     source, target, score = source[order], target[order], score[order]
     place = np.arange(len(order)) - np.searchsorted(source, source)
-    best = (place < K) & (score >= threshold)
+    best = place < K
     return source[best], target[best]

@@ -20,6 +20,7 @@ from catalogue.errors import NotFound, SnapshotDamaged
 from catalogue.gtin import NAME
 from catalogue.product import Product
 from catalogue.variant_table import Variants, as_pairs
+from catalogue.variants import MODES, Mode, mode_of
 from index.arrays import read_arrays, write_arrays
 from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
@@ -103,6 +104,11 @@ class Listing:
         return declared
 
     @property
+    def mode(self) -> Mode:
+        """What there is of it: a photo, a text, or both."""
+        return mode_of(self.title, self.photo)
+
+    @property
     def item(self) -> IndexedProduct:
         """The product itself."""
         return IndexedProduct(product=Product.model_validate(self.fields), photo=self.photo)
@@ -137,6 +143,14 @@ def to_table(items: Sequence[IndexedProduct]) -> pa.Table:
 def variants_of(table: pa.Table) -> Variants:
     """What the rows of a table with `SCHEMA` say of their variants."""
     return Variants(table["attributes"].combine_chunks(), table["title"].combine_chunks())
+
+
+def modes_of(table: pa.Table) -> NDArray[np.uint8]:
+    """What there is of each row of a table with `SCHEMA`, as places in `MODES`."""
+    has_photo = table["photo"].is_valid().to_numpy()
+    has_text = pc.not_equal(pc.utf8_trim_whitespace(table["title"]), "").to_numpy()
+    both = np.where(has_text, MODES.index("m"), MODES.index("i"))
+    return np.where(has_photo, both, MODES.index("t")).astype(np.uint8)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -63,7 +63,7 @@ from index.plan import (
     recall,
     tune,
 )
-from index.products import ProductTable, variants_of
+from index.products import ProductTable, modes_of, variants_of
 from index.seal import has_seal, is_intact, sealed
 from index.search import Findable, ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
@@ -120,6 +120,9 @@ class Manifest(BaseModel):
     recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
     same_style: float | None = Field(default=None, description="the score that style groups were made with, if any")
     same_gtin: float | None = Field(default=None, description="the same for listings with one GTIN")
+    same_modes: dict[str, float] = Field(
+        default_factory=dict, description="the same for pairs of which one has no photo or no text, such as t-m"
+    )
     journal: str | None = Field(default=None, description="which journal the position is of")
     journal_position: int = 0
     files: dict[str, FileEntry]
@@ -133,7 +136,8 @@ class Manifest(BaseModel):
         """What style groups were made with; None where there are none."""
         if self.same_style is None:
             return None
-        return SameFrom(self.same_style, self.same_style if self.same_gtin is None else self.same_gtin)
+        with_gtin = self.same_style if self.same_gtin is None else self.same_gtin
+        return SameFrom(self.same_style, with_gtin, self.same_modes)
 
     @property
     def choice(self) -> Choice:
@@ -402,6 +406,7 @@ def write_snapshot(
             product_bytes=products.nbytes,
             same_style=same.score if same is not None else None,
             same_gtin=same.with_gtin if same is not None else None,
+            same_modes=dict(same.by_modes) if same is not None else {},
             files=_file_entries(work),
         )
         write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
@@ -519,7 +524,7 @@ def _write_products(work: Path, products: pa.Table, index: VectorIndex, same: Sa
     groups: Groups | None = None
     if same is not None:
         stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
-        groups = group(index, stored, variants_of(products), same)
+        groups = group(index, stored, variants_of(products), same, modes_of(products))
     products = with_groups(products, groups)
     pq.write_table(products, work / "products.parquet", compression="zstd")
     ProductTable.of(products).write(work / "products.arrow")

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from catalogue.product import Product
-from catalogue.variants import contradictions
+from catalogue.variants import Mode, contradictions
 from models.bundle import ModePair
 from service.flights import together
 from service.models import threshold
@@ -15,8 +15,8 @@ from service.ranking import Vector
 from service.retrieval import Query, Retrieval
 
 Verdict = Literal["same-style", "similar", "different"]
-_MODES: Final = {"image": "i", "text": "t", "product": "m", "product+text": "m", "image+text": "m"}
-"""Image, text or both; a product of the catalogue counts as both, as it does in searches."""
+_MODES: Final[dict[str, Mode]] = {"image": "i", "text": "t", "image+text": "m"}
+"""Image, text or both, of what is no product."""
 
 
 class ContradictionAnswer(BaseModel):
@@ -54,10 +54,13 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     """Two queries compared as a search for one that finds the other would; raises as `Retrieval.search`."""
     one, other = await together(retrieval.vector(a), _as_found(retrieval, b))
     score = float(np.clip(one @ other, -1, 1))
-    mode = cast("ModePair", f"{_MODES[a.modality]}-{_MODES[b.modality]}")
+    modes = _mode(retrieval, a), _mode(retrieval, b)
+    mode = cast("ModePair", f"{modes[0]}-{modes[1]}")
     same_style = threshold(retrieval.embedder, "same_style", mode)
     similar = threshold(retrieval.embedder, "similar", mode)
     products = _products(retrieval, a, b)
+    if products and same_style is not None:  # as the tabs judge
+        same_style = retrieval.same_from.of(*modes)
     said = contradictions(*products) if products else []
     against = [ContradictionAnswer(attribute=attribute, a=one, b=other) for attribute, one, other in said]
     codes = [retrieval.view.gtins(product.attributes) for product in products or ()]
@@ -74,6 +77,16 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
         contradictions=against,
         same_gtin=same_gtin,
     )
+
+
+def _mode(retrieval: Retrieval, query: Query) -> Mode:
+    """What there is of a query; a product that words come with is its photo, where it has one, and them."""
+    if query.product_id is None or query.crop is not None:
+        return _MODES[query.modality]
+    own = retrieval.listing(query.product_id)
+    if query.text:
+        return "t" if own.photo is None else "m"
+    return own.mode
 
 
 async def _as_found(retrieval: Retrieval, query: Query) -> Vector:

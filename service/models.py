@@ -85,8 +85,15 @@ def threshold(embedder: Embedder, kind: Literal["same_style", "similar"], modes:
 
 def same_from(embedder: Embedder) -> SameFrom | None:
     """From which scores on two products are the same one; None where the bundle is not calibrated for that."""
-    score, similar = threshold(embedder, "same_style"), threshold(embedder, "similar")
-    return SameFrom(score, score if similar is None else min(score, similar)) if score is not None else None
+    thresholds = {
+        str(modes): both.same_style for modes, both in embedder.thresholds.items() if both.same_style is not None
+    }
+    if "m-m" not in thresholds:
+        return None
+    usual, similar = thresholds.pop("m-m"), threshold(embedder, "similar")
+    # one that could not be calibrated as precisely would show more wrong listings than right ones are missed
+    by_modes = {modes: each.score for modes, each in thresholds.items() if each.precision >= usual.interval[0]}
+    return SameFrom(usual.score, usual.score if similar is None else min(usual.score, similar), by_modes)
 
 
 def field_inputs(

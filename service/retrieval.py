@@ -15,8 +15,7 @@ import numpy as np
 from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
 from catalogue.gtin import shares_gtin
 from catalogue.photos import PhotoStore
-from catalogue.product import Product
-from catalogue.variants import SameFrom, are_same
+from catalogue.variants import SameFrom, contradict
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
 from index.filters import OPEN
@@ -158,14 +157,14 @@ class Retrieval:
         contradict the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its
         variant, and near-identical listings of one supplier stand once.
         """
-        own = self.product(product_id).product
+        own = self.listing(product_id)
         if other_suppliers and own.supplier_id:
             filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
         codes = self.view.gtins(own.attributes)
         scope = Scope(
             k=k,
             filters=filters,
-            min_score=self.same_from.score,
+            min_score=self.same_from.least(own.mode),
             keep=self._judge(own, codes),
             also=(lambda view: view.of_gtins(codes)) if codes else None,
             arrange=arranging.same_style(own, codes, collapse=collapse),
@@ -185,7 +184,7 @@ class Retrieval:
 
         With a `diversity` from 0 (by score) to 1 they differ from one another.
         """
-        own = self.product(product_id).product
+        own = self.listing(product_id)
         is_same = self._judge(own, self.view.gtins(own.attributes))
         scope = Scope(
             k=k,
@@ -196,6 +195,11 @@ class Retrieval:
             arranged=arranging.DIVERSE,
         )
         return await self.search(Query(product_id=product_id), scope, start)
+
+    def listing(self, product_id: str) -> Listing:
+        """A product as it is kept now; raises NotFound."""
+        view = self.view
+        return view.listing(view.row_of(product_id))
 
     def product(self, product_id: str) -> IndexedProduct:
         """A product as it is now; raises NotFound."""
@@ -359,13 +363,15 @@ class Retrieval:
             return await self.embed(ProductInput(text=negative)), None
         return _stored(view, row), row
 
-    def _judge(self, own: Product, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
+    def _judge(self, own: Listing, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
         """Whether a listing with a score is the same product as one with those GTINs."""
         same = self.same_from
 
         def judge(other: Listing, score: float) -> bool:
-            share_gtin = bool(gtins) and score < same.score and shares_gtin(other.attributes, gtins)
-            return are_same(own, other, score, same, share_gtin=share_gtin)
+            floor = same.of(own.mode, other.mode)
+            if gtins and score < floor and shares_gtin(other.attributes, gtins):
+                floor = min(floor, same.with_gtin)
+            return score >= floor and not contradict(own, other)
 
         return judge
 

@@ -1,7 +1,8 @@
 """Style groups: what every group keeps to, and that they are made in bounded time whatever the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from catalogue import Product, variant_table
 from catalogue.variant_table import Variants
-from catalogue.variants import SameFrom
+from catalogue.variants import MODES, Mode, SameFrom
 from index import groups as module
 from index import near
 from index.exact import FlatIndex, Neighbours
 from index.groups import Groups, group, join
 from index.near import background, similarities
 from index.plan import Choice, make_plan
+from index.products import Listing
 from index.search import VectorIndex, set_faiss_threads
 from index.shards import open_index, write_shards
 from tests.index.builders import item, unit, unit_rows
@@ -36,10 +38,13 @@ def grouped(
     said: Sequence[dict[str, str]] | None = None,
     index: VectorIndex | None = None,
     with_gtin: float = THRESHOLD,
+    modes: Sequence[Mode] | None = None,
+    by_modes: Mapping[str, float] = MappingProxyType({}),
 ) -> Groups:
     stored = vectors.astype(np.float16)
     own = variants(said if said is not None else [{}] * len(stored))
-    return group(index or FlatIndex(stored), stored, own, SameFrom(THRESHOLD, with_gtin))
+    had = np.array([MODES.index(mode) for mode in modes or ["m"] * len(stored)], np.uint8)
+    return group(index or FlatIndex(stored), stored, own, SameFrom(THRESHOLD, with_gtin, by_modes), had)
 
 
 def partition(medoid: NDArray[np.int64]) -> set[frozenset[int]]:
@@ -304,16 +309,34 @@ def test_an_approximate_index_gives_nearly_the_same_groups_on_any_number_of_thre
     assert len(exact & partition(found[0].medoid)) >= 0.98 * len(exact)
 
 
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_what_rows_must_reach_depends_on_what_each_has(tmp_path: Path, kind: str) -> None:
+    """Rows without a photo are in a group from a lower score on; those that have one are not let in by it."""
+    angles = np.array([0.0, 0.1, 0.65, 0.0, 1.2, -0.9])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).repeat(4, axis=1) / 2
+    modes: list[Mode] = ["m", "m", "m", "m", "t", "t"]
+    index = graph(vectors, tmp_path) if kind == "hnsw" else None
+    assert partition(grouped(vectors, index=index, modes=modes).medoid) >= {frozenset({4}), frozenset({5})}
+    found = grouped(vectors, index=index, modes=modes, by_modes={"t-m": 0.8, "m-t": 0.8}).medoid
+    assert frozenset({2, 4}) in partition(found)
+    assert found[2] != found[0]
+    assert frozenset({5}) in partition(found)
+
+
 # Products that come later.
+
+
+def listing(product_id: str, photo: str | None = "0", **fields: Any) -> Listing:
+    return Listing(item(product_id, **fields).product.model_dump(), photo)
 
 
 class Shop:
     """Three products at angles from the first: g is near, of another colour; h is farther; i is a stranger."""
 
     products = (
-        item("g", attributes={"colour": "red"}).product,
-        item("h", attributes={"colour": "blue"}).product,
-        item("i").product,
+        listing("g", attributes={"colour": "red"}),
+        listing("h", attributes={"colour": "blue"}),
+        listing("i", photo=None),
     )
     scores = (0.97, 0.92, 0.5)
 
@@ -324,18 +347,27 @@ class Shop:
         self.asked.append(k)
         return Neighbours(np.arange(3), np.array(self.scores, np.float32))
 
-    def join(self, product: Product, threshold: float = THRESHOLD) -> int | None:
-        return join(self.search, self.products.__getitem__, unit_rows(1)[0], product, threshold)
+    def join(self, own: Listing, threshold: float = THRESHOLD, **by_modes: float) -> int | None:
+        same = SameFrom(threshold, threshold, {name.replace("_", "-"): score for name, score in by_modes.items()})
+        return join(self.search, self.products.__getitem__, unit_rows(1)[0], own, same)
 
 
 def test_a_product_joins_the_nearest_it_does_not_contradict() -> None:
     shop = Shop()
-    assert shop.join(item("new").product) == 0
-    assert shop.join(item("new", attributes={"colour": "blue"}).product) == 1
-    assert shop.join(item("new", attributes={"colour": "green"}).product) is None
-    assert shop.join(item("new").product, 0.98) is None
+    assert shop.join(listing("new")) == 0
+    assert shop.join(listing("new", attributes={"colour": "blue"})) == 1
+    assert shop.join(listing("new", attributes={"colour": "green"})) is None
+    assert shop.join(listing("new"), 0.98) is None
     assert len(shop.asked) == 4
 
 
+def test_what_a_product_must_reach_depends_on_what_each_has() -> None:
+    shop, green = Shop(), {"colour": "green"}
+    assert shop.join(listing("new", attributes=green), m_t=0.5) == 2
+    assert shop.join(listing("new", attributes=green, photo=None), m_t=0.4) is None
+    assert shop.join(listing("new", photo=None), 0.98, t_m=0.95) == 0
+    assert shop.join(listing("new"), t_m=0.99) == 0
+
+
 def test_a_product_does_not_join_itself() -> None:
-    assert Shop().join(item("g").product) == 1
+    assert Shop().join(listing("g")) == 1

@@ -25,3 +25,20 @@ def test_one_gtin_never_asks_for_more_likeness(calibrated: Thresholds, same: Sam
     embedder = StandInEncoders()
     embedder.thresholds = {"m-m": calibrated}
     assert same_from(embedder) == same
+
+
+def test_pairs_of_modes_have_their_own_where_it_is_as_precise() -> None:
+    embedder = StandInEncoders()
+    rough = Threshold(score=0.5, precision=0.78, interval=(0.6, 0.9), pairs=46)
+    embedder.thresholds = {
+        "m-m": Thresholds(same_style=at(0.8)),
+        "t-m": Thresholds(same_style=at(0.7)),
+        "i-i": Thresholds(same_style=at(0.85)),
+        "i-t": Thresholds(same_style=rough),
+        "t-t": Thresholds(similar=at(0.6)),
+    }
+    same = same_from(embedder)
+    assert same is not None
+    assert [same.of("m", "m"), same.of("t", "m"), same.of("i", "i")] == [0.8, 0.7, 0.85]
+    assert [same.of("i", "t"), same.of("t", "t")] == [0.8, 0.8]
+    assert [same.least("t"), same.least("i"), same.least("m")] == [0.7, 0.8, 0.8]

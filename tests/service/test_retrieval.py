@@ -13,7 +13,9 @@ import pytest
 from catalogue import Product
 from catalogue.errors import DeadlineExceeded
 from catalogue.settings import Settings
+from index.live_styles import style_names
 from models import Encoded, StandInEncoders
+from models.bundle import Threshold, Thresholds
 from models.embedder import Vectors
 from service.build import build
 from service.comparing import compare
@@ -149,5 +151,34 @@ def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) ->
         similar = {found.item.product.product_id for found in (await retrieval.similar("acme-m6", 10)).found}
         assert same == {"kestrel-m6", "orion-any"}
         assert similar == {"kestrel-m8"}
+
+    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
+
+
+def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
+    """On the tab, when compared, and in style groups."""
+    (tmp_path / "lamp.jpg").write_bytes(photo((200, 100, 50)))
+    rows = [
+        {"product_id": "own", "title": "lamp Nova", "supplier_id": "acme", "images": ["lamp.jpg"]},
+        {"product_id": "bare", "title": "lamp Nova", "supplier_id": "orion"},
+        {"product_id": "other", "title": "lamp Vega", "supplier_id": "orion"},
+    ]
+    catalogue = tmp_path / "lamps.jsonl"
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = Blurred()
+    lower = Thresholds(same_style=Threshold(score=0.65, precision=0.95, interval=(0.9, 1.0), pairs=100))
+    embedder.thresholds = {**embedder.thresholds, "t-m": lower, "m-t": lower}
+    build(catalogue, tmp_path / "data", "lamps", embedder, decode_threads=1)
+
+    async def ask(retrieval: Retrieval) -> None:
+        for one, other, mode in (("own", "bare", "m-t"), ("bare", "own", "t-m")):
+            (found,) = (await retrieval.same_style(one, 10)).found
+            assert found.listing.product_id == other
+            assert found.score == pytest.approx(0.707, abs=1e-3)
+            compared = await compare(retrieval, Query(one), Query(other))
+            assert (compared.verdict, compared.mode, compared.same_style) == ("same-style", mode, 0.65)
+        assert "bare" not in {found.listing.product_id for found in (await retrieval.similar("own", 10)).found}
+        names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
+        assert names[0] == names[1] != names[2]
 
     with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
