@@ -12,6 +12,7 @@ import orjson
 from index.aliases import LIVE
 from index.facets import Facets
 from service.attribution import Visit
+from service.ranking import Total
 from service.retrieval import Found, Retrieval
 from service.schemas import image_url
 from service.trail import CURRENT
@@ -29,6 +30,7 @@ async def answer(
     facets: Facets | None = None,
     cursor: str | None = None,
     refine: str | None = None,
+    total: Total | None = None,
 ) -> bytes:
     """The answer that a visit gets, which notes what it shows; raises what `Pools.off_loop` raises."""
     visit.saw(found, retrieval.snapshot_name)
@@ -47,6 +49,8 @@ async def answer(
             "facets": _counts(facets or {}),
             "next_cursor": cursor,
             "refine_cursor": refine,
+            "total": total.hits if total is not None else None,
+            "total_is_exact": total.is_exact if total is not None else None,
         }
         return orjson.dumps(fields)
 

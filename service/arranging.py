@@ -5,7 +5,7 @@ is asked for.
 """
 
 from collections.abc import Collection, Hashable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -24,15 +24,17 @@ DIVERSE: Final = 100
 """Of so many hits those that differ come first; whoever reads further reads by score."""
 NEAR_IDENTICAL: Final = 0.95
 """From this cosine on, two listings of one supplier show the same thing in the same words."""
+PriceSort = Literal["price", "-price"]
+"""Of those that a catalogue is sorted by."""
 _MOST_DECLARATIONS: Final = 16
 """Different sets of attributes and facts that one listing stands for; more would take long to compare."""
 
 
-def same_style(own: Described, gtins: Collection[str], *, collapse: bool) -> Arrange:
+def same_style(own: Described, gtins: Collection[str], *, collapse: bool, sort: PriceSort | None = None) -> Arrange:
     """Those with one of the GTINs of `own` first, then those that declare its variant.
 
     Of near-identical listings of one supplier only the best; what stands for several has a group, of its supplier and
-    their number.
+    their number. With `sort` they come by price instead, those without one last, and equal ones in that order.
     """
 
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
@@ -40,7 +42,13 @@ def same_style(own: Described, gtins: Collection[str], *, collapse: bool) -> Arr
             listing = view.listing(hit.row)
             return not shares_gtin(listing.attributes, gtins), not agree(own, listing)
 
+        def costs(hit: Ranked) -> tuple[bool, float]:
+            price = view.listing(hit.row).fields.get("price")
+            return price is None, (price or 0.0) * (-1 if sort == "-price" else 1)
+
         ordered = sorted(hits, key=further)  # stable: by score within each
+        if sort is not None:
+            ordered.sort(key=costs)
         return _collapsed(view, ordered) if collapse else ordered
 
     return arrange

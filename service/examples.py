@@ -33,6 +33,8 @@ _ANSWER: Final = {
     "facets": _FACETS,
     "next_cursor": _CURSOR,
     "refine_cursor": _CURSOR,
+    "total": None,
+    "total_is_exact": None,
 }
 _NOT_FOUND: Final = {
     "type": "samestyle:not-found",

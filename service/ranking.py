@@ -7,7 +7,7 @@ nothing a second time: what a product was when it was shown may have changed, so
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ class Scope:
     arrange: "Arrange | None" = None
     """Puts the `arranged` best hits in another order than that of their scores."""
     arranged: int = WINDOW
+    counted: bool = False
+    """Whether the arrangement is asked how many hits there are in all; it then puts all in order, not those needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,13 @@ class Ranked:
     group: Group | None = None
 
 
+class Total(NamedTuple):
+    """How many hits all pages have; where the window was full, there may be more."""
+
+    hits: int
+    is_exact: bool
+
+
 Arrange = Callable[[LiveView, Sequence[Ranked], int], list[Ranked]]
 """Some hits, the best first, in the order in which they are shown, those it leaves out left out; of them no more than a
 number of the first are needed, and these must not depend on it."""
@@ -105,21 +114,21 @@ def combined(terms: Sequence[Term]) -> Vector:
 
 def rank(
     view: LiveView, terms: Sequence[Term], scope: Scope, excluded: frozenset[str], start: Start | None
-) -> tuple[list[Ranked], bool]:
-    """The next `scope.k` hits, or as many as the window still has, and whether more follow.
+) -> tuple[list[Ranked], bool, Total | None]:
+    """The next `scope.k` hits, or as many as the window still has, whether more follow, and how many there are.
 
     Raises InvalidInput for a target the snapshot lacks, Conflict where it has no style groups to group by.
     """
     left = WINDOW - (start.shown if start else 0)
     wanted = min(scope.k, left)
-    query = combined(terms)
+    query, total = combined(terms), None
     if scope.arrange is not None:
-        ranked = _arranged(view, query, scope, scope.arrange, excluded, start)
+        ranked, total = _arranged(view, query, scope, scope.arrange, excluded, start)
     elif scope.group_by is None:
         ranked = [Ranked(row, score) for row, score in _ranked(view, query, scope, excluded, start, wanted)]
     else:
         ranked = _grouped(view, query, scope, excluded, start)
-    return ranked[:wanted], wanted < min(len(ranked), left)
+    return ranked[:wanted], wanted < min(len(ranked), left), total
 
 
 def begin_after(shown: Sequence[tuple[str, Ranked]], terms: tuple[Term, ...], before: Start | None) -> Start:
@@ -188,16 +197,17 @@ def _is_before(start: Start, score: float, product_id: str) -> bool:
 
 def _arranged(
     view: LiveView, query: Vector, scope: Scope, arrange: Arrange, excluded: frozenset[str], start: Start | None
-) -> list[Ranked]:
-    """What comes after what was shown, in the order of an arrangement."""
+) -> tuple[list[Ranked], Total | None]:
+    """What comes after what was shown, in the order of an arrangement, and how many hits it has if they are counted."""
     needed = (start.shown if start else 0) + scope.k + 1
     window = min(WINDOW, max(scope.arranged, needed))
     found = _ranked(view, query, scope, excluded, None, window)
     hits = [Ranked(row, score) for row, score in _with_others(view, query, scope, excluded, found[:window])]
     arranged = arrange(view, hits, needed)
+    total = Total(len(arranged), len(hits) < WINDOW) if scope.counted else None
     if start is None:
-        return arranged
-    return [hit for hit in arranged if _mark(view.id_of(hit.row)) not in start.seen]
+        return arranged, total
+    return [hit for hit in arranged if _mark(view.id_of(hit.row)) not in start.seen], total
 
 
 def _with_others(

@@ -32,7 +32,7 @@ from service.flights import together
 from service.models import same_from, threshold
 from service.pools import Pools, Result
 from service.problems import note_damage
-from service.ranking import Group, Scope, Start, Term, Vector, begin_after, combined, contributions, rank
+from service.ranking import Group, Scope, Start, Term, Total, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 from service.unlike import unlike
 
@@ -85,12 +85,13 @@ class Found:
 class Hits:
     """A page of neighbours, best first, and where the next one begins; None when it was the last.
 
-    `photo` is what the query's photo was read as.
+    `photo` is what the query's photo was read as, `total` how many hits all pages have, where they are counted.
     """
 
     found: list[Found]
     next: Start | None = None
     photo: Photo | None = None
+    total: Total | None = None
 
 
 class Retrieval:
@@ -149,13 +150,15 @@ class Retrieval:
         *,
         other_suppliers: bool = True,
         collapse: bool = True,
+        sort: arranging.PriceSort | None = None,
         start: Start | None = None,
     ) -> Hits:
-        """The same product, by default from other suppliers only.
+        """The same product, by default from other suppliers only; and how many hits there are.
 
         Products at or above the calibrated threshold (a lower one, where they have its GTIN), less those that
         contradict the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its
-        variant, and near-identical listings of one supplier stand once.
+        variant, and near-identical listings of one supplier stand once. With `sort` the cheapest
+        (or dearest) come first instead.
         """
         own = self.listing(product_id)
         if other_suppliers and own.supplier_id:
@@ -167,7 +170,8 @@ class Retrieval:
             min_score=self.same_from.least(own.mode),
             keep=self._judge(own, codes),
             also=(lambda view: view.of_gtins(codes)) if codes else None,
-            arrange=arranging.same_style(own, codes, collapse=collapse),
+            arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
+            counted=True,
         )
         return await self.search(Query(product_id=product_id), scope, start)
 
@@ -274,7 +278,7 @@ class Retrieval:
 
         def look_up(view: LiveView) -> Hits:
             with metrics.stage("search"):
-                ranked, more = rank(view, terms, scope, excluded, start)
+                ranked, more, total = rank(view, terms, scope, excluded, start)
             with metrics.stage("catalogue"):
                 shares = contributions(view, ranked, scope.target, terms) if scope.explain else [None] * len(ranked)
                 found = [
@@ -282,9 +286,9 @@ class Retrieval:
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
                 if not more:
-                    return Hits(found, photo=photo)
+                    return Hits(found, photo=photo, total=total)
                 ids = [neighbour.listing.product_id for neighbour in found]
-                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo)
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo, total)
 
         return await self._looked_up(lambda: self.listed(view, look_up))
 

@@ -292,6 +292,12 @@ class SearchAnswer(BaseModel):
         description="to ask for the same, but different, by `POST /v1/search/refine`; null on later pages, where "
         "that of the first still serves"
     )
+    total: int | None = Field(
+        default=None, description="how many hits all pages have; null but on the tab of the same style"
+    )
+    total_is_exact: bool | None = Field(
+        default=None, description="false where the best 1,000 listings were counted and there may be more"
+    )
 
 
 class ProductAnswer(BaseModel):

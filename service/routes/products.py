@@ -15,7 +15,7 @@ from index.aliases import LIVE
 from index.filters import Price, Value
 from index.products import Sort
 from service.answers import answer
-from service.arranging import DIVERSITY
+from service.arranging import DIVERSITY, PriceSort
 from service.cursors import PLACE, Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
@@ -199,7 +199,9 @@ class _Tab:
                 refine = None
                 if page is None:
                     refine = self.searches.refine_cursor(self._as_search(), None, retrieval, visit)
-                written = await answer(hits.found, retrieval, visit, alias=asked, cursor=going_on, refine=refine)
+                written = await answer(
+                    hits.found, retrieval, visit, alias=asked, cursor=going_on, refine=refine, total=hits.total
+                )
                 return Response(written, media_type="application/json")
 
     def _as_search(self) -> SearchRequest:
@@ -234,13 +236,29 @@ async def same_style(
     collapse: Annotated[
         bool, Query(description="let near-identical listings of one supplier stand once, with a group that counts them")
     ] = True,
+    sort: Annotated[
+        PriceSort | None,
+        Query(
+            description="the cheapest first, or the dearest, those without a price last; as bare numbers, so filter "
+            "by a currency where there are several"
+        ),
+    ] = None,
 ) -> Response:
-    """The same product, from more suppliers: first those that declare the same variant, then by score."""
+    """The same product, from more suppliers: first those that declare the same variant, then by score; or by price.
+
+    `total` says how many there are.
+    """
     return await tab.answer(
         "same-style",
-        (other_suppliers, collapse),
+        (other_suppliers, collapse, sort),
         lambda retrieval, start: retrieval.same_style(
-            tab.product_id, tab.k, tab.filters, other_suppliers=other_suppliers, collapse=collapse, start=start
+            tab.product_id,
+            tab.k,
+            tab.filters,
+            other_suppliers=other_suppliers,
+            collapse=collapse,
+            sort=sort,
+            start=start,
         ),
     )
 

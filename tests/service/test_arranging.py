@@ -148,6 +148,30 @@ class TestSameStyle:
             pages.append(get(bolts, "/v1/products/own/same-style", k=2, cursor=cursor))
         assert [hit for page in pages for hit in page["hits"]] == answer["hits"]
 
+    def test_the_cheapest_come_first_and_all_are_counted(self, tmp_path: Path) -> None:
+        prices = {"a": 4.0, "b": None, "c": 2.5, "d": 4.0, "e": 0.0}
+        rows: list[dict[str, Any]] = [{"product_id": "own", "supplier_id": "acme"}]
+        rows += [{"product_id": name, "supplier_id": f"shop-{name}", "price": price} for name, price in prices.items()]
+        rows += [{"product_id": f"c{n}", "supplier_id": "shop-c", "price": 2.5 - n} for n in (0, 1)]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps({**row, "title": "hex bolt"}) + "\n" for row in rows))
+        build(tmp_path / "rows.jsonl", tmp_path / "data", "rows", embedder := StandInEncoders(), decode_threads=1)
+        with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+            path = "/v1/products/own/same-style"
+            cheapest = get(api, path, sort="price")
+            assert ids(cheapest) == ["e", "c1", "a", "d", "b"]  # of a supplier's twins the cheapest
+            assert cheapest["hits"][1]["group"] == {"key": "shop-c", "size": 3}
+            assert ids(get(api, path, sort="-price")) == ["a", "d", "c", "e", "b"]
+            assert ids(get(api, path, sort="-price", collapse=False)) == ["a", "d", "c", "c0", "c1", "e", "b"]
+            page = get(api, path, sort="price", k=3)
+            assert (page["total"], page["total_is_exact"]) == (5, True)
+            rest = get(api, path, sort="price", k=3, cursor=page["next_cursor"])
+            assert (ids(rest), rest["total"]) == (["d", "b"], 5)
+            other = api.get(path, params={"sort": "-price", "cursor": page["next_cursor"]})
+            assert other.status_code == 400
+            assert get(api, path, filter="price<=2.5", sort="price")["total"] == 2
+            assert get(api, path, collapse=False)["total"] == 7
+            assert get(api, "/v1/products/own/similar")["total"] is None
+
     def test_what_contradicts_each_other_is_not_collapsed(self, bolts: TestClient) -> None:
         found = ids(get(bolts, "/v1/products/orion-0/same-style", k=50))
         assert found == ["aaa-none", "kestrel-0", "kestrel-m8", "nobody-0", "nobody-1", "own"]

@@ -55,7 +55,7 @@ def all_pages(view: LiveView, scope: Scope, excluded: frozenset[str] = frozenset
     pages: list[list[Ranked]] = []
     start: Start | None = None
     while True:
-        hits, more = rank(view, TERMS, scope, excluded, start)
+        hits, more, _ = rank(view, TERMS, scope, excluded, start)
         pages.append(hits)
         if not more:
             return pages
@@ -151,7 +151,7 @@ def test_writes_between_pages_repeat_nothing_and_lose_nothing_that_stayed(
     written: set[str] = set()
     start: Start | None = None
     while True:
-        hits, more = rank(index.view, TERMS, scope, frozenset(), start)
+        hits, more, _ = rank(index.view, TERMS, scope, frozenset(), start)
         scores = [hit.score for hit in hits]
         assert scores == sorted(scores, reverse=True)
         if start is not None and scores:
@@ -180,12 +180,12 @@ def changes_of(drawn: list[tuple[int, int | None, str]]) -> Iterator[Change]:
 def test_a_product_that_was_shown_and_fell_is_not_shown_again(snapshot: Snapshot) -> None:
     index = LiveIndex(snapshot)
     scope = Scope(k=5)
-    hits, _ = rank(index.view, TERMS, scope, frozenset(), None)
+    hits, _, _ = rank(index.view, TERMS, scope, frozenset(), None)
     start = begin_after(shown_as(index.view, hits), TERMS, None)
     first = names(index.view, hits)[0]
     worst = VECTORS[np.argmin(VECTORS @ TERMS[0].vector)]
     index.apply(in_order([Change.upsert(item(first), {FINGERPRINT: {"fusion": worst}})]))
-    rest, more = rank(index.view, TERMS, Scope(k=COUNT), frozenset(), start)
+    rest, more, _ = rank(index.view, TERMS, Scope(k=COUNT), frozenset(), start)
     assert not more
     assert len(rest) == COUNT - 5
     assert first not in names(index.view, rest)
@@ -235,7 +235,7 @@ def test_a_page_asks_for_no_more_than_it_needs(view: LiveView, asked: list[int])
     best = -in_full(view, Scope())[0][0]
     asked.clear()
     same = Scope(k=10, min_score=best, arrange=lambda _, hits, __: list(hits))
-    found, _ = rank(view, TERMS, same, frozenset(), None)
+    found, _, _ = rank(view, TERMS, same, frozenset(), None)
     assert {hit.score for hit in found} == {best}
     assert asked == [64]
 
@@ -244,7 +244,7 @@ def test_contributions_add_up(view: LiveView) -> None:
     one, other = unit_rows(2, seed=7)
     length = float(np.linalg.norm(0.7 * one + 0.3 * other))
     terms = (Term("a", 0.7 / length, one), Term("b", 0.3 / length, other))
-    hits, _ = rank(view, terms, Scope(k=COUNT), frozenset(), None)
+    hits, _, _ = rank(view, terms, Scope(k=COUNT), frozenset(), None)
     shares: list[Mapping[str, float]] = [*contributions(view, hits, "fusion", terms)]
     np.testing.assert_allclose([sum(share.values()) for share in shares], [hit.score for hit in hits], atol=1e-5)
     assert np.allclose(combined(terms), unit(0.7 * one + 0.3 * other), atol=1e-6)
