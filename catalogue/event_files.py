@@ -5,8 +5,8 @@ from typing import Final
 
 from catalogue.errors import EventsUnavailable
 
-SCHEMA_VERSION: Final = 1
-"""Of the Parquet files, and of the spools that they come from."""
+SCHEMA_VERSION: Final = 2
+"""Of the Parquet files, and of the spools that they come from. 2: what a purchase was worth."""
 SCHEMA_KEY: Final = "samestyle.schema_version"
 """The entry in a Parquet file's metadata; files that lack it are of version 1."""
 

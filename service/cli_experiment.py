@@ -121,6 +121,23 @@ def _show(experiments: "list[Experiment]", *, as_json: bool) -> None:
     print_table(table)
 
 
+def _values(made: "Report") -> Table:
+    """What purchases brought, by currency and arm."""
+    from service.experiments import page  # noqa: PLC0415
+
+    names = ("in all", "for each user", "uplift", "95 % interval", "p", "found in 4 of 5 from")
+    table = Table("currency", "arm", *(Column(name, justify="right") for name in names))
+    for currency in made.arms[0].values:
+        for arm in made.arms:
+            own = arm.values[currency]
+            row = [currency, arm.arm, page.money(own.total), page.money(own.rate.value)]
+            if (against := own.compared) is not None:
+                row += [page.uplift(against.uplift), page.interval(against.interval), page.p_value(against.p)]
+                row.append(page.percent(against.detectable, 1))
+            table.add_row(*row)
+    return table
+
+
 def _print(made: "Report") -> None:
     from service.experiments import page  # noqa: PLC0415
     from service.experiments.report import METRICS  # noqa: PLC0415
@@ -144,6 +161,8 @@ def _print(made: "Report") -> None:
                 row.append(page.percent(against.detectable, 1))
             rates.add_row(*row)
     print_table(rates)
+    if made.arms[0].values:
+        print_table(_values(made))
     out.print(
         f"Sample ratio: p = {made.sample_ratio_p:.3g}. Left out: {made.mixed_users:,} users of several arms, "
         f"{made.nobodys_answers:,} answers without a user.",

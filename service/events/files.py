@@ -39,6 +39,8 @@ SCHEMAS: Final = {
             "experiment": pa.string(),
             "arm": pa.string(),
             "received_at": _MOMENT,
+            "value": pa.float64(),
+            "currency": pa.string(),
         }
     ),
     "searches": pa.schema(
@@ -98,7 +100,7 @@ def read(root: Path, table: str, since: date, columns: Sequence[str], keep: pc.E
     for day, folder in days(root, table):
         if day >= since:
             for file in sorted(folder.glob("*.parquet")):
-                whole = _read(file).select(SCHEMAS[table].names)
+                whole = _read(file, table)
                 parts.append(whole.filter(keep).select(list(columns)))
     return pa.concat_tables(parts)
 
@@ -132,7 +134,7 @@ def rewrite(root: Path, table: str, gone: Callable[[pa.Table], Any], advance: Ca
     """
     removed = [SCHEMAS[table].empty_table()]
     for file in _files(root, table):
-        rows = _read(file)
+        rows = _read(file, table)
         mask = gone(rows)
         if pc.any(mask).as_py():
             removed.append(rows.filter(mask))
@@ -161,10 +163,15 @@ def _files(root: Path, table: str) -> list[Path]:
     return [file for _, folder in days(root, table) for file in sorted(folder.glob("*.parquet"))]
 
 
-def _read(file: Path) -> pa.Table:
+def _read(file: Path, table: str) -> pa.Table:
+    """A file as it would be written now; what an earlier version did not know is null."""
     opened = pq.ParquetFile(file)
     check_schema(file, _version(opened))
-    return opened.read()
+    rows = opened.read()
+    for field in SCHEMAS[table]:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return rows.select(SCHEMAS[table].names)
 
 
 def _version(opened: pq.ParquetFile) -> bytes | None:

@@ -36,19 +36,23 @@ _BATCH: Final = 50_000
 _BUSY_S: Final = 5.0
 _FORGET: Final = 20_000
 
-_ADD_EVENT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+_ADD_EVENT: Final = (
+    "INSERT INTO events (event_id, type, time, product_id, query, user_id, session_id, request_id, position, "
+    "experiment, arm, received_at, value, currency) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _ADD_SEARCH: Final = "INSERT INTO searches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS seen (event BLOB PRIMARY KEY, received_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
   event_id TEXT NOT NULL, type TEXT NOT NULL, time INTEGER NOT NULL, product_id TEXT NOT NULL, query TEXT, user_id TEXT,
   session_id TEXT, request_id TEXT NOT NULL, position INTEGER, experiment TEXT, arm TEXT, received_at INTEGER NOT NULL,
-  batch TEXT);
+  batch TEXT, value REAL, currency TEXT);
 CREATE TABLE IF NOT EXISTS searches (
   request_id TEXT NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, product_id TEXT, query TEXT,
   has_photo INTEGER NOT NULL, user_id TEXT, shown TEXT NOT NULL, snapshot TEXT, experiment TEXT, arm TEXT,
   took_ms REAL NOT NULL, status INTEGER NOT NULL, batch TEXT);
 """
+_SINCE_2: Final = {"value": "REAL", "currency": "TEXT"}
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Event:
     experiment: str | None
     arm: str | None
     received_at: int
+    value: float | None = None
+    currency: str | None = None
     is_new: bool = False
 
     @property
@@ -74,7 +80,7 @@ class Event:
         """The columns in their order."""
         return (
             self.event_id, self.type, self.time, self.product_id, self.query, self.user_id, self.session_id,
-            self.request_id, self.position, self.experiment, self.arm, self.received_at,
+            self.request_id, self.position, self.experiment, self.arm, self.received_at, self.value, self.currency,
         )  # fmt: skip
 
 
@@ -89,6 +95,7 @@ class Spool:
             path, self._lock = _take_one(root)
             try:
                 self._db = connect(path)
+                _upgrade(self._db)
             except BaseException:
                 self._lock.release()
                 raise
@@ -172,11 +179,24 @@ def connect(path: Path) -> sqlite3.Connection:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         check_schema(path, version or None)  # 0: it is new, or from before spools told theirs
         if not version:
-            db.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
+            there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'events'").fetchone()[0]
+            db.executescript(f"{_SCHEMA} PRAGMA user_version = {1 if there else SCHEMA_VERSION};")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Only who holds a spool does this: under a gateway of an earlier version it would take no event any more."""
+    with transaction(db):
+        for column in _SINCE_2.keys() - _columns(db, "events"):
+            db.execute(f"ALTER TABLE events ADD COLUMN {column} {_SINCE_2[column]}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {column for _, column, *_ in db.execute(f"PRAGMA table_info({table})")}
 
 
 def spools(root: Path) -> list[Path]:
@@ -208,7 +228,8 @@ def _file_table(db: sqlite3.Connection, root: Path, table: str) -> int:
                     names,
                 )
         for name in names:
-            columns = ", ".join(files.SCHEMAS[table].names)
+            there = _columns(db, table)
+            columns = ", ".join(name if name in there else "NULL" for name in files.SCHEMAS[table].names)
             rows = db.execute(f"SELECT {columns} FROM {table} WHERE batch = ?", (name,)).fetchall()  # noqa: S608
             if not rows:
                 return filed

@@ -41,6 +41,8 @@ def page(made: Report) -> str:
     ]
     for metric in METRICS:
         parts += [f"<h2>{NAMES[metric]}</h2>", _rates(made, metric), _forest(made, metric)]
+    for currency in made.arms[0].values:
+        parts += [f"<h2>Value of purchases for each user, in {escape(currency)}</h2>", _values(made, currency)]
     parts += ["<h2>Click-through by day</h2>", _days(made.arms)]
     parts.append(
         f"<p>Users fit their shares with p = {made.sample_ratio_p:.3g}. {made.mixed_users:,} users of several arms and "
@@ -96,6 +98,25 @@ def _rates(made: Report, metric: str) -> str:
             row += [uplift(against.uplift), interval(against.interval), p_value(against.p)]
         rows.append((*row, percent(against.detectable, 1) if against is not None else ""))
     return _table(("arm", "rate", "uplift", "95 % interval", "p", "found in 4 of 5 from"), rows)
+
+
+def _values(made: Report, currency: str) -> str:
+    rows = []
+    for arm in made.arms:
+        own = arm.values[currency]
+        row = [arm.arm, money(own.total), money(own.rate.value)]
+        if own.compared is None:
+            rows.append((*row, "control", "", "", ""))
+        else:
+            against = own.compared
+            row += [uplift(against.uplift), interval(against.interval), p_value(against.p)]
+            rows.append((*row, percent(against.detectable, 1)))
+    return _table(("arm", "in all", "for each user", "uplift", "95 % interval", "p", "found in 4 of 5 from"), rows)
+
+
+def money(value: float) -> str:
+    """A sum as people read it; a dash for what is not known."""
+    return f"{value:,.2f}" if math.isfinite(value) else "-"
 
 
 def _rate(rate: Rate, metric: str) -> str:

@@ -23,6 +23,8 @@ from service.experiments.statistics import Comparison, Numbers, Rate, compare, r
 
 METRICS: Final = ("ctr", "conversion", "purchases")
 """Answers with a click on what they showed over answers; users who bought over users; purchases over users."""
+CURRENCIES: Final = 8
+"""Of a report; purchases in others count, but not what they brought."""
 SAMPLE_RATIO_P: Final = 0.001
 SLOWER: Final = 1.2
 """An arm whose 95th percentile of time is over so many times the control's fails a guard-rail."""
@@ -49,6 +51,17 @@ class ArmReport:
     failures: Rate
     guards: Sequence[str]
     daily_ctr: Sequence[tuple[str, float]]
+    values: Mapping[str, "Value"]
+    """What purchases brought, by the currencies that most of them of the experiment are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What the purchases of one arm brought in a currency: in all, for each user, and compared with the control's."""
+
+    total: float
+    rate: Rate
+    compared: Comparison | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,7 @@ def report(data: Path, experiment: Experiment) -> Report:
     since = experiment.started_at.astimezone(UTC).date()
     mine = pc.field("experiment") == experiment.name
     searches = files.read(root, "searches", since, ["request_id", "user_id", "arm", "took_ms", "status", "time"], mine)
-    columns = ["event_id", "type", "request_id", "product_id"]
+    columns = ["event_id", "type", "request_id", "product_id", "value", "currency"]
     events = files.read(root, "events", since, columns, mine & (pc.field("type") != "impression"))
     clicks = events.filter(pc.equal(events["type"], "click"))
     clicked = mine & pc.field("request_id").isin(pc.unique(clicks["request_id"]))
@@ -121,10 +134,13 @@ class _Table:
         answered = pc.and_(pc.equal(named["status"], 200), pc.is_in(named["user_id"], self._users["user_id"]))
         named = named.filter(answered)
         # of events and answers one each, however often they were written
-        once = events.group_by("event_id").aggregate([("type", "min"), ("request_id", "min")])
+        once = events.group_by("event_id").aggregate(
+            [(name, "min") for name in ("type", "request_id", "value", "currency")]
+        )
         self._answers = named.group_by("request_id").aggregate([("user_id", "min"), ("arm", "min"), ("time", "min")])
         self._clicked = clicked
         self._bought = _purchases(once)
+        self._brought = _values(once)
 
     def arm(self, name: str, control: ArmReport | None) -> ArmReport:
         """One arm, compared with the control where there is one already."""
@@ -163,6 +179,13 @@ class _Table:
             failures=failures,
             guards=_guards(control, p95, failures) if control else (),
             daily_ctr=_daily(answers, clicked),
+            values={
+                currency: _value(
+                    by_user(np.array([brought.get(request, 0.0) for request in ids], np.float64)),
+                    control.values[currency] if control else None,
+                )
+                for currency, brought in self._brought.items()
+            },
         )
 
 
@@ -182,6 +205,24 @@ def _purchases(events: pa.Table) -> dict[str, int]:
     some = events.filter(pc.equal(events["type_min"], "purchase"))
     some = some.group_by("request_id_min").aggregate([("event_id", "count")])
     return dict(zip(some["request_id_min"].to_pylist(), some["event_id_count"].to_pylist(), strict=True))
+
+
+def _values(events: pa.Table) -> dict[str, dict[str, float]]:
+    """By currency what the purchases of each answer brought; the currency of most purchases first."""
+    paid = events.filter(pc.is_valid(events["value_min"])).group_by(["currency_min", "request_id_min"])
+    sums = paid.aggregate([("value_min", "sum"), ("event_id", "count")])
+    often = sums.group_by("currency_min").aggregate([("event_id_count", "sum")])
+    often = often.sort_by([("event_id_count_sum", "descending"), ("currency_min", "ascending")])
+    found: dict[str, dict[str, float]] = {name: {} for name in often["currency_min"].to_pylist()[:CURRENCIES]}
+    for row in sums.to_pylist():
+        if row["currency_min"] in found:
+            found[row["currency_min"]][row["request_id_min"]] = row["value_min_sum"]
+    return found
+
+
+def _value(by_user: Numbers, control: Value | None) -> Value:
+    own = rate(by_user, np.ones(len(by_user)))
+    return Value(float(by_user.sum()), own, compare(control.rate, own) if control else None)
 
 
 def _failures(asked: pa.Table) -> Rate:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from catalogue.errors import InvalidInput
 from catalogue.strict import NUMBER, Strict
@@ -47,6 +47,18 @@ class EventItem(Strict):
         default=None,
         description="when, in ISO 8601 with its zone: at most 7 days ago and 5 minutes ahead; null: now",
     )
+    value: Annotated[float | None, NUMBER] = Field(
+        default=None, ge=0, le=1e12, allow_inf_nan=False, description="what a purchase brought, in its currency"
+    )
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="of the value, ISO 4217")
+
+    @model_validator(mode="after")
+    def _has_a_whole_value(self) -> "EventItem":
+        if (self.value is None) != (self.currency is None):
+            raise ValueError("give value and currency together, or neither")
+        if self.value is not None and self.type != "purchase":
+            raise ValueError(f"value and currency are of a purchase, not of a {self.type}")
+        return self
 
 
 class EventsRequest(Strict):
@@ -141,4 +153,6 @@ def _event(item: EventItem, attribution: Attribution, now_ms: int) -> Event:
         experiment=arm.experiment if arm is not None else None,
         arm=arm.name if arm is not None else None,
         received_at=now_ms,
+        value=item.value,
+        currency=item.currency,
     )

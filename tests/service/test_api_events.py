@@ -76,7 +76,7 @@ class TestEvents:
         at = datetime.now(UTC) - timedelta(hours=1)
         at = max(at, datetime.now(UTC) - timedelta(minutes=4)).replace(microsecond=0)
         more = {"position": 1, "query": "mug", "user_key": "shopper-1", "time": at.isoformat()}
-        told = send(kept, event(answer, 1, **more), event(answer, 2, type="purchase"))
+        told = send(kept, event(answer, 1, **more), event(answer, 2, type="purchase", value=0, currency="EUR"))
         assert told == {"accepted": 2, "duplicates": 0, "refused": []}
         first, second = sorted(rows(own_shop.data, "events"), key=lambda row: row["event_id"])
         user = user_id(load_secret(own_shop), "shopper-1")
@@ -84,6 +84,7 @@ class TestEvents:
         assert (first["user_id"], first["session_id"], first["request_id"]) == (user, None, answer["request_id"])
         assert (second["type"], second["user_id"], second["session_id"]) == ("purchase", None, answer["request_id"])
         assert second["received_at"] >= at
+        assert [(row["value"], row["currency"]) for row in (first, second)] == [(None, None), (0.0, "EUR")]
 
     def test_sent_again_it_counts_once(self, own_shop: Settings, embedder: StandInEncoders) -> None:
         with client_of(own_shop, embedder) as api:
@@ -98,6 +99,7 @@ class TestEvents:
     def test_a_bad_one_is_reported_and_stops_no_other(self, kept: TestClient) -> None:
         answer = search(kept, text="mug")
         good = event(answer, 1)
+        bought = event(answer, 9, type="purchase")
         forged = answer["request_id"][:-1] + ("0" if answer["request_id"][-1] != "0" else "1")
         later, older = datetime.now(UTC) + timedelta(minutes=6), datetime.now(UTC) - timedelta(days=8)
         before = datetime.now(UTC) - timedelta(minutes=10)
@@ -115,6 +117,13 @@ class TestEvents:
             ({**good, "time": "0001-01-01T00:00:00+14:00"}, "Set the clock"),
             ({**good, "user_key": "x" * 201}, "user_key"),
             ({**good, "price": 3}, "price"),
+            ({**bought, "value": -0.01, "currency": "EUR"}, "value"),
+            ({**bought, "value": 1e13, "currency": "EUR"}, "value"),
+            ({**bought, "value": "3", "currency": "EUR"}, "value"),
+            ({**bought, "value": 3, "currency": "euro"}, "currency"),
+            ({**bought, "value": 3}, "together"),
+            ({**bought, "currency": "EUR"}, "together"),
+            ({**good, "value": 3, "currency": "EUR"}, "of a purchase"),
             (17, "body"),
             (None, "body"),
         ]

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,42 +64,54 @@ def read(root: Path) -> int:
 def test_files_and_spools_name_it(root: Path) -> None:
     spool = Spool(root, deadline_s=5)
     spool.close()
-    assert version_of(file_of(root)) == version_of(file_of(root, "searches")) == b"1"
+    assert version_of(file_of(root)) == version_of(file_of(root, "searches")) == b"2"
     with closing(sqlite3.connect(root / "spool-0.sqlite3")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_files_of_before_are_read_and_get_it_when_written_anew(root: Path, tmp_path: Path) -> None:
-    with_version(file_of(root), None)
+    before = pq.ParquetFile(file_of(root)).read().drop_columns(["value", "currency"])
+    pq.write_table(before.replace_schema_metadata(None), file_of(root))
     assert version_of(file_of(root)) is None
     files.write(root, "events", "b", [an_event(3, NOW).row])
     assert read(root) == 3  # together with one that has it
     assert "product" in mined(root, tmp_path / "work")
     (root / "events" / f"date={TODAY}" / "b.parquet").unlink()
     assert erase(root, "u").events == 1
-    assert version_of(file_of(root)) == b"1"
+    assert version_of(file_of(root)) == b"2"
     assert read(root) == 1
 
 
-def test_a_spool_of_before_is_taken_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_spool_of_before_is_taken_up(tmp_path: Path, version: int) -> None:
     spool = Spool(tmp_path, deadline_s=5)
     spool.add([an_event(1)], 1).result(10)
     spool.close()
     with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
-        db.execute("PRAGMA user_version = 0")
+        db.executescript("ALTER TABLE events DROP COLUMN value; ALTER TABLE events DROP COLUMN currency")
+        db.execute(f"PRAGMA user_version = {version}")
+    assert file_all(tmp_path) == 1  # under whatever gateway has it, so it stays as it was
+    with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
     spool = Spool(tmp_path, deadline_s=5)
+    spool.add([replace(an_event(2), type="purchase", value=3.2, currency="EUR")], 1).result(10)
     assert spool.file() == 1
     spool.close()
     with closing(connect(tmp_path / "spool-0.sqlite3")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    found = files.read(tmp_path, "events", TODAY, ["event_id", "value", "currency"], pc.field("product_id") == "p")
+    assert sorted(map(tuple, (row.values() for row in found.to_pylist()))) == [
+        ("e-1", None, None),
+        ("e-2", 3.2, "EUR"),
+    ]
 
 
-@pytest.mark.parametrize("version", ["2", "1.1", "", "x" * 1000])
+@pytest.mark.parametrize("version", ["3", "1.1", "", "x" * 1000])
 def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path, version: str) -> None:
     with_version(file_of(root), version)
     before = file_of(root).read_bytes()
     for use in (lambda: read(root), lambda: erase(root, "u"), lambda: mined(root, tmp_path / "work")):
-        with pytest.raises(EventsUnavailable, match=r"a\.parquet has schema .*, this version reads up to 1; upgrade"):
+        with pytest.raises(EventsUnavailable, match=r"a\.parquet has schema .*, this version reads up to 2; upgrade"):
             use()
     assert file_of(root).read_bytes() == before
     assert file_of(root, "searches").exists()  # nothing of the user goes where not all can
@@ -106,12 +119,12 @@ def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path
 
 def test_a_newer_spool_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     with closing(connect(tmp_path / "spool-0.sqlite3")) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     for use in (lambda: Spool(tmp_path, deadline_s=5), lambda: file_all(tmp_path), lambda: erase(tmp_path, "u")):
-        with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 has schema 2, .* upgrade samestyle, or move"):
+        with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 has schema 3, .* upgrade samestyle, or move"):
             use()
     with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
         db.execute("PRAGMA user_version = 0")
     Spool(tmp_path, deadline_s=5).close()
     assert [path.name for path in spools(tmp_path)] == ["spool-0.sqlite3"]  # it was let go of

@@ -26,7 +26,7 @@ from service.events import files
 from service.events.recorder import MAX_SHOWN
 from service.experiments import arms
 from service.experiments.page import page
-from service.experiments.report import as_json, report
+from service.experiments.report import CURRENCIES, as_json, report
 from service.experiments.statistics import POWER, Rate, chi_square_p, compare, rate, sample_ratio_p
 from tests.service.conftest import client_of
 from tests.service.test_api_events import send
@@ -274,6 +274,7 @@ class TestReport:
         monkeypatch.setattr("service.experiments.arms.secrets.token_hex", lambda _: "5a17" * 4)
         begun = arms.start(tmp_path, "first", {"live": 1, "next": 1})
         random, now = np.random.default_rng(5), time.time_ns() // 10**6
+        arm_price = {"live": 3.0, "next": 4.5}
         searches: list[tuple[Any, ...]] = []
         events: list[tuple[Any, ...]] = []
         for number in range(3_000):
@@ -286,8 +287,13 @@ class TestReport:
                 searches.append((*asked, 503 if failed else 200))
                 if not failed and random.random() < (0.28 if arm == "next" else 0.2):
                     for kind in ("click", *(("purchase",) if random.random() < 0.3 else ())):
+                        paid = (arm_price[arm], "EUR") if kind == "purchase" else (None, None)
                         event = (f"{kind}-{request}", kind, now, "p", None, user, None, request, 1, "first", arm, now)
-                        events += [event, event]  # written twice, counted once
+                        events += [event + paid, event + paid]  # written twice, counted once
+        events += [
+            (f"odd-{at}", "purchase", now, "p", None, None, None, "r-0-0", 1, "first", "live", now, 7.0, f"X{at:02}")
+            for at in range(CURRENCIES + 1)
+        ]
         mixed = (f"r-mixed-{at}" for at in range(2))
         searches += [
             (name, now, "search", None, "mug", 0, "mixed", "[]", "s", "first", arm, 1.0, 200)
@@ -312,6 +318,15 @@ class TestReport:
         assert other.compared["conversion"].uplift > 0
         assert [("slower" in guard, "failures" in guard) for guard in other.guards] == [(True, False), (False, True)]
         assert live.guards == ()
+        assert [*live.values] == [*other.values] == ["EUR", *(f"X{at:02}" for at in range(CURRENCIES - 1))]
+        brought = other.values["EUR"]
+        assert brought.total == pytest.approx(4.5 * (other.purchases - CURRENCIES - 1))
+        assert brought.rate.value == pytest.approx(brought.total / other.users)
+        assert brought.compared is not None
+        assert brought.compared.p < 1e-6
+        assert brought.compared.interval[0] < 1.4 * 1.5 - 1 < brought.compared.interval[1]
+        assert live.values["EUR"].compared is None
+        assert (live.values["X00"].total, other.values["X00"].total) == (0.0, 7.0)
         assert 0.03 < other.failures.value < 0.07
 
     def test_a_click_on_what_was_not_shown_counts_for_nothing(self, tmp_path: Path) -> None:
@@ -324,7 +339,7 @@ class TestReport:
             for name, (products, _) in shown.items()
         ]
         clicks = [
-            (f"e-{name}", "click", now, product, None, user, None, name, 1, "first", "live", now)
+            (f"e-{name}", "click", now, product, None, user, None, name, 1, "first", "live", now, None, None)
             for name, (_, product) in shown.items()
         ]
         files.write(tmp_path / "events", "searches", "a", searches)
@@ -334,14 +349,17 @@ class TestReport:
 
     def test_as_a_table_as_json_and_as_a_page(self, data: Path, tmp_path: Path) -> None:
         said = run("report", "first", "--data", str(data), "--html", str(tmp_path / "report.html"))
-        for text in ("ctr", "conversion", "next", "Sample ratio: p ="):
+        for text in ("ctr", "conversion", "next", "EUR", "Sample ratio: p ="):
             assert text in said
         machine = json.loads(run("report", "--data", str(data), "--json"))
         assert machine == json.loads(json.dumps(machine, allow_nan=False))
         assert machine["arms"][1]["compared"]["ctr"]["p"] < 1e-6
         assert len(machine["warnings"]) == 2
+        assert machine["arms"][1]["values"]["EUR"]["compared"]["p"] < 1e-6
+        assert machine["arms"][1]["values"]["X00"]["compared"]["uplift"] is None
         written = (tmp_path / "report.html").read_text()
         assert written.count("<svg") == 4
+        assert "Value of purchases for each user, in EUR" in written
         assert "http" not in written
         assert "<script" not in written
 
