@@ -25,6 +25,7 @@ Text = Annotated[str, BeforeValidator(_clean)]
 _INVISIBLE: Final = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 """Spaces, controls, and what joins, hides or turns round the characters beside it."""
 MAX_ATTRIBUTE: Final = 2_000
+MAX_ATTRIBUTES: Final = 200
 AttributeName = Annotated[Text, Field(max_length=200)]
 AttributeValue = Annotated[Text, Field(max_length=MAX_ATTRIBUTE)]
 Location = Annotated[Text, Field(max_length=2_000)]
@@ -45,7 +46,7 @@ class Details(BaseModel):
     price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
     in_stock: bool | None = None
-    attributes: dict[AttributeName, AttributeValue] = Field(default_factory=dict, max_length=200)
+    attributes: dict[AttributeName, AttributeValue] = Field(default_factory=dict, max_length=MAX_ATTRIBUTES)
     url: Text | None = Field(default=None, max_length=2_000)
 
 

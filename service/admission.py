@@ -25,7 +25,8 @@ SMALL_BODY: Final = 8_192
 _ENCODED: Final = frozenset({"/v1/search", UPLOAD, "/v1/search/batch", "/v1/search/refine", "/v1/compare", "/v1/embed"})
 """Routes whose POST may need an encoder."""
 _WRITTEN: Final = "/v1/products/"
-"""What a PUT to such a path may need one for, too."""
+"""What a PUT or PATCH to such a path may need one for, too."""
+_WRITES: Final = frozenset({"PUT", "PATCH"})
 _PEEK_S: Final = 0.02
 _FEW: Final = 16
 """Requests at once that cannot fill a queue unless it is full already; none of them is looked into."""
@@ -142,7 +143,7 @@ class Admission:
 
 def _may_be_encoded(scope: Scope) -> bool:
     """Whether a request is one that may need an encoder, or wait for somebody else's server."""
-    if scope["method"] == "PUT":
+    if scope["method"] in _WRITES:
         return str(scope["path"]).startswith(_WRITTEN)
     return scope["method"] == "POST" and scope["path"] in _ENCODED
 
@@ -150,7 +151,7 @@ def _may_be_encoded(scope: Scope) -> bool:
 async def _needs(scope: Scope, receive: Receive, announced: int | None) -> tuple[set[Modality], Receive]:
     """What a request wants encoded as far as one can tell, and its body, unread or as good as that."""
     unseen: set[Modality] = {"image"} if announced is None or announced > SMALL_BODY else set()
-    if scope["method"] == "PUT" or (unseen and _waits_to_send(scope)):  # a change of price encodes nothing
+    if scope["method"] in _WRITES or (unseen and _waits_to_send(scope)):  # a change of price encodes nothing
         return unseen, receive
     if scope["path"] == UPLOAD:
         return {"image"}, receive

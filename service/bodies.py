@@ -18,10 +18,10 @@ Result = TypeVar("Result")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def expect(request: Request, media_type: str) -> None:
-    """Raise UnsupportedMedia unless the body is declared to be of a type."""
+def expect(request: Request, media_type: str, *others: str) -> None:
+    """Raise UnsupportedMedia unless the body is declared to be of a type, or of one of some others."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent != media_type:
+    if sent not in {media_type, *others}:
         raise UnsupportedMedia(f"This route takes {media_type}, not {sent[:100] or 'a body of no declared type'}.")
 
 
@@ -53,10 +53,10 @@ def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | R
     return made
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
+def json_body(model: type[BaseModel], media_type: str = "application/json") -> dict[str, Any]:
     """The OpenAPI description of a body that is parsed by hand, on a thread."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 
 
 def _validated(validate: Callable[[Any], Model], sent: Any) -> Model:

@@ -18,7 +18,7 @@ from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
 from service.routes.deps import check_parameters
 from service.routes.events import EventItem, EventsRequest
-from service.schemas import BulkLine, ProductWrite, RefineRequest, SearchRequest
+from service.schemas import BulkLine, BulkPatch, ProductPatch, ProductWrite, RefineRequest, SearchRequest
 
 ABOUT: Final[dict[str, Any]] = {
     "title": "samestyle",
@@ -26,8 +26,8 @@ ABOUT: Final[dict[str, Any]] = {
     "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
 }
 _BY_HAND: Final[tuple[type[BaseModel], ...]] = (
-    SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, BulkLine,
-    EventsRequest, EventItem,
+    SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, ProductPatch,
+    BulkLine, BulkPatch,    EventsRequest, EventItem,
 )  # fmt: skip
 """Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
 _EACH: Final = (

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote
@@ -21,13 +21,13 @@ from pydantic import (
 
 from catalogue.errors import InvalidInput
 from catalogue.fetch import MAX_URL
-from catalogue.product import Details, Product
+from catalogue.product import MAX_ATTRIBUTES, AttributeName, AttributeValue, Details, Product
 from catalogue.strict import FLAG, NUMBER, Strict
 from index import Filters, IndexedProduct
 from index.facets import FacetName
 from index.filters import OPEN
 from service.ranking import GroupBy
-from service.writing import Delete, Upsert, Write
+from service.writing import Delete, Patch, Upsert, Write
 
 MAX_TEXT: Final = 10_000
 MAX_K: Final = 1_000
@@ -367,6 +367,56 @@ class BulkLine(ProductWrite):
     def write(self) -> Write:
         """The change this asks for; raises InvalidInput."""
         return Delete(self.product_id) if self.delete else self.upsert(self.product_id)
+
+
+class ProductPatch(ProductWrite):
+    """What changes of a product (JSON merge patch, RFC 7396); what is left out stays.
+
+    Null empties a field, as its empty value does, and takes away an attribute, the photo, or all attributes.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"price": 3.9, "in_stock": False, "attributes": {"colour": None}}]}
+    )
+
+    attributes: dict[AttributeName, AttributeValue | None] | None = Field(  # type: ignore[assignment]
+        default=None, max_length=MAX_ATTRIBUTES, description="those that change; null takes one away"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _emptied(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: _EMPTY.get(name) if given is None else given for name, given in value.items()}
+
+    def patch(self, product_id: str) -> Patch:
+        """The change this asks for."""
+        keeps_photo = "image" not in self.model_fields_set and self.image_url is None
+        return Patch(product_id, self._changed, self.image, self.image_url, keeps_photo)
+
+    def _changed(self, product: Product) -> Product:
+        given = {name: getattr(self, name) for name in self.model_fields_set & Details.model_fields.keys()}
+        if "attributes" in given:
+            merged: Mapping[str, str | None] = {} if self.attributes is None else product.attributes | self.attributes
+            given["attributes"] = {name: value for name, value in merged.items() if value is not None}
+            if len(given["attributes"]) > MAX_ATTRIBUTES:
+                raise InvalidInput(f"The product would have over {MAX_ATTRIBUTES} attributes. Take some away by null.")
+        return product.model_copy(update=given)
+
+
+_EMPTY: Final = {"title": "", "description": "", "category": "", "supplier_id": ""}
+
+
+class BulkPatch(ProductPatch):
+    """One line of a bulk that changes some of a product."""
+
+    product_id: str = Field(max_length=128)
+    is_patch: Literal[True] = Field(alias="patch", description="what is left out stays")
+
+    def write(self) -> Write:
+        """The change this asks for."""
+        return self.patch(self.product_id)
 
 
 class WriteAnswer(BaseModel):

@@ -1,7 +1,7 @@
 """Changes of the live catalogue: embedded for every model in use, durable, and then visible."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -69,7 +69,18 @@ class Delete:
     product_id: str
 
 
-Write = Upsert | Delete
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A product that is there, with what `changed` makes of it in its place; the photo as in an `Upsert`."""
+
+    product_id: str
+    changed: Callable[[Product], Product]
+    photo: bytes | None = None
+    photo_url: str | None = None
+    keeps_photo: bool = True
+
+
+Write = Upsert | Delete | Patch
 Outcome = int | SamestyleError
 """A position in the journal, or why nothing was written."""
 
@@ -116,7 +127,7 @@ class Writer:
                 await self._serving.pools.in_time(stack.enter_async_context(self._locks[number]))
             outcomes = await self._write(ready)
         for write, outcome in zip(writes, outcomes, strict=True):
-            operation = "upsert" if isinstance(write, Upsert) else "delete"
+            operation = "delete" if isinstance(write, Delete) else "upsert"
             metrics.WRITES.labels(operation, "done" if isinstance(outcome, int) else "refused").inc()
         return outcomes
 
@@ -124,7 +135,7 @@ class Writer:
         """Made, and made anew where another gateway changed a product after its photo was looked up here."""
         attempts = 0
         while True:
-            if any(isinstance(write, Upsert) and write.keeps_photo for write in writes):
+            if any(_builds_on(write) for write in writes):
                 await self._see_all()
             changes = await asyncio.gather(*(self._change(write) for write in writes))
             try:
@@ -153,7 +164,7 @@ class Writer:
 
     async def _with_photo(self, write: Write, stack: AsyncExitStack) -> Write | SamestyleError:
         """The change with the photo its URL names, held as long as `stack`."""
-        if not isinstance(write, Upsert) or write.photo_url is None:
+        if isinstance(write, Delete) or write.photo_url is None:
             return write
         try:
             held = stack.enter_async_context(self._serving.remote.hold(write.photo_url))
@@ -168,9 +179,9 @@ class Writer:
             if isinstance(write, Delete):
                 return Change.delete(write.product_id)
             try:
-                return await self._serving.pools.in_time(self._upsert(write))
+                return await self._serving.pools.in_time(self._put(write))
             except NotReady:  # a swap has closed a model that was no more needed
-                return await self._serving.pools.in_time(self._upsert(write))
+                return await self._serving.pools.in_time(self._put(write))
         except SamestyleError as error:
             return error
 
@@ -185,9 +196,20 @@ class Writer:
                 await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
         return positions
 
+    async def _put(self, write: Upsert | Patch) -> Change:
+        """A patch goes through only if the product is as it was looked up; raises NotFound where there is none."""
+        if isinstance(write, Upsert):
+            return await self._upsert(write)
+        before, seen = self._before(write.product_id, needed=True)
+        if before is None:
+            raise NotFound(f"There is no product {write.product_id[:128]!r} to change. PUT it as a whole.")
+        product = write.changed(before.item.product)
+        upsert = Upsert(product, write.photo, keeps_photo=write.keeps_photo)
+        return replace(await self._upsert(upsert), seen=seen)
+
     async def _upsert(self, write: Upsert) -> Change:
         """A new photo is decoded for the encoders, and so known to be good, before it is stored."""
-        before, seen = self._before(write)
+        before, seen = self._before(write.product_id, needed=write.keeps_photo and write.photo is None)
         digest = before.item.photo if before is not None and write.keeps_photo and write.photo is None else None
         if write.photo is not None:
             images: tuple[str, ...] = (_OWN_IMAGE,)
@@ -226,22 +248,27 @@ class Writer:
         made = await together(*(encoder.embed(item) for item in inputs.values()))
         return dict(zip(inputs, made, strict=True))
 
-    def _before(self, write: Upsert) -> tuple[_Before | None, int]:
+    def _before(self, product_id: str, *, needed: bool) -> tuple[_Before | None, int]:
         """The product, if there is one, and the journal's position it was looked up at.
 
-        Raises SnapshotDamaged where it cannot be read and its photo should stay.
+        Raises SnapshotDamaged where it cannot be read and is `needed`: something of it should stay.
         """
         with self._serving.lease(LIVE) as retrieval:
             view = retrieval.view
             try:
-                row = view.row_of(write.product_id)
+                row = view.row_of(product_id)
                 return _Before(view.get(row), view, row), view.position
             except NotFound:
                 return None, view.position
             except SnapshotDamaged:
-                if write.keeps_photo and write.photo is None:
+                if needed:
                     raise
                 return None, view.position
+
+
+def _builds_on(write: Write | SamestyleError) -> bool:
+    """Whether what is there goes into what is written."""
+    return isinstance(write, Patch) or (isinstance(write, Upsert) and write.keeps_photo)
 
 
 def _photo(before: _Before | None) -> str | None:

@@ -1,4 +1,4 @@
-"""`PUT`, `DELETE` and bulk on `/v1/products`: the live catalogue is changed."""
+"""`PUT`, `PATCH`, `DELETE` and bulk on `/v1/products`: the live catalogue is changed."""
 
 import asyncio
 import tempfile
@@ -17,13 +17,15 @@ from service.limits import Allowance
 from service.problems import problem_of, responses
 from service.routes.deps import CurrentAllowance, CurrentServing, CurrentWriter
 from service.routes.products import ProductId
-from service.schemas import BulkLine, ProductWrite, WriteAnswer
+from service.schemas import BulkLine, BulkPatch, ProductPatch, ProductWrite, WriteAnswer
 from service.writing import Delete, Outcome, Write, Writer
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
 NDJSON: Final = "application/x-ndjson"
+MERGE_PATCH: Final = "application/merge-patch+json"
 _ERRORS: Final = responses(400, 408, 413, 415, 422, 429, 503, 504)
+_LINES: Final = ("BulkLine", "BulkPatch")
 _REPORT: Final[dict[str, Any]] = {
     "content": {NDJSON: {}},
     "description": "one line for each line, and a last one that counts",
@@ -50,6 +52,18 @@ async def put(product_id: ProductId, request: Request, serving: CurrentServing, 
         return WriteAnswer(product_id=product_id, position=await writer.write(write))
 
 
+@router.patch(
+    "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, MERGE_PATCH)
+)
+async def patch(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
+    """Change some of a product that is there, as its price or stock; the rest stays as it is, the photo too."""
+    expect(request, MERGE_PATCH, "application/json")
+    body = await request.body()
+    with serving.pools.one_deadline():
+        write = await serving.pools.off_loop(lambda: from_json(ProductPatch, body).patch(product_id))
+        return WriteAnswer(product_id=product_id, position=await writer.write(write))
+
+
 @router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
 async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
     """Take a product away, whether or not it is there."""
@@ -64,7 +78,7 @@ async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/BulkLine"}}},
+            "content": {NDJSON: {"schema": {"anyOf": [{"$ref": f"#/components/schemas/{line}"} for line in _LINES]}}},
         }
     },
 )
@@ -72,6 +86,8 @@ async def bulk(
     request: Request, serving: CurrentServing, writer: CurrentWriter, allowance: CurrentAllowance
 ) -> StreamingResponse:
     """Many changes, one JSON object a line; a line that cannot be used is reported and the others are written.
+
+    A line with `"patch": true` changes what it says of a product and leaves the rest.
 
     The answer begins when the last line is done: many clients do not read before they have sent everything. Each line
     counts as a request against the limits of an API key; above its rate lines wait, and where that takes over half a
@@ -190,9 +206,20 @@ async def _pay(allowance: Allowance, lines: int) -> None:
 
 def _parse(number: int, line: bytes) -> _Line:
     try:
-        return _Line(number, from_json(BulkLine, line).write())
+        read = from_json(BulkPatch, line) if _is_patch(line) else from_json(BulkLine, line)
+        return _Line(number, read.write())
     except (SamestyleError, RequestValidationError) as error:
         return _Line(number, None, error)
+
+
+def _is_patch(line: bytes) -> bool:
+    if b'"patch"' not in line:  # it may be long
+        return False
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(said, dict) and "patch" in said
 
 
 def _without_repetition(lines: Sequence[_Line]) -> Iterator[list[_Line]]:

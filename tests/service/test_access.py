@@ -28,7 +28,8 @@ SEARCH = {
     "GET /v1/suppliers/{supplier_id}/duplicates",
 }  # fmt: skip
 WRITE = {
-    "PUT /v1/products/{product_id}", "DELETE /v1/products/{product_id}", "POST /v1/products/bulk", "POST /v1/events",
+    "PUT /v1/products/{product_id}", "PATCH /v1/products/{product_id}", "DELETE /v1/products/{product_id}",
+    "POST /v1/products/bulk", "POST /v1/events",
 }  # fmt: skip
 ADMIN = {
     "GET /metrics", "GET /admin/v1/snapshots", "GET /admin/v1/status", "PUT /admin/v1/aliases/{alias}",

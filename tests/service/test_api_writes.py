@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -38,6 +39,15 @@ def shop_api(own_shop: Settings, embedder: StandInEncoders) -> Iterator[TestClie
 def put(api: TestClient, product_id: str, **fields: Any) -> dict[str, Any]:
     answer = api.put(f"/v1/products/{product_id}", json=fields)
     assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def patch(
+    api: TestClient, product_id: str, status: int = 200, media: str = "application/merge-patch+json", **fields: Any
+) -> dict[str, Any]:
+    answer = api.patch(f"/v1/products/{product_id}", content=json.dumps(fields), headers={"content-type": media})
+    assert answer.status_code == status, answer.text
     result: dict[str, Any] = answer.json()
     return result
 
@@ -156,6 +166,78 @@ class TestPut:
         assert get(shop_api, "/v1/products/a%2Fb")["product_id"] == "a/b"
 
 
+class TestPatch:
+    def test_only_what_it_says_changes_and_no_encoder_runs(self, own_shop: Settings) -> None:
+        embedder = Counting()
+        with client_of(own_shop, embedder) as api:
+            before = get(api, "/v1/products/acme-03")
+            for media in ("application/merge-patch+json", "application/json"):
+                answer = patch(api, "acme-03", media=media, price=1.25, in_stock=False, attributes={"colour": "red"})
+            assert answer == {"product_id": "acme-03", "position": 2}
+            expected = {**before, "price": 1.25, "in_stock": False, "attributes": {"size": "M3", "colour": "red"}}
+            assert get(api, "/v1/products/acme-03") == expected
+            assert embedder.encoded == 1  # attributes are words to the model
+            patch(api, "acme-03", price=None, currency=None, attributes={"size": None, "none": None})
+            expected |= {"price": None, "currency": None, "attributes": {"colour": "red"}}
+            assert get(api, "/v1/products/acme-03") == expected
+            patch(api, "acme-03", attributes=None, category=None)
+            assert get(api, "/v1/products/acme-03") == {**expected, "attributes": {}, "category": ""}
+            encoded = embedder.encoded
+            patch(api, "acme-03", price=7)
+            patch(api, "acme-03")
+            assert embedder.encoded == encoded
+
+    def test_the_photo_is_a_field_like_others(self, shop_api: TestClient) -> None:
+        before = get(shop_api, "/v1/products/acme-03")
+        patch(shop_api, "acme-03", image=base64.b64encode(photo((1, 2, 3))).decode())
+        after = get(shop_api, "/v1/products/acme-03")
+        assert after["image_url"] != before["image_url"]
+        assert after | {"image_url": None} == before | {"image_url": None}
+        patch(shop_api, "acme-03", image=None)
+        assert get(shop_api, "/v1/products/acme-03") == before | {"image_url": None}
+        patch(shop_api, "acme-03", 400, title=None)
+
+    @pytest.mark.parametrize(
+        ("product_id", "body", "status"),
+        [
+            ("nobody", {"price": 1}, 404),
+            ("acme-03", {"price": -1}, 400),
+            ("acme-03", {"price": "1"}, 400),
+            ("acme-03", {"colour": "red"}, 400),
+            ("acme-03", {"product_id": "other"}, 400),
+            ("acme-03", {"attributes": {"size": 3}}, 400),
+            ("acme-03", {"attributes": {f"a{n}": "x" for n in range(200)}}, 400),
+            ("acme-03", [1], 400),
+        ],
+    )
+    def test_bad_input_is_refused_and_changes_nothing(
+        self, shop_api: TestClient, product_id: str, body: Any, status: int
+    ) -> None:
+        answer = shop_api.patch(f"/v1/products/{product_id}", json=body)
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert get(shop_api, "/admin/v1/status")["journal_head"] == 0
+        assert shop_api.patch("/v1/products/acme-03", content="price=1").status_code == 415
+
+    def test_of_many_at_once_none_is_lost(self, shop_api: TestClient) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: patch(shop_api, "acme-03", attributes={f"a{n}": "x"}), range(24)))
+        assert get(shop_api, "/v1/products/acme-03")["attributes"] == {"size": "M3"} | {f"a{n}": "x" for n in range(24)}
+
+    def test_in_a_bulk(self, shop_api: TestClient) -> None:
+        *lines, sums = bulk(
+            shop_api,
+            {"product_id": "acme-03", "patch": True, "price": 1.5},
+            {"product_id": "acme-03", "patch": True, "in_stock": False},
+            {"product_id": "nobody", "patch": True, "price": 1.5},
+            {"product_id": "acme-04", "patch": False, "price": 1.5},
+            {"product_id": "acme-04", "patch": True, "attributes": {f"a{n}": "x" for n in range(200)}},
+        )
+        assert [line.get("status", 200) for line in lines] == [200, 200, 404, 400, 400]
+        assert (sums["written"], sums["refused"]) == (2, 3)
+        product = get(shop_api, "/v1/products/acme-03")
+        assert (product["price"], product["in_stock"], product["attributes"]) == (1.5, False, {"size": "M3"})
+
+
 class TestDelete:
     def test_a_product_is_gone_from_every_route(self, shop_api: TestClient) -> None:
         assert shop_api.delete("/v1/products/acme-03").status_code == 204
@@ -267,6 +349,29 @@ def test_a_photo_that_another_gateway_puts_meanwhile_is_kept(
             assert (after["title"], after["price"]) == ("ours", 7)
             assert hashlib.sha256(sent).hexdigest()[:12] in after["image_url"]
             assert ours.get(after["image_url"]).status_code == 200
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_another_gateway_writes_meanwhile_is_not_undone_by_a_patch(
+    own_shop: Settings, embedder: StandInEncoders, postgres: str, deleted: bool
+) -> None:
+    settings = own_shop.model_copy(update={"journal": SecretStr(postgres)})
+    path = "/v1/products/acme-03"
+    with client_of(settings, embedder) as theirs:
+
+        def meanwhile() -> None:
+            if deleted:
+                assert theirs.delete(path).status_code == 204
+            else:
+                put(theirs, "acme-03", title="theirs", price=8)
+
+        with client_of(settings, Meanwhile(meanwhile)) as ours:
+            patch(ours, "acme-03", 404 if deleted else 200, description="ours", attributes={"colour": "red"})
+            assert ours.get(path).status_code == (404 if deleted else 200)
+            if not deleted:
+                after = get(ours, path)
+                assert (after["title"], after["price"], after["description"]) == ("theirs", 8, "ours")
+                assert after["attributes"] == {"colour": "red"}
 
 
 def test_a_write_that_always_comes_too_late_is_a_conflict(
