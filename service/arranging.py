@@ -54,6 +54,16 @@ def same_style(own: Described, gtins: Collection[str], *, collapse: bool, sort: 
     return arrange
 
 
+def of_gtin(code: str) -> Arrange:
+    """Those with a GTIN first, each by score."""
+
+    def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
+        having = set(view.of_gtin(code).tolist())
+        return sorted(hits, key=lambda hit: hit.row not in having)
+
+    return arrange
+
+
 def similar(diversity: float) -> Arrange:
     """Each next one by its score, less its likeness to the nearest before it (maximal marginal relevance)."""
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
-from catalogue.gtin import shares_gtin
+from catalogue.gtin import read_gtin, shares_gtin
 from catalogue.photos import PhotoStore
 from catalogue.variants import SameFrom, contradict
 from index import Filters, IndexedProduct, LiveIndex, LiveView
@@ -56,6 +56,11 @@ class Query:
     weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
     negatives: Sequence[str] = ()
     photo: Photo | None = None
+
+    @property
+    def barcode(self) -> str | None:
+        """The GTIN that is all the words say, where nothing else is given."""
+        return read_gtin(self.text) if self.text and self.modality == "text" else None
 
     @property
     def modality(self) -> Modality:
@@ -265,6 +270,7 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
+        scope = _barcode_first(query, scope, view)
         photo: Photo | None = None
         if start is None:
             async with self._with_photo(query) as at_hand:
@@ -403,6 +409,14 @@ def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
 def _excluded(query: Query, scope: Scope) -> frozenset[str]:
     """What is never in the answer: the query's own product among them."""
     return scope.exclude | ({query.product_id} if query.product_id else set())
+
+
+def _barcode_first(query: Query, scope: Scope, view: LiveView) -> Scope:
+    """The scope in which products that have the query's barcode come first, where there are any."""
+    code = query.barcode
+    if code is None or scope.group_by is not None or not len(view.of_gtin(code)):
+        return scope
+    return replace(scope, also=lambda view: view.of_gtin(code), arrange=arranging.of_gtin(code), arranged=0)
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -99,7 +99,8 @@ class Searches:
         cursor = None
         if hits.next is not None:
             listing = page.listing if page else _digest(request, hits.photo)
-            said = request.model_fields_set & _CARRIED
+            carries = _CARRIED if query.barcode is None else _CARRIED | {"text"}  # it is asked for on each page
+            said = request.model_fields_set & carries
             carried = request.model_dump(mode="json", include=said, exclude_defaults=True)
             cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, carried)
         refine = self.refine_cursor(request, hits.photo, retrieval, visit) if page is None else None

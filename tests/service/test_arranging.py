@@ -22,7 +22,7 @@ from service.ranking import Ranked, Scope, Term, rank
 from tests.index.builders import item, reopen, unit_rows
 from tests.service.conftest import client_of
 from tests.service.test_api_products import get
-from tests.service.test_api_search import ids
+from tests.service.test_api_search import ids, search
 from tests.service.test_ranking import written
 
 COUNT = 150
@@ -123,6 +123,32 @@ def pasted(tmp_path: Path, count: int, *, alike: int = 0) -> Iterator[TestClient
     build(tmp_path / "rows.jsonl", tmp_path / "data", "rows", embedder, decode_threads=1)
     with client_of(Settings(data=tmp_path / "data"), embedder) as api:
         yield api
+
+
+class TestBarcode:
+    def test_as_words_alone_it_finds_what_has_it_first(self, tmp_path: Path) -> None:
+        with pasted(tmp_path, 3, alike=4) as api:
+            having = ["p00", "p01", "p02"]
+            for text in (EAN, "4 006381-333931", f" {EAN} "):
+                answer = search(api, text=text, k=5, min_score=0.9)
+                assert sorted(ids(answer)) == having
+            plain = search(api, text="hex bolt", k=7, facets=["supplier"])
+            everything = search(api, text=EAN, k=7, explain=True)
+            assert sorted(ids(everything)[:3]) == having
+            assert sorted(ids(everything)) == sorted(ids(plain))
+            for k in (1, 2, 4):
+                pages = [search(api, text=EAN, k=k)]
+                while cursor := pages[-1]["next_cursor"]:
+                    pages.append(search(api, cursor=cursor))
+                assert [one for page in pages for one in ids(page)] == ids(everything)
+            assert ids(search(api, text=EAN, k=2, filters={"suppliers": ["s1", "s4"]})) == ["p01", "p04"]
+            assert "p00" not in ids(search(api, text=EAN, k=7, exclude=["p00"]))
+
+    @pytest.mark.parametrize("more", [{"text": "4006381333932"}, {"text": f"{EAN} bolt"}, {"group_by": "supplier"}])
+    def test_what_is_none_is_words(self, tmp_path: Path, more: dict[str, Any]) -> None:
+        with pasted(tmp_path, 2, alike=2) as api:
+            scores = [hit["score"] for hit in search(api, **{"text": EAN, **more})["hits"]]
+            assert scores == sorted(scores, reverse=True)
 
 
 class TestSameStyle:
