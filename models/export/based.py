@@ -24,9 +24,9 @@ from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, Mode, Scores, drift_of, embed_modes, evaluate
 from models.export.card import score_table, threshold_table
+from models.export.contract import export_fusion
 from models.export.cross import MAX_DIFFERENCE, About
 from models.export.half import load_rounding
-from models.export.onnx_export import to_onnx
 from models.export.writer import install, write_files
 from models.training.base import Base, Project
 from models.training.checkpoints import BEST, load_config, load_weights
@@ -79,7 +79,7 @@ def export_based(run: Path, out: Path, about: About, *, threads: int, console: C
     console.print("exporting")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        made = _Made(Path(folder), base.encoders.bundle, export_fusion(fusion, base), config, about)
+        made = _Made(Path(folder), base.encoders.bundle, export_fusion(fusion, base.image_shape[1]), config, about)
         kept = kept_products(config.data)
         reference = made.load("reference", made.bundle.reference, threads)
         parity = largest_difference(fusion, reference, kept)
@@ -108,27 +108,6 @@ def export_based(run: Path, out: Path, about: About, *, threads: int, console: C
         Encoders.load(fresh, threads=threads)  # what cannot be served is never put in place
         install(fresh, out, Path(folder) / "old")
     console.print(f"wrote {out}: {sum(file.stat().st_size for file in out.rglob('*') if file.is_file()) / 1e6:.1f} MB")
-
-
-def export_fusion(fusion: BasedFusion, base: Base) -> onnx.ModelProto:
-    """The fusion encoder, for any number of texts' tokens."""
-    patches, width = base.image_shape
-    return to_onnx(
-        fusion,
-        {
-            "image_tokens": torch.ones((2, max(2, patches), width)),
-            "image_mask": torch.ones((2, max(2, patches)), dtype=torch.long),
-            "text_tokens": torch.ones((2, 3, width)),
-            "text_mask": torch.ones((2, 3), dtype=torch.long),
-        },
-        "embedding",
-        {
-            "image_tokens": ("batch", "patches", None),
-            "image_mask": ("batch", "patches"),
-            "text_tokens": ("batch", "tokens", None),
-            "text_mask": ("batch", "tokens"),
-        },
-    )
 
 
 def largest_difference(fusion: BasedFusion, encoders: Encoders, kept: list[Kept]) -> float:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-import torch
 from rich.console import Console
 from tokenizers import Tokenizer
 
@@ -24,8 +23,8 @@ from models.bundle import BundleConfig
 from models.calibration import calibrate
 from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, cosine_drift, embed_modes, evaluate, recall_lost
+from models.export.contract import export_fusion, export_images, export_texts
 from models.export.cross_card import CrossFigures, cross_card
-from models.export.onnx_export import to_onnx
 from models.export.parity import Modules, largest_difference
 from models.export.quantise import quantise_weights
 from models.export.summed import SummedFusion, hear_numbers
@@ -94,37 +93,10 @@ def export_network(model: CrossEncoder, fusion: SummedFusion, side: int) -> dict
     """The three encoders in float32; folds the photo tower's convolutions."""
     model.photo.tower.fold()
     model.text.tower.network.set_attn_implementation("eager")  # the other kinds do not export
-    width, parts = model.fusion.start.shape[0], 1 + model.photo.grid**2
-    pixels = torch.zeros((2, 3, side, side))
-    # each its own tensor: the exporter takes inputs that are the same object for the same input
-    ids, mask, text_mask = (torch.ones((2, 6), dtype=torch.long) for _ in range(3))
-    text_shape = ("batch", "tokens")
     return {
-        "image_encoder": to_onnx(
-            model.photo, {"pixel_values": pixels}, "image_tokens", {"pixel_values": ("batch", None, None, None)}
-        ),
-        "text_encoder": to_onnx(
-            model.text,
-            {"input_ids": ids, "attention_mask": mask},
-            "text_tokens",
-            {"input_ids": text_shape, "attention_mask": text_shape},
-        ),
-        "fusion_encoder": to_onnx(
-            fusion,
-            {
-                "image_tokens": torch.ones((2, parts, width)),
-                "image_mask": torch.ones((2, parts), dtype=torch.long),
-                "text_tokens": torch.ones((2, 6, width)),
-                "text_mask": text_mask,
-            },
-            "embedding",
-            {
-                "image_tokens": ("batch", "patches", None),
-                "image_mask": ("batch", "patches"),
-                "text_tokens": ("batch", "tokens", None),
-                "text_mask": ("batch", "tokens"),
-            },
-        ),
+        "image_encoder": export_images(model.photo, side),
+        "text_encoder": export_texts(model.text),
+        "fusion_encoder": export_fusion(fusion, model.fusion.start.shape[0]),
     }
 
 

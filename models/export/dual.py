@@ -7,11 +7,9 @@ vector, adds them up with their weights, and makes the sum a unit vector.
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
-from models.export.onnx_export import to_onnx
 from models.export.projection import Matrix
 
 if TYPE_CHECKING:
@@ -73,26 +71,6 @@ class DualFusion(nn.Module):  # type: ignore[misc]  # torch is not installed whe
         image = self.image_weight * _pooled(image_tokens, image_mask)
         text = (1 - self.image_weight) * _pooled(text_tokens, text_mask)
         return _unit(image + text)
-
-
-def export_fusion(module: DualFusion, joint_dim: int) -> onnx.ModelProto:
-    """The fusion encoder, for any number of tokens."""
-    return to_onnx(
-        module,
-        {
-            "image_tokens": torch.ones((2, 3, joint_dim)),
-            "image_mask": torch.ones((2, 3), dtype=torch.long),
-            "text_tokens": torch.ones((2, 4, joint_dim)),
-            "text_mask": torch.ones((2, 4), dtype=torch.long),
-        },
-        "embedding",
-        {
-            "image_tokens": ("batch", "patches", None),
-            "image_mask": ("batch", "patches"),
-            "text_tokens": ("batch", "tokens", None),
-            "text_mask": ("batch", "tokens"),
-        },
-    )
 
 
 def _pooled(tokens: Tensor, mask: Tensor) -> Tensor:

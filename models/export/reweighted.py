@@ -8,7 +8,8 @@ from catalogue.errors import Conflict
 from catalogue.files import write_atomic
 from models.bundle import Bundle
 from models.encoders import Encoders
-from models.export.dual import DualFusion, export_fusion
+from models.export.contract import export_fusion
+from models.export.dual import DualFusion
 from models.export.onnx_weights import save
 from models.export.writer import install
 from models.tuning import Tuned

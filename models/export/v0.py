@@ -24,9 +24,9 @@ from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, Scores, cosine_drift, embed_modes, evaluate, recall_lost
 from models.export.backbones import IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD, PhotoBackbone, TextBackbone, tokenizer_file
 from models.export.card import CardFigures, model_card
+from models.export.contract import export_fusion, export_images, export_texts
 from models.export.demo import Listing, columns, held_out_scores, read_listings
-from models.export.dual import DualFusion, ImageEncoder, TextEncoder, export_fusion
-from models.export.onnx_export import to_onnx
+from models.export.dual import DualFusion, ImageEncoder, TextEncoder
 from models.export.parity import Modules, largest_difference
 from models.export.projection import Matrix, fit_directions
 from models.export.quantise import quantise_weights
@@ -74,23 +74,9 @@ def build(out: Path, demo: Path, keep_float32: Path | None, console: Console) ->
 
 def export(modules: Modules) -> dict[str, onnx.ModelProto]:
     """The three encoders in float32."""
-    pixels = torch.zeros((2, 3, IMAGE_SIZE, IMAGE_SIZE))
-    # two tensors: the exporter takes inputs that are the same object for the same input
-    ids, mask = (torch.ones((2, 16), dtype=torch.long) for _ in range(2))
-    text_shape = ("batch", "tokens")
     return {
-        "image_encoder": to_onnx(
-            modules.image_encoder,
-            {"pixel_values": pixels},
-            "image_tokens",
-            {"pixel_values": ("batch", None, None, None)},
-        ),
-        "text_encoder": to_onnx(
-            modules.text_encoder,
-            {"input_ids": ids, "attention_mask": mask},
-            "text_tokens",
-            {"input_ids": text_shape, "attention_mask": text_shape},
-        ),
+        "image_encoder": export_images(modules.image_encoder, IMAGE_SIZE),
+        "text_encoder": export_texts(modules.text_encoder),
         "fusion_encoder": export_fusion(modules.fusion_encoder, JOINT_DIM),
     }
 

@@ -21,7 +21,8 @@ from models.bundle import BundleConfig, Device, Drift, Variant
 from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
 from models.evaluation import Mode, drift_of, embed_modes
-from models.export.dual import DualFusion, export_fusion
+from models.export.contract import export_fusion
+from models.export.dual import DualFusion
 from models.export.half import load_rounding
 from models.export.narrow import Narrow, narrowed
 from models.export.own_files import own_word
