@@ -4,8 +4,6 @@ The base's encoders are taken as they are, file by file; the fusion encoder that
 the projection to its own width inside.
 """
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from catalogue.errors import BundleInvalid, ConfigurationError, Conflict
+from catalogue.errors import BundleInvalid, ConfigurationError
 from models.bundle import Bundle, BundleConfig, Drift, ModePair, Variant
 from models.calibration import calibrate
 from models.embedder import Encoded, Vectors
@@ -25,9 +23,10 @@ from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, Mode, Scores, drift_of, embed_modes, evaluate
 from models.export.card import score_table, threshold_table
 from models.export.contract import export_fusion
-from models.export.cross import MAX_DIFFERENCE, About
-from models.export.half import load_rounding
-from models.export.writer import install, write_files
+from models.export.cross import About
+from models.export.draft import Draft
+from models.export.parity import MAX_DIFFERENCE, difference
+from models.export.writer import beside, check_free
 from models.training.base import Base, Project
 from models.training.checkpoints import BEST, load_config, load_weights
 from models.training.config import TrainConfig
@@ -66,8 +65,7 @@ def export_based(run: Path, out: Path, about: About, *, threads: int, console: C
     Raises ConfigurationError for a run that cannot be read or whose base is another one now, Conflict where `out` is
     there, BundleInvalid for an export that computes something else.
     """
-    if out.exists():
-        raise Conflict(f"{out} is there already. Give another directory, or remove it.")
+    check_free(out)
     config = load_config(run / BEST)
     if config.network.base is None:
         raise ConfigurationError(f"{run} was not trained over a base.")
@@ -77,36 +75,38 @@ def export_based(run: Path, out: Path, about: About, *, threads: int, console: C
     model.load_state_dict(load_weights(run / BEST))
     fusion = BasedFusion(model.photo, model.text.project, model.fusion).eval()
     console.print("exporting")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        made = _Made(Path(folder), base.encoders.bundle, export_fusion(fusion, base.image_shape[1]), config, about)
-        kept = kept_products(config.data)
-        reference = made.load("reference", made.bundle.reference, threads)
+    bundle, kept = base.encoders.bundle, kept_products(config.data)
+    onnx_fusion = export_fusion(fusion, base.image_shape[1])
+    with beside(out) as work:
+        tokenizer = bundle.file("tokenizer.json").read_bytes()
+        draft = Draft(work, _config(config, bundle, about), bundle.preprocessor, tokenizer, threads)
+        reference = _load(draft, bundle, bundle.reference, onnx_fusion)
         parity = largest_difference(fusion, reference, kept)
         if not parity <= MAX_DIFFERENCE:
             raise BundleInvalid(f"The export differs from PyTorch by {parity:.1e}; {MAX_DIFFERENCE:.0e} is allowed.")
         console.print(f"largest difference from PyTorch: {parity:.1e}")
         vectors, styles = _vectors(reference, kept), [item.group for item in kept]
         drift = {
-            variant.name: drift_of(vectors, _vectors(made.load(variant.name, variant, threads), kept))
-            for variant in made.bundle.config.variants
+            variant.name: drift_of(vectors, _vectors(_load(draft, bundle, variant, onnx_fusion), kept))
+            for variant in bundle.config.variants
             if not variant.reference
         }
         before = _vectors(base.encoders, kept)
         figures = _Figures(parity, evaluate(vectors, vectors, styles), evaluate(before, before, styles), drift)
         thresholds = calibrate(vectors, styles, [item.product for item in kept])
-        variants = [_with_fusion(made.bundle.reference, None)]
-        for variant in made.bundle.config.variants:
+        variants = [_with_fusion(bundle.reference, None)]
+        for variant in bundle.config.variants:
             if variant.name in drift and drift[variant.name].tolerable:
                 variants.append(_with_fusion(variant, drift[variant.name]))
             elif variant.name in drift:
                 console.print(f"{variant.name} drifts too far ({drift[variant.name].cosine_p999:.1e}): left out")
-        whole = made.config(tuple(variants)).model_copy(
-            update={"thresholds": {pair: thresholds[pair] for pair in MODE_PAIRS if pair in thresholds}}
+        whole = draft.config.model_copy(
+            update={
+                "variants": tuple(variants),
+                "thresholds": {pair: thresholds[pair] for pair in MODE_PAIRS if pair in thresholds},
+            }
         )
-        fresh = made.write("bundle", whole, based_card(about, config, base, whole, figures, len(kept)))
-        Encoders.load(fresh, threads=threads)  # what cannot be served is never put in place
-        install(fresh, out, Path(folder) / "old")
+        draft.finish(out, whole, based_card(about, config, base, whole, figures, len(kept)))
     console.print(f"wrote {out}: {sum(file.stat().st_size for file in out.rglob('*') if file.is_file()) / 1e6:.1f} MB")
 
 
@@ -128,47 +128,29 @@ def largest_difference(fusion: BasedFusion, encoders: Encoders, kept: list[Kept]
     ):
         with torch.inference_mode():
             wanted = fusion(image, image_mask, text, text_mask).numpy()
-        worst = max(worst, float(np.abs(encoders.fuse(items) - wanted).max()))
+        worst = max(worst, difference(encoders.fuse(items), wanted))
     return worst
 
 
-class _Made:
-    """Bundles of the base's files and the new fusion encoder, beside where the real one will be."""
+def _load(draft: Draft, bundle: Bundle, variant: Variant, fusion: onnx.ModelProto) -> Encoders:
+    """A variant of the base, under the fusion encoder."""
+    places = [place for name in (variant.image_encoder, variant.text_encoder) for place in (name, *bundle.data[name])]
+    files = {place: bundle.file(place) for place in places}
+    return draft.load(_with_fusion(variant, variant.drift), {_FUSION: fusion, **files})
 
-    def __init__(self, work: Path, bundle: Bundle, fusion: onnx.ModelProto, config: TrainConfig, about: About) -> None:
-        self.bundle = bundle
-        self._work, self._fusion, self._config, self._about = work, fusion, config, about
 
-    def load(self, name: str, variant: Variant, threads: int) -> Encoders:
-        """The encoders of one variant of the base, as if it were the reference."""
-        alone = _with_fusion(variant, None).model_copy(update={"reference": True, "device": "cpu"})
-        path = self.write(name, self.config((alone,)), "")
-        return load_rounding(path, threads) if variant.device == "cuda" else Encoders.load(path, threads=threads)
-
-    def config(self, variants: tuple[Variant, ...]) -> BundleConfig:
-        """config.json of a bundle with these variants."""
-        return BundleConfig(
-            schema_version=1,
-            name=self._about.name,
-            family="cross",
-            embedding_dim=self._config.network.width,
-            image_size=self.bundle.config.image_size,
-            max_text_tokens=self.bundle.config.max_text_tokens,
-            product_text=self._config.views.template,
-            variants=variants,
-            licence=self._about.licence,
-        )
-
-    def write(self, name: str, config: BundleConfig, card: str) -> Path:
-        """Write a bundle; where it is."""
-        path, tokenizer = self._work / name, self.bundle.file("tokenizer.json").read_bytes()
-        write_files(path, config, self.bundle.preprocessor, tokenizer, {_FUSION: self._fusion}, card)
-        for variant in config.variants:
-            for encoder in (variant.image_encoder, variant.text_encoder):
-                (path / encoder).parent.mkdir(parents=True, exist_ok=True)
-                for place in (encoder, *self.bundle.data[encoder]):
-                    shutil.copyfile(self.bundle.file(place), path / place)
-        return path
+def _config(config: TrainConfig, base: Bundle, about: About) -> BundleConfig:
+    return BundleConfig(
+        schema_version=1,
+        name=about.name,
+        family="cross",
+        embedding_dim=config.network.width,
+        image_size=base.config.image_size,
+        max_text_tokens=base.config.max_text_tokens,
+        product_text=config.views.template,
+        variants=(_with_fusion(base.reference, None),),
+        licence=about.licence,
+    )
 
 
 def _with_fusion(variant: Variant, drift: Drift | None) -> Variant:

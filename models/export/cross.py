@@ -25,7 +25,7 @@ from models.encoders import Encoders
 from models.evaluation import MODE_PAIRS, cosine_drift, embed_modes, evaluate, recall_lost
 from models.export.contract import export_fusion, export_images, export_texts
 from models.export.cross_card import CrossFigures, cross_card
-from models.export.parity import Modules, largest_difference
+from models.export.parity import MAX_DIFFERENCE, Modules, largest_difference
 from models.export.quantise import quantise_weights
 from models.export.summed import SummedFusion, hear_numbers
 from models.export.writer import single_variant, write_bundle
@@ -39,7 +39,6 @@ from models.training.texts import query_and_gallery_words
 from models.training.views import MEAN, STD
 
 MAX_BYTES: Final = 32_000_000
-MAX_DIFFERENCE: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)

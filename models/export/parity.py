@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnxruntime as ort
@@ -9,6 +10,10 @@ import torch
 from torch import nn
 
 from models.bundle import ENCODERS, Bundle
+from models.embedder import Vectors
+
+MAX_DIFFERENCE: Final = 1e-4
+"""Of any number of a unit vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,12 @@ class Modules:
     image_encoder: nn.Module
     text_encoder: nn.Module
     fusion_encoder: nn.Module
+
+
+def difference(found: Vectors, wanted: Vectors) -> float:
+    """The largest of any number; infinite where one is no number, or there are more or fewer of them."""
+    largest = float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
+    return largest if np.isfinite(largest) else float("inf")
 
 
 def largest_difference(modules: Modules, bundle_path: Path) -> float:
@@ -52,5 +63,5 @@ def largest_difference(modules: Modules, bundle_path: Path) -> float:
             (found,) = sessions["fusion_encoder"].run(None, given)
             with torch.inference_mode():
                 wanted = modules.fusion_encoder(image, torch.from_numpy(image_mask), text, torch.from_numpy(text_mask))
-            worst = max(worst, float(np.abs(found - wanted.numpy()).max()))
+            worst = max(worst, difference(found, wanted.numpy()))
     return worst

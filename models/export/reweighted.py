@@ -1,17 +1,15 @@
 """A `dual` bundle again, with other weights of photo and text: another space, so another bundle."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
-from catalogue.errors import Conflict
 from catalogue.files import write_atomic
 from models.bundle import Bundle
 from models.encoders import Encoders
 from models.export.contract import export_fusion
 from models.export.dual import DualFusion
 from models.export.onnx_weights import save
-from models.export.writer import install
+from models.export.writer import beside, check_free, install
 from models.tuning import Tuned
 
 
@@ -21,8 +19,7 @@ def write_reweighted(bundle: Path, out: Path, tuned: Tuned) -> Bundle:
     `tuned` is what `models.tuning.tune` found for it, so it is known to add up photo and text. Thresholds that have to
     do with both together are left out: they hold for the old vectors. Raises Conflict or BundleInvalid.
     """
-    if out.exists():
-        raise Conflict(f"{out} is there already. Give another directory, or remove it.")
+    check_free(out)
     before = Bundle.load(bundle)
     fusion = export_fusion(DualFusion(tuned.after), before.config.embedding_dim)
     stem = before.config.name[:52]
@@ -32,9 +29,8 @@ def write_reweighted(bundle: Path, out: Path, tuned: Tuned) -> Bundle:
             "thresholds": {pair: both for pair, both in before.config.thresholds.items() if "m" not in pair},
         }
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        fresh = Path(folder) / "bundle"
+    with beside(out) as folder:
+        fresh = folder / "bundle"
         shutil.copytree(bundle, fresh)
         for place in {variant.fusion_encoder for variant in config.variants}:
             save(fusion, fresh / place)
@@ -42,7 +38,7 @@ def write_reweighted(bundle: Path, out: Path, tuned: Tuned) -> Bundle:
         card = (fresh / "README.md").read_text() if (fresh / "README.md").is_file() else ""
         (fresh / "README.md").write_text(f"{card.rstrip()}\n\n{_note(before, tuned)}")
         Encoders.load(fresh)
-        install(fresh, out, Path(folder) / "old")
+        install(fresh, out)
     return Bundle.load(out)
 
 

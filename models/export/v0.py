@@ -27,7 +27,7 @@ from models.export.card import CardFigures, model_card
 from models.export.contract import export_fusion, export_images, export_texts
 from models.export.demo import Listing, columns, held_out_scores, read_listings
 from models.export.dual import DualFusion, ImageEncoder, TextEncoder
-from models.export.parity import Modules, largest_difference
+from models.export.parity import MAX_DIFFERENCE, Modules, largest_difference
 from models.export.projection import Matrix, fit_directions
 from models.export.quantise import quantise_weights
 from models.export.writer import single_variant, write_bundle
@@ -65,8 +65,8 @@ def build(out: Path, demo: Path, keep_float32: Path | None, console: Console) ->
         _write(reference, exact, "float32", "The float32 files bundle v0 was rounded from.\n")
         parity = largest_difference(modules, reference)
         console.print(f"largest difference from PyTorch: {parity:.2e}")
-        if parity > 1e-4:
-            raise SystemExit(f"The export differs from PyTorch by {parity:.2e}; 1e-4 is allowed.")
+        if parity > MAX_DIFFERENCE:
+            raise SystemExit(f"The export differs from PyTorch by {parity:.2e}; {MAX_DIFFERENCE:.0e} is allowed.")
         _write(probe, small, "int8", "")
         _finish(out, small, weight, parity, Encoders.load(probe), Encoders.load(reference), tuning, held_out)
     console.print(f"wrote {out}")

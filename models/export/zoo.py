@@ -5,9 +5,8 @@ read the source -> export in float32 -> check against the source -> float16 and 
 """
 
 import copy
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,28 +15,28 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from catalogue.errors import BundleInvalid, Conflict, InvalidInput
+from catalogue.errors import BundleInvalid, InvalidInput
 from models.bundle import BundleConfig, Device, Drift, Variant
 from models.embedder import Encoded, Vectors
 from models.encoders import Encoders
 from models.evaluation import Mode, drift_of, embed_modes
 from models.export.contract import export_fusion
+from models.export.draft import Draft
 from models.export.dual import DualFusion
-from models.export.half import load_rounding
 from models.export.narrow import Narrow, narrowed
 from models.export.own_files import own_word
+from models.export.parity import MAX_DIFFERENCE, difference
 from models.export.quantise import quantise_weights
 from models.export.source import Source
 from models.export.towers import export_image, export_text
-from models.export.writer import install, write_files
+from models.export.writer import beside, check_free
 from models.export.zoo_card import zoo_card
 from models.preprocessing import TEMPLATE, normalise
 
 PRECISIONS: Final[Mapping[str, Device]] = {"float32": "cpu", "float16": "cuda", "int8": "cpu"}
 """Where a variant is for; float32 is the reference and runs anywhere."""
-MAX_DIFFERENCE: Final = 1e-4
 _MAX_FROM_OWN: Final = 1e-3
-"""As above, but from ONNX files that others made of the source: their weights may have been rounded otherwise."""
+"""As MAX_DIFFERENCE, but from ONNX files that others made of the source, perhaps of weights rounded otherwise."""
 _FUSION: Final = "onnx/fusion_encoder.onnx"
 _TEXTS: Final = (
     "mug",
@@ -88,18 +87,16 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
     Raises Conflict where it is, BundleInvalid for a model whose export computes something else, InvalidInput for a
     width that cannot be had.
     """
-    if out.exists():
-        raise Conflict(f"{out} is there already. Give another directory, or remove it.")
+    check_free(out)
     if "float32" not in wanted.variants or set(wanted.variants) - PRECISIONS.keys():
         raise InvalidInput(f"Variants are some of {', '.join(PRECISIONS)}, and float32 is always one of them.")
     if wanted.narrow is not None and not 1 <= wanted.narrow.dim < source.dim:
         raise InvalidInput(f"The model has {source.dim} dimensions, so it can be narrowed to 1..{source.dim - 1}.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+    with beside(out) as work:
         say("exporting float32")
-        probe = _Probe(Path(folder), source, wanted)
+        draft = Draft(work, _config(source, wanted), source.preprocessor, _saved(source))
         models = _exported(source)
-        encoders = probe.load("float32", models, source.dim)
+        encoders = _load(draft, wanted, "float32", models)
         figures = Figures(parity=parity(source, encoders, None), from_own=_from_own(source, encoders))
         if figures.from_own is not None:
             say(f"largest difference from its own ONNX files: {figures.from_own:.1e}")
@@ -107,7 +104,8 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
         if wanted.narrow is not None:
             say(f"fitting {wanted.narrow.dim} dimensions")
             matrix, figures.kept_of_width = wanted.narrow.fit(encoders, wanted.image_weight)
-            encoders = probe.load("float32", narrowed(models, matrix), wanted.narrow.dim)
+            draft = replace(draft, config=draft.config.model_copy(update={"embedding_dim": wanted.narrow.dim}))
+            encoders = _load(draft, wanted, "float32", narrowed(models, matrix))
             figures.parity = max(figures.parity, parity(source, encoders, matrix))
         if not figures.parity <= MAX_DIFFERENCE:
             raise BundleInvalid(
@@ -115,18 +113,20 @@ def export_zoo(source: Source, out: Path, wanted: Wanted, say: Say = lambda _: N
                 f"{MAX_DIFFERENCE:.0e} is allowed."
             )
         say(f"largest difference from the source: {figures.parity:.1e}")
-        dim = encoders.dim
-        reference = probe.vectors(encoders)
+        reference = _vectors(encoders, wanted)
         del models, encoders  # each variant needs the memory for itself
         for precision in (one for one in wanted.variants if one != "float32"):
             say(f"making {precision}")
-            vectors = probe.vectors(
-                probe.load(precision, probe.quantised() if precision == "int8" else _halved(source, matrix), dim)
+            vectors = _vectors(
+                _load(draft, wanted, precision, _quantised(work) if precision == "int8" else _halved(source, matrix)),
+                wanted,
             )
             drift = drift_of(reference, vectors)
             (figures.drift if drift.tolerable else figures.refused)[precision] = drift
             say(f"{precision}: {_told(drift)}{'' if drift.tolerable else ', too far: left out'}")
-        _finish(probe, out, source, wanted, figures, dim)
+        variants = [_variant(one, figures.drift.get(one)) for one in wanted.variants if one not in figures.refused]
+        config = draft.config.model_copy(update={"variants": tuple(variants)})
+        draft.finish(out, config, zoo_card(source, wanted, figures, config))
     return figures
 
 
@@ -153,9 +153,7 @@ def parity(
     worst = 0.0
     for found, wanted in ((found_images, seen), (found_texts, read)):
         rows = wanted @ matrix if matrix is not None else wanted
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        difference = float(np.abs(found - rows).max()) if found.shape == rows.shape else float("inf")
-        worst = max(worst, difference if np.isfinite(difference) else float("inf"))
+        worst = max(worst, difference(found, rows / np.linalg.norm(rows, axis=1, keepdims=True)))
     return worst
 
 
@@ -167,13 +165,13 @@ def _from_own(source: Source, encoders: Encoders) -> float | None:
     own = own_word(source)
     if own is None:
         return None
-    difference = parity(own, encoders, None, _TEXTS[:-1])  # such files may not take texts of any length
-    if not difference <= _MAX_FROM_OWN:
+    apart = parity(own, encoders, None, _TEXTS[:-1])  # such files may not take texts of any length
+    if not apart <= _MAX_FROM_OWN:
         raise BundleInvalid(
             f"{source.path}: the ONNX files that come with the model give other vectors than the network read from its "
-            f"weights (by {difference:.1e}; {_MAX_FROM_OWN:.0e} is allowed): it is another network than is known here."
+            f"weights (by {apart:.1e}; {_MAX_FROM_OWN:.0e} is allowed): it is another network than is known here."
         )
-    return difference
+    return apart
 
 
 def _text_features(source: Source, text: str) -> Vectors:
@@ -200,72 +198,52 @@ def _halved(source: Source, matrix: NDArray[np.float32] | None) -> Models:
     return models if matrix is None else narrowed(models, matrix)
 
 
-class _Probe:
-    """Bundles of one variant each, beside where the real one will be, to be measured; it is made of their files."""
-
-    def __init__(self, work: Path, source: Source, wanted: Wanted) -> None:
-        self.work, self._source, self._wanted = work, source, wanted
-
-    def load(self, precision: str, models: Models, dim: int) -> Encoders:
-        """The encoders of a variant, computing as they are served; its files take the place of those there were."""
-        places = _places(precision)
-        files = {places[encoder]: model for encoder, model in models.items()}
-        files[_FUSION] = export_fusion(DualFusion(self._wanted.image_weight), dim)
-        variant = Variant(name=precision, device="cpu", precision=precision, reference=True, **places)
-        config = _config(self._source, self._wanted, dim, (variant,))
-        path = self.work / precision
-        write_files(path, config, self._source.preprocessor, _saved(self._source), files, "")
-        return load_rounding(path) if PRECISIONS[precision] == "cuda" else Encoders.load(path)
-
-    def quantised(self) -> Models:
-        """The float32 encoders with their weights in int8."""
-        return {
-            encoder: quantise_weights(onnx.load_model(self.work / "float32" / place))
-            for encoder, place in _places("float32").items()
-            if place != _FUSION
-        }
-
-    def vectors(self, encoders: Encoders) -> dict[Mode, Vectors]:
-        """Of the sample, by photo, text and both, of the products that have both."""
-        photos, texts = self._wanted.sample
-        made = embed_modes(encoders, photos, texts)
-        whole = made["m"].any(axis=1)
-        return {mode: rows[whole] for mode, rows in made.items()}
+def _load(draft: Draft, wanted: Wanted, precision: str, models: Models) -> Encoders:
+    variant = _variant(precision)
+    files = {getattr(variant, encoder): model for encoder, model in models.items()}
+    files[_FUSION] = export_fusion(DualFusion(wanted.image_weight), draft.config.embedding_dim)
+    return draft.load(variant, files)
 
 
-def _finish(probe: _Probe, out: Path, source: Source, wanted: Wanted, figures: Figures, dim: int) -> None:
-    variants = [_variant(one, figures.drift.get(one)) for one in wanted.variants if one not in figures.refused]
-    config = _config(source, wanted, dim, tuple(variants))
-    fusion = {_FUSION: export_fusion(DualFusion(wanted.image_weight), dim)}
-    whole = probe.work / "bundle"
-    write_files(whole, config, source.preprocessor, _saved(source), fusion, zoo_card(source, wanted, figures, config))
-    for variant in variants:
-        for file in (probe.work / variant.name / "onnx").iterdir():  # moved: they may be gigabytes
-            if not (whole / "onnx" / file.name).exists():
-                file.rename(whole / "onnx" / file.name)
-    Encoders.load(whole)  # what cannot be served is never put in place
-    install(whole, out, probe.work / "old")
+def _quantised(work: Path) -> Models:
+    """The float32 encoders with their weights in int8."""
+    return {
+        encoder: quantise_weights(onnx.load_model(work / "float32" / place))
+        for encoder, place in _places("float32").items()
+        if place != _FUSION
+    }
 
 
-def _config(source: Source, wanted: Wanted, dim: int, variants: tuple[Variant, ...]) -> BundleConfig:
+def _vectors(encoders: Encoders, wanted: Wanted) -> dict[Mode, Vectors]:
+    """Of the sample, by photo, text and both, of the products that have both."""
+    made = embed_modes(encoders, *wanted.sample)
+    whole = made["m"].any(axis=1)
+    return {mode: rows[whole] for mode, rows in made.items()}
+
+
+def _config(source: Source, wanted: Wanted) -> BundleConfig:
     return BundleConfig(
         schema_version=1,
         name=wanted.name,
         family="dual",
-        embedding_dim=dim,
+        embedding_dim=source.dim,
         image_size=source.preprocessor.crop,
         max_text_tokens=source.max_tokens,
         product_text=wanted.product_text,
-        variants=variants,
+        variants=(_variant("float32"),),
         licence=wanted.licence,
     )
 
 
-def _variant(precision: str, drift: Drift | None) -> Variant:
-    reference = precision == "float32"
-    places = _places(precision)
+def _variant(precision: str, drift: Drift | None = None) -> Variant:
+    """Without a drift, as the reference."""
     return Variant(
-        name=precision, device=PRECISIONS[precision], precision=precision, reference=reference, drift=drift, **places
+        name=precision,
+        device=PRECISIONS[precision],
+        precision=precision,
+        reference=drift is None,
+        drift=drift,
+        **_places(precision),
     )
 
 

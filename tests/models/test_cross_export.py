@@ -77,6 +77,15 @@ def test_the_bundle_says_what_it_is(bundle: Path) -> None:
     assert "| m-m |" in card
 
 
+def test_what_is_no_number_or_of_another_shape_is_as_far_off_as_can_be() -> None:
+    from models.export.parity import difference
+
+    wanted = np.zeros((2, 3), np.float32)
+    odd = (np.full((2, 3), np.nan, np.float32), np.zeros((2, 1), np.float32), wanted[:1])
+    assert [difference(found, wanted) for found in odd] == [np.inf] * 3
+    assert difference(wanted + np.float32(0.5), wanted) == 0.5
+
+
 def test_what_fusion_makes_of_each_alone_is_added() -> None:
     torch = pytest.importorskip("torch")
     from models.export.summed import REACH, SummedFusion
