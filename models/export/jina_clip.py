@@ -13,9 +13,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from catalogue.errors import BundleInvalid
-from models.export.jina_options import Options, check_options, check_sizes, layers_of
-from models.export.jina_reader import JinaReader
-from models.export.jina_text import Kind, kind_of
+from models.export.jina_networks import JinaReader
+from models.export.jina_text import Kind, Options, check_options, check_sizes, kind_of, layers_of
 from models.export.open_clip_eva import EvaClip, EvaTower
 from models.export.open_clip_weights import Weights, filled, read_weights
 from models.export.source import Source, plain_tokenizer

@@ -1,22 +1,23 @@
 """The text tower of a Jina-CLIP, read off its weights.
 
 Its sizes stand in another repository than its weights. What config.json says is compared with the weights, and an
-option that would make it another network is refused.
+option that would make it another network is refused; so it is with photos (`models.export.jina_clip`).
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from torch import Tensor
 
 from catalogue.errors import BundleInvalid
-from models.export.jina_bert import JinaBert
-from models.export.jina_options import Options, check_options, check_sizes, layers_of
-from models.export.jina_reader import JinaReader
-from models.export.jina_roberta import JinaRoberta
+from models.export.jina_networks import JinaBert, JinaReader, JinaRoberta
 from models.export.open_clip_weights import Weights, filled
+
+Options: TypeAlias = Mapping[str, tuple[object, object]]
+"""By name: what an option is where it is left out, and what it has to be."""
 
 _LAYERS: Final = "encoder.layers."
 _HEAD: Final = 64
@@ -67,6 +68,26 @@ def kind_of(where: Path, text: Mapping[str, Any]) -> Kind:
     return _KINDS[name]
 
 
+def check_options(where: Path, of: str, given: Mapping[str, Any], options: Options) -> None:
+    """Raise BundleInvalid for an option of the part `of` that would make it another network."""
+    for name, (absent, needed) in options.items():
+        if (found := given.get(name, absent)) != needed:
+            raise BundleInvalid(
+                f"{where}: {of}{name} is {found!r}, and only a Jina-CLIP with {needed!r} can be exported."
+            )
+
+
+def check_sizes(where: Path, of: str, said: Mapping[str, tuple[object, object]]) -> None:
+    """Raise BundleInvalid where a size that is told is not the one that the weights have."""
+    if odd := [name for name, (told, found) in said.items() if told != found]:
+        raise BundleInvalid(f"{where}: {of}{odd[0]} is not what the weights are made for.")
+
+
+def layers_of(names: Iterable[str], prefix: str) -> int:
+    """How many layers the names of weights speak of."""
+    return len({found[1] for name in names if (found := re.match(rf"{re.escape(prefix)}(\d+)\.", name))})
+
+
 def _check_bert(where: Path, text: Mapping[str, Any]) -> None:
     check_options(where, "text_config.", text, {**_COMMON, "default_lora_task": (None, None)})
     _check_changes(where, text, frozenset())
@@ -75,7 +96,8 @@ def _check_bert(where: Path, text: Mapping[str, Any]) -> None:
 def _read_bert(where: Path, told: Mapping[str, Any], of: Weights, filling: int) -> JinaReader:
     at = "text_model.transformer."
     reader = JinaBert(*_sizes(where, told, of, at, "weight", "wo"), filling)
-    return _filled(reader, {name: of[at + name] for name in reader.state_dict()})
+    filled(reader, {name: of[at + name] for name in reader.state_dict()})
+    return reader
 
 
 def _check_roberta(where: Path, text: Mapping[str, Any]) -> None:
@@ -104,7 +126,8 @@ def _read_roberta(where: Path, told: Mapping[str, Any], of: Weights, filling: in
         name: _adapted(of, at + name, shape, number, share) if value.dim() == 2 else of[at + name]
         for name, value in reader.state_dict().items()
     }
-    return _filled(reader, weights)
+    filled(reader, weights)
+    return reader
 
 
 def _adapted(of: Weights, name: str, shape: tuple[int, int], number: int, share: float) -> Tensor:
@@ -146,11 +169,6 @@ def _sizes(
     said = {"embed_dim": (told.get("embed_dim", 768), width), "hidden_size": (width % _HEAD, 0)}
     check_sizes(where, "text_config.", said)
     return words, kinds, width, inner, layers_of(of, f"{at}{_LAYERS}"), width // _HEAD
-
-
-def _filled(reader: JinaReader, weights: Mapping[str, Tensor]) -> JinaReader:
-    filled(reader, weights)
-    return reader
 
 
 def _is_size(value: object, kind: Any) -> bool:

@@ -1,6 +1,6 @@
 """The text tower of Jina-CLIP v1 by its published description, in NumPy, one text and one head after the other.
 
-Written without looking at `models.export.jina_bert`: what both say alike is unlikely to be the same mistake.
+Written without looking at `models.export.jina_networks`: what both say alike is unlikely to be the same mistake.
 """
 
 import math
