@@ -6,7 +6,7 @@ inputs near ones. For tests of everything that is not about models.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ _IMAGE_DIM: Final = _GRID * _GRID * 3 + 1
 _MAX_TOKENS: Final = 128
 _BATCH_LIMIT: Final = 8
 _PREPROCESSOR: Final = PreprocessorConfig(resize=_SIDE, crop=_SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-_MODES: Final[tuple[ModePair, ...]] = ("i-i", "i-t", "i-m", "t-i", "t-t", "t-m", "m-i", "m-t", "m-m")
 
 
 class StandInEncoders(EmbedderSteps):
@@ -40,7 +39,7 @@ class StandInEncoders(EmbedderSteps):
         self.fingerprint = hashlib.sha256(f"{name}:{dim}".encode()).hexdigest()
         self.variant = "standin"
         self.licence = "none: no weights"
-        self.thresholds: Mapping[ModePair, Thresholds] = {mode: _thresholds() for mode in _MODES}
+        self.thresholds: Mapping[ModePair, Thresholds] = {mode: _thresholds() for mode in get_args(ModePair)}
 
     def product_text(self, product: Product) -> str:
         """The text the model reads for a product; empty where it has none."""

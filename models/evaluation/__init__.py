@@ -9,7 +9,7 @@ from models.evaluation.bootstrap import CUTOFFS, Scores, paired
 from models.evaluation.drift import cosine_drift, drift_of, recall_lost
 from models.evaluation.embedding import embed_modes
 from models.evaluation.modes import MODE_PAIRS, Mode, pair_modes
-from models.evaluation.ranking import evaluate, first_positive_ranks
+from models.evaluation.ranking import evaluate
 
 __all__ = [
     "CUTOFFS",
@@ -20,7 +20,6 @@ __all__ = [
     "drift_of",
     "embed_modes",
     "evaluate",
-    "first_positive_ranks",
     "pair_modes",
     "paired",
     "recall_lost",

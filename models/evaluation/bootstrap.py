@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ DRAWS: Final = 1000
 _NUMBERS_AT_ONCE: Final = 1_000_000
 """Of the drawn counts: 8 MB, however many styles there are."""
 _NUMBERS_KEPT: Final = 4_000_000
+
+_Name = TypeVar("_Name", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ def score(ranks: NDArray[np.int64], clusters: NDArray[np.int64]) -> Scores | Non
     """
     asked = ranks > 0
     return _summary(_values(ranks[asked]), clusters[asked]) if asked.any() else None
+
+
+def scored(ranks: Mapping[_Name, NDArray[np.int64]], clusters: NDArray[np.int64]) -> dict[_Name, Scores]:
+    """The figures of each of several, but for those without any."""
+    found = {name: score(own, clusters) for name, own in ranks.items()}
+    return {name: scores for name, scores in found.items() if scores is not None}
 
 
 def paired(first: NDArray[np.int64], second: NDArray[np.int64], clusters: NDArray[np.int64]) -> Scores | None:

@@ -1,14 +1,14 @@
 """The nine mode pairs: what a query has, and what is searched."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from models.bundle import ModePair
 
 Mode: TypeAlias = Literal["i", "t", "m"]
 """Photo, text, or both."""
 
-MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
-MODE_PAIRS: Final[tuple[ModePair, ...]] = ("i-i", "i-t", "i-m", "t-i", "t-t", "t-m", "m-i", "m-t", "m-m")
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+MODE_PAIRS: Final[tuple[ModePair, ...]] = get_args(ModePair)
 
 
 def pair_modes(pair: ModePair) -> tuple[Mode, Mode]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.bundle import ModePair
 from models.embedder import Vectors
-from models.evaluation.bootstrap import Scores, score
+from models.evaluation.bootstrap import Scores, scored
 from models.evaluation.modes import MODE_PAIRS, Mode, pair_modes
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -90,13 +90,6 @@ def answers_of(
     return found
 
 
-def first_positive_ranks(
-    queries: Vectors, gallery: Vectors, style_ids: NDArray[np.int64], giveaways: Sequence[NDArray[np.int64]] = ()
-) -> NDArray[np.int64]:
-    """The rank (from 1) of each product's first other listing, 0 where it has none; ties count against it."""
-    return ranks_of(queries, gallery, of_styles(style_ids), giveaways)
-
-
 def evaluate(
     queries: Mapping[Mode, Vectors],
     gallery: Mapping[Mode, Vectors],
@@ -113,12 +106,7 @@ def evaluate(
     nobody. Mode pairs without a single query are left out.
     """
     truth = of_styles(codes_of(styles))
-    result: dict[ModePair, Scores] = {}
-    for pair, ranks in mode_ranks(queries, gallery, truth, giveaways(same_photo, same_text)).items():
-        scores = score(ranks, truth.clusters)
-        if scores is not None:
-            result[pair] = scores
-    return result
+    return scored(mode_ranks(queries, gallery, truth, giveaways(same_photo, same_text)), truth.clusters)
 
 
 def mode_ranks(

@@ -10,7 +10,7 @@ import numpy as np
 from catalogue.threads import FETCH_THREADS
 from models.bundle import ModePair
 from models.embedder import Embedder, Vectors
-from models.evaluation.bootstrap import Scores, paired, score
+from models.evaluation.bootstrap import Scores, paired, score, scored
 from models.evaluation.composed import Triplets
 from models.evaluation.data import EvaluationData
 from models.evaluation.embedding import Progress, Request, VectorTable, embed_requests, mode_request
@@ -132,10 +132,11 @@ class _Plan:
         result = Measured(gallery=gallery, texts=(self._query_texts, self._gallery_texts))
         ranks = mode_ranks(queries, gallery, self._data.truth, self._hidden)
         result.ranks = {pair: found for pair, found in ranks.items() if found.any()}
-        result.modes = self._scores(result.ranks)
+        result.modes = scored(result.ranks, self._data.truth.clusters)
         if self._options.poor_photos:
             copies = {mode: table.of([self._query(mode, row, poor=True) for row in self._own]) for mode in _WITH_PHOTO}
-            result.poor = self._scores(mode_ranks(copies, gallery, self._data.truth, self._hidden))
+            poor = mode_ranks(copies, gallery, self._data.truth, self._hidden)
+            result.poor = scored(poor, self._data.truth.clusters)
         result.fusion = self._fusion(queries, gallery)
         result.categories = self._categories(result.ranks)
         if self._triplets is not None:
@@ -170,10 +171,6 @@ class _Plan:
     def _composed(self, mode: Mode, row: int, words: str) -> Request | None:
         return mode_request(mode, self._photo(row), words)
 
-    def _scores(self, ranks: Mapping[ModePair, Rows]) -> dict[ModePair, Scores]:
-        scored = {pair: score(found, self._data.truth.clusters) for pair, found in ranks.items()}
-        return {pair: scores for pair, scores in scored.items() if scores is not None}
-
     def _fusion(self, queries: Mapping[Mode, Vectors], gallery: Mapping[Mode, Vectors]) -> dict[str, Scores]:
         """What m-m gains over the better of photo and text alone, and over the sum of their vectors.
 
@@ -187,7 +184,7 @@ class _Plan:
             for mode in MODES
         }
         late = ranks_of(_late(queries), _late(gallery), truth, hidden)
-        alone = {pair: scores for pair in ("i-i", "t-t") if (scores := score(ranks[pair], truth.clusters)) is not None}
+        alone = scored({pair: ranks[pair] for pair in ("i-i", "t-t")}, truth.clusters)
         rivals = {"late fusion": late}
         if alone:
             better = max(alone, key=lambda pair: alone[pair].mrr)
@@ -204,9 +201,8 @@ class _Plan:
         clusters = self._data.truth.clusters
         result: dict[str, dict[ModePair, Scores]] = {}
         for name, own in sorted(members.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-            scored = {pair: score(found[own], clusters[own]) for pair, found in ranks.items()}
-            if present := {pair: scores for pair, scores in scored.items() if scores is not None}:
-                result[name] = present
+            if found := scored({pair: every[own] for pair, every in ranks.items()}, clusters[own]):
+                result[name] = found
         return result
 
     def _measure_composed(self, table: VectorTable, gallery: Vectors, result: Measured) -> None:

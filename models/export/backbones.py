@@ -53,11 +53,6 @@ class PhotoBackbone(nn.Module):  # type: ignore[misc]  # torch is not installed 
         weights: NDArray[np.float32] = self._network._conv_head.weight.detach()[:, :, 0, 0].numpy()
         return weights.T.astype(np.float64)
 
-    def class_directions(self) -> NDArray[np.float64]:
-        """The classifier's weights, [1000, 1280]: what ImageNet's classes are told apart by."""
-        weights: NDArray[np.float32] = self._network._fc.weight.detach().numpy()
-        return weights.astype(np.float64)
-
     def _fold_batch_norms(self) -> None:
         """Into the convolutions before them: the same function, and int8 weights then see the final scales."""
         _fold(self._network, "_conv_stem", "_bn0")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.embedder import Vectors
 from models.evaluation import Mode, evaluate
+from models.evaluation.modes import MODES
 from models.training.base import Base
 from models.training.batches import padded
 from models.training.config import TrainConfig
@@ -26,7 +27,6 @@ from models.training.texts import (
 )
 from models.training.views import plain_photos
 
-_MODES: Final[tuple[Mode, ...]] = ("i", "t", "m")
 _CHUNK: Final = 32
 _COMPOSED_TASKS: Final = 500
 _FIRST: Final = 5
@@ -111,7 +111,7 @@ def embed(model: CrossEncoder, photos: Tensor, ids: Sequence[Sequence[int]]) -> 
         with torch.inference_mode():
             by_mode = model.fuse(image, model.text(row_ids, mask), mask, has[:, :2])
         vectors[rows] = (by_mode * has[:, :, None]).float().cpu().numpy()
-    return {mode: vectors[:, at] for at, mode in enumerate(_MODES)}
+    return {mode: vectors[:, at] for at, mode in enumerate(MODES)}
 
 
 def composed_recall(
