@@ -70,7 +70,7 @@ def test_lists_go_on_without_it_and_say_so_once(damaged: TestClient, ask: Callab
         answers = [ask(damaged) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert '"acme-03"' not in answers[0].text
-    assert answers[0].json().get("total", 35) == 35
+    assert answers[0].json().get("products") is None or answers[0].json()["total"] == 35
     assert metrics.DAMAGED._value.get() == before + 1
     assert [line["event"] for line in logs] == ["snapshot_damaged"]
     assert "snapshot shop-1 that cannot be read, and that no list shows: 1." in damaged.get("/readyz").text
