@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
 from catalogue.files import lock_file, write_atomic
+from catalogue.versioned import check_version
 from service.watching import WatchedFile
 
 Role = Literal["search", "write", "admin"]
@@ -116,6 +117,7 @@ def read_keys(path: Path) -> KeyTable:
     if len(content) > _MAX_BYTES:
         raise KeysInvalid(f"The keys file {path} is over {_MAX_BYTES // 1_000_000} MB.")
     try:
+        check_version(content, SCHEMA_VERSION, lambda why: KeysInvalid(f"The keys file {path} {why}."))
         return KeyTable.model_validate_json(content)
     except ValidationError as error:
         raise KeysInvalid(f"The keys file {path} cannot be used: {_first_reason(error)}.") from None

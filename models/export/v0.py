@@ -1,6 +1,6 @@
 """Bundle v0: two pretrained networks, late fusion, nothing trained.
 
-    python -m models.export.v0 --out models/default
+    python -m models.export.v0 --out v0
 
 EfficientNet-lite0 sees the photo, MiniLM reads the text; each is projected into its own block of the joint space.
 The projections come from the networks' own weights and vocabulary. The demo catalogue's tuning styles choose the
@@ -193,7 +193,7 @@ def _finish(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m models.export.v0", description="Build bundle v0.")
-    parser.add_argument("--out", type=Path, default=Path("models/default"))
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--demo", type=Path, default=Path("catalogue/demo/products.jsonl"))
     parser.add_argument("--keep-float32", type=Path, metavar="DIR", help="also write a float32 bundle here")
     arguments = parser.parse_args()

@@ -142,6 +142,11 @@ class TestFile:
             read_keys(file)
         assert "sms_plain" not in str(refused.value)
 
+    def test_a_newer_one_says_that_it_is_newer(self, file: Path) -> None:
+        file.write_text('{"schema_version": 9, "keys": [], "more": 1}')
+        with pytest.raises(KeysInvalid, match="has schema 9, this version reads up to 1; upgrade samestyle"):
+            read_keys(file)
+
     def test_one_name_twice_is_refused(self, file: Path) -> None:
         create_key(file, "a", ["search"])
         document = json.loads(file.read_text())
