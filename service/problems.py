@@ -269,7 +269,7 @@ def _methods(request: Request) -> list[str]:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] == Match.FULL for route in request.app.routes)
 
-    return [method for method in ("DELETE", "GET", "POST", "PUT") if is_taken(method)]
+    return [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if is_taken(method)]
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:
