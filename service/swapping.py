@@ -1,63 +1,37 @@
-"""Swaps: what an alias points at is exchanged whole, or not at all.
+"""Swaps: who asks for one, `aliases.json` or the admin API, and what is said of those refused.
 
-    verify every byte (remembered) -> memory -> load model and snapshot -> replay the journal -> ask it real queries
-    -> write aliases.json -> flip -> drain and let go of the old
-
-`aliases.json` holds what is desired. A gateway that must refuse it keeps what it has and says so.
+`aliases.json` holds what is desired. A gateway that must refuse it keeps what it has and says so. How a swap is made:
+`service.exchange`.
 """
 
 import asyncio
 import contextlib
-import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 import structlog
 
-from catalogue.errors import Conflict, JournalUnavailable, NotFound, NotReady, SamestyleError, SwapFailed
+from catalogue.errors import Conflict, JournalUnavailable, NotFound, NotReady, SamestyleError
 from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
 from index.aliases import LIVE, MAX_ALIASES, NO_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
-from index.checksums import verify
 from index.journal_sqlite import reader_of
-from index.snapshot import list_snapshots, read_manifest
-from service import metrics
-from service.ids import uuid7
+from index.snapshot import list_snapshots
+from service.exchange import Exchange, Operation, keep_previous_model
 from service.models import Bundles, ModelSource
 from service.retrieval import Retrieval
-from service.serving import Generation, Serving
+from service.serving import Serving
 
 log = structlog.get_logger(__name__)
 
-_OPERATIONS: Final = 20
 _RETRY_S: Final = 60.0
 _SAY_NEEDED_S: Final = 60.0
-_WARM_UP_S: Final = 30.0
-_NICE: Final = 10
-
-
-@dataclass(slots=True)
-class Operation:
-    """One exchange of what an alias points at; `done` when it is flipped, or has failed."""
-
-    alias: str
-    snapshot: str
-    is_desired: bool = False
-    """Whether `aliases.json` asks for it, and not somebody who waits."""
-    id: str = field(default_factory=lambda: str(uuid7()))
-    stage: str = "waiting"
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    finished_at: datetime | None = None
-    error: str | None = None
-    done: Future[None] = field(default_factory=Future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +49,29 @@ class Refusal:
 
 
 class Swaps:
-    """The one thread that swaps, and the one that watches `aliases.json`."""
+    """The thread that watches `aliases.json`, and what it and people have exchanged."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._data = serving.settings.data
-        self._settings = serving.settings.index
-        self.operations: deque[Operation] = deque(maxlen=_OPERATIONS)
         self.refusals: dict[str, Refusal] = {}
         self._unreadable: list[str] = []
         """Why `aliases.json` cannot be followed, where it cannot."""
         self._ignored: list[str] = []
         """That it names more than can be followed."""
-        self._swapping = ThreadPoolExecutor(1, "swap", initializer=_give_way)
-        self._running: Operation | None = None
-        self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._exchange = Exchange(serving, closing=self._closing, ended=self._note)
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._say_needed_at = 0.0
+
+    @property
+    def operations(self) -> deque[Operation]:
+        """The last swaps, the latest first."""
+        return self._exchange.operations
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch from now on; `loop` answers the queries that warm a new generation up."""
-        self._loop = loop
+        self._exchange.loop = loop
         self._watcher.start()
 
     def close(self) -> None:
@@ -106,7 +80,7 @@ class Swaps:
         self._serving.close_devices()
         if self._watcher.is_alive():
             self._watcher.join()
-        self._swapping.shutdown(cancel_futures=True)
+        self._exchange.close()
 
     def complaints(self) -> list[str]:
         """Why what serves is not what should, or not up to date; none where all is well."""
@@ -123,7 +97,7 @@ class Swaps:
             self._unreadable = [str(error)]
         for alias in self._followed(table):
             self._open_alias(alias, table)
-        self._keep_previous_model(table)
+        keep_previous_model(self._serving, table)
 
     def _open_alias(self, alias: str, table: AliasTable) -> None:
         """What is desired, or what was before it, the last one first; for `live` then any other, the newest first."""
@@ -156,131 +130,24 @@ class Swaps:
             raise too_many(sorted(served))
         before = served[alias].name if alias in served else None
         check = partial(self._serving.path_of, name)  # or else `gc` may have removed it
-        return self._begin(alias, name, lambda: activate(self._data, alias, name, served=before, check=check))
+        return self._exchange.begin(alias, name, lambda: activate(self._data, alias, name, served=before, check=check))
 
     def rollback(self, alias: str) -> Operation:
         """Begin to point `alias` at what it pointed at before; raises NotFound without such, Conflict as `swap`."""
         state = read_aliases(self._data).get(alias)
         if state is None or state.previous is None:
             raise NotFound(f"Alias {alias} has pointed at nothing else before. Name a snapshot instead.")
-        return self._begin(alias, state.previous, lambda: rollback(self._data, alias, to=state.previous))
+        return self._exchange.begin(alias, state.previous, lambda: rollback(self._data, alias, to=state.previous))
 
-    def _begin(
-        self, alias: str, name: str, remember: Callable[[], AliasTable], *, is_desired: bool = False
-    ) -> Operation:
-        operation = Operation(alias, name, is_desired)
-        with self._lock:
-            if self._running is not None and not self._running.done.done():
-                raise Conflict(
-                    f"{self._running.alias} is being pointed at {self._running.snapshot} ({self._running.stage}). "
-                    "Ask again when that is over; /admin/v1/status shows it."
-                )
-            self._running = operation
-            self.operations.appendleft(operation)
-        self._swapping.submit(self._run, operation, remember)
-        return operation
-
-    def _run(self, operation: Operation, remember: Callable[[], AliasTable]) -> None:
-        started = time.monotonic()
-        try:
-            old = self._exchange(operation, remember)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the old one goes on, and the asker is told
-            self._failed(operation, error)
-            return
-        finally:
-            metrics.SWAP_SECONDS.observe(time.monotonic() - started)
-        self._finish(operation, "done")
-        operation.done.set_result(None)
-        if old is not None:
-            self._serving.retire(old)
-
-    def _exchange(self, operation: Operation, remember: Callable[[], AliasTable]) -> Generation | None:
-        """All steps up to the flip; returns what was served before."""
-        alias, name = operation.alias, operation.snapshot
-
-        def stage(text: str) -> None:
-            operation.stage = text
-            log.info("swap", alias=alias, snapshot=name, stage=text)
-
-        served = self._serving.served.get(alias)
-        if served is not None and served.name == name:
-            remember()
-            return None
-        path = self._serving.path_of(name)
-        stage("verifying")
-        verify(
-            path,
-            remembered=self._data / "verified",
-            max_bytes_per_s=self._settings.verify_bytes_per_s,
-            progress=lambda _: self._check_open(),
-        )
-        generation = self._serving.load(name, stage=stage)
-        try:
-            stage("warming up")
-            self._warm_up(generation, alias)
-            table = remember()
-        except BaseException:
-            self._serving.retire(generation)
-            raise
-        before = self._serving.flip(alias, generation)
-        self._keep_previous_model(table)
-        return before
-
-    def _check_open(self) -> None:
-        if self._closing.is_set():
-            raise SwapFailed("The gateway is shutting down; the next start serves what is desired.")
-
-    def _warm_up(self, generation: Generation, alias: str) -> None:
-        """Ask the new generation what the old one was asked lately: its pages are read, its caches filled."""
-        served = self._serving.served.get(alias)
-        if served is None or self._loop is None:
-            return
-        until = time.monotonic() + _WARM_UP_S
-        for query, scope in list(served.retrieval.recent):
-            asked = asyncio.run_coroutine_threadsafe(generation.retrieval.search(query, scope), self._loop)
-            try:
-                asked.result(max(0.1, until - time.monotonic()))
-            except SamestyleError:
-                continue  # a product that is not there, a busy moment
-            except TimeoutError:
-                asked.cancel()
-                return
-
-    def _failed(self, operation: Operation, error: Exception) -> None:
-        if not isinstance(error, SamestyleError):
-            log.error("swap_fault", exc_info=error)
-            error = SwapFailed(f"The swap failed ({error}). What was served before goes on; the log says more.")
-        operation.error = str(error)
-        error = error.with_traceback(None)  # its frames hold what had been loaded, and the operation is kept
-        error.__cause__ = error.__context__ = None
-        if operation.is_desired and not isinstance(error, Conflict):
-            self.refusals[operation.alias] = Refusal(operation.snapshot, str(error))
-        log.error("swap_failed", alias=operation.alias, snapshot=operation.snapshot, reason=str(error))
-        self._finish(operation, "failed")
-        operation.done.set_exception(error)
-
-    def _finish(self, operation: Operation, stage: str) -> None:
-        operation.stage = stage
-        operation.finished_at = datetime.now(UTC)
-        if stage == "done":
+    def _note(self, operation: Operation, error: Exception | None) -> None:
+        """What came of an operation: what is desired and cannot be served is refused, until something is served."""
+        if error is None:
             self.refusals.pop(operation.alias, None)
-            log.info("swap", alias=operation.alias, snapshot=operation.snapshot, stage=stage)
-        metrics.SWAPS.labels(stage).inc()
-
-    def _keep_previous_model(self, table: AliasTable) -> None:
-        """Load the model of what was live before, if that is another: writes are embedded for it too."""
-        state = table.get(LIVE)
-        self._serving.kept_model = None
-        if state is None or state.previous is None:
-            return
-        try:
-            previous = read_manifest(self._data / "snapshots" / state.previous)
-            self._serving.keep_model(previous.fingerprint, previous.fields)
-        except Exception as error:  # noqa: BLE001  # the swap is done: whatever this is must not undo it
-            log.warning("previous_model_not_kept", snapshot=state.previous, reason=str(error))
+        elif operation.is_desired and not isinstance(error, Conflict):
+            self.refusals[operation.alias] = Refusal(operation.snapshot, str(error))
 
     def _watch(self) -> None:
-        while not self._closing.wait(self._settings.watch_s):
+        while not self._closing.wait(self._serving.settings.index.watch_s):
             try:
                 self._look()
                 self._unreadable = []
@@ -305,7 +172,7 @@ class Swaps:
             self.refusals.pop(alias, None)
         for alias in served.keys() - aliases.keys() - {LIVE}:
             if aliases and (dropped := self._serving.flip(alias, None)) is not None:
-                self._swapping.submit(self._serving.retire, dropped)
+                self._exchange.retire(dropped)
         self._say_needed(table, {generation.name for generation in served.values()})
 
     def _say_needed(self, table: AliasTable, served: set[str]) -> None:
@@ -335,7 +202,7 @@ class Swaps:
 
     def _follow(self, alias: str, name: str) -> None:
         with contextlib.suppress(Conflict):  # one that runs; the next look sees what came of it
-            operation = self._begin(alias, name, lambda: self._still_desired(alias, name), is_desired=True)
+            operation = self._exchange.begin(alias, name, lambda: self._still_desired(alias, name), is_desired=True)
             operation.done.exception()
 
     def _still_desired(self, alias: str, name: str) -> AliasTable:
@@ -345,11 +212,6 @@ class Swaps:
         if state is None or state.snapshot != name:
             raise Conflict(f"{alias} should not be {name} any more.")
         return table
-
-
-def _give_way() -> None:
-    """Let the threads of requests go before this one."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # on Linux, of one thread
 
 
 def open_serving(

@@ -11,9 +11,9 @@ from catalogue.strict import Strict
 from index import Manifest
 from index.aliases import AliasName, read_aliases, remove
 from index.snapshot import list_snapshots
+from service.exchange import Operation
 from service.problems import responses
 from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps
-from service.swapping import Operation
 
 router = APIRouter(prefix="/admin/v1", tags=["admin"])
 

@@ -224,7 +224,7 @@ class TestRefusal:
 
     def test_one_at_a_time(self, api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         going_on = threading.Event()
-        monkeypatch.setattr("service.swapping.verify", lambda *_, **__: going_on.wait(10))
+        monkeypatch.setattr("service.exchange.verify", lambda *_, **__: going_on.wait(10))
         try:
             first = point(api, "shop-2", wait=0)
             assert (first.status_code, first.json()["stage"]) in {(202, "waiting"), (202, "verifying")}
@@ -297,7 +297,7 @@ class TestWatch:
             reached.set()
             going_on.wait(10)
 
-        monkeypatch.setattr("service.swapping.verify", slow)
+        monkeypatch.setattr("service.exchange.verify", slow)
         activate(two.data, "live", "shop-2")
         assert reached.wait(10)
         activate(two.data, "live", "shop-1")
