@@ -27,6 +27,7 @@ from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
 from service.models import threshold
 from service.retrieval import Retrieval
+from service.same_style import same_style
 from service.swapping import answering
 
 DATA: Final = Path("data/demo")
@@ -57,7 +58,7 @@ async def _measure(retrieval: Retrieval, products: list[Product]) -> None:
     shown = right = first = wanted = 0
     queries = [product for product in products if product.style_id and demo.is_held_out(product.style_id)]
     for query in queries:
-        found = [hit.item.product for hit in (await retrieval.same_style(query.product_id, 100)).found]
+        found = [hit.item.product for hit in (await same_style(retrieval, query.product_id, 100)).found]
         hits = [product.style_id == query.style_id for product in found]
         shown, right, first = shown + len(hits), right + sum(hits), first + sum(hits[:1])
         wanted += sum(

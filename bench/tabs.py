@@ -149,7 +149,7 @@ def diversity(shop: Shop, same: float | None, similar: float | None) -> Table:
 
 
 def _similar(shop: Shop, row: int, same: float | None, similar: float | None) -> list[Ranked]:
-    """Candidates as `Retrieval.similar` finds them."""
+    """Candidates as `service.same_style.similar` finds them."""
     scores = shop.vectors @ shop.vectors[row]
     own = shop.products[row]
     best = (int(at) for at in np.argsort(-scores, kind="stable") if at != row)

@@ -19,8 +19,9 @@ from catalogue import demo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, read_catalogue
 from catalogue.settings import Settings
+from service.query import Found, Query
 from service.ranking import Scope
-from service.retrieval import Found, Query, Retrieval
+from service.retrieval import Retrieval
 from service.swapping import answering
 
 DATA: Final = Path("data/demo")

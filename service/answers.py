@@ -12,8 +12,9 @@ import orjson
 from index.aliases import LIVE
 from index.facets import Facets
 from service.attribution import Visit
+from service.query import Found
 from service.ranking import Total
-from service.retrieval import Found, Retrieval
+from service.retrieval import Retrieval
 from service.schemas import image_url
 from service.trail import CURRENT
 

@@ -15,7 +15,7 @@ from service.events.secret import ensure_secret, user_id
 from service.experiments.arms import Arm, Experiments
 from service.ids import RequestIds
 from service.problems import describe
-from service.retrieval import Found
+from service.query import Found
 from service.serving import Serving
 from service.trail import asked_at
 

@@ -11,8 +11,10 @@ from catalogue.variants import Mode, contradictions
 from models.bundle import ModePair
 from service.flights import together
 from service.models import threshold
+from service.query import Query
 from service.ranking import Vector
-from service.retrieval import Query, Retrieval
+from service.retrieval import Retrieval
+from service.same_style import same_from
 
 Verdict = Literal["same-style", "similar", "different"]
 _MODES: Final[dict[str, Mode]] = {"image": "i", "text": "t", "image+text": "m"}
@@ -60,12 +62,12 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
     similar = threshold(retrieval.embedder, "similar", mode)
     products = _products(retrieval, a, b)
     if products and same_style is not None:  # as the tabs judge
-        same_style = retrieval.same_from.of(*modes)
+        same_style = same_from(retrieval).of(*modes)
     said = contradictions(*products) if products else []
     against = [ContradictionAnswer(attribute=attribute, a=one, b=other) for attribute, one, other in said]
     codes = [retrieval.view.gtins(product.attributes) for product in products or ()]
     same_gtin = len(codes) == 2 and not codes[0].isdisjoint(codes[1])
-    if same_gtin and not against and score >= retrieval.same_from.with_gtin:
+    if same_gtin and not against and score >= same_from(retrieval).with_gtin:
         verdict: Verdict | None = "same-style"
     else:
         verdict = _verdict(score, same_style, similar, against)

@@ -10,8 +10,9 @@ from catalogue.settings import Settings
 from index.snapshot import SCHEMA_VERSION, read_manifest
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
+from service.query import Found, Query
 from service.ranking import Scope
-from service.retrieval import Found, Query
+from service.same_style import same_style
 from service.swapping import answering
 
 WORDS: Final = "bike print tote bag"
@@ -33,5 +34,5 @@ async def ask(settings: Settings) -> list[tuple[str, list[Found]]]:
     async with answering(settings) as retrieval:
         by_words = (await retrieval.search(Query(text=WORDS), Scope(k=3))).found
         best = by_words[0].item.product
-        same = (await retrieval.same_style(best.product_id, k=5)).found
+        same = (await same_style(retrieval, best.product_id, k=5)).found
     return [(f'Words: "{WORDS}"', by_words), (f"From more suppliers: {best.product_id}, {best.title}", same)]

@@ -3,100 +3,39 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
-from catalogue.gtin import read_gtin, shares_gtin
 from catalogue.photos import PhotoStore
-from catalogue.variants import SameFrom, contradict
 from index import Filters, IndexedProduct, LiveIndex, LiveView
 from index.facets import Facets
-from index.filters import OPEN
 from index.live import Page
 from index.products import Listing, Place, Sort
 from models import Embedder, ProductInput
 from models.preprocessing import Box
 from service import arranging, metrics
 from service.cache import EmbeddingCache
-from service.drift import Modality, QueryDrift
+from service.drift import QueryDrift
 from service.embedding import Embeddings, Photo
 from service.encoding import EncoderQueues
 from service.flights import together
-from service.models import same_from, threshold
 from service.pools import Pools, Result
 from service.problems import note_damage
-from service.ranking import Group, Scope, Start, Term, Total, Vector, begin_after, combined, contributions, rank
+from service.query import Found, Hits, Query
+from service.ranking import Scope, Start, Term, Vector, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 from service.unlike import unlike
 
 _SMALLEST_QUERY: Final = 1e-3
 _RECENT: Final = 32
 _RECENT_BYTES: Final = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked for: at most one of `product_id`, `image`, `image_url` and `photo`, with or without `text`.
-
-    `photo` is one that the model has read before. `crop` is of the photo, also of the product's.
-    """
-
-    product_id: str | None = None
-    image: bytes | None = None
-    image_url: str | None = None
-    text: str | None = None
-    crop: Box | None = None
-    weights: Mapping[str, float] = field(default_factory=lambda: {"fused": 1.0})
-    negatives: Sequence[str] = ()
-    photo: Photo | None = None
-
-    @property
-    def barcode(self) -> str | None:
-        """The GTIN that is all the words say, where nothing else is given."""
-        return read_gtin(self.text) if self.text and self.modality == "text" else None
-
-    @property
-    def modality(self) -> Modality:
-        """What is given."""
-        if self.product_id is not None and self.crop is None:
-            return "product+text" if self.text else "product"
-        has_photo = any(given is not None for given in (self.product_id, self.image, self.image_url, self.photo))
-        return ("image+text" if self.text else "image") if has_photo else "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A neighbour: its product, score and group, and what each term of the query added to the score, if asked."""
-
-    listing: Listing
-    score: float
-    contributions: Mapping[str, float] | None = None
-    group: Group | None = None
-
-    @property
-    def item(self) -> IndexedProduct:
-        """The product itself, which no answer needs."""
-        return self.listing.item
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """A page of neighbours, best first, and where the next one begins; None when it was the last.
-
-    `photo` is what the query's photo was read as, `total` how many hits all pages have, where they are counted.
-    """
-
-    found: list[Found]
-    next: Start | None = None
-    photo: Photo | None = None
-    total: Total | None = None
 
 
 class Retrieval:
@@ -146,64 +85,6 @@ class Retrieval:
     async def vector(self, query: Query) -> Vector:
         """The unit vector of all that is given, together, float32 [dim]; raises as `search`."""
         return await self.pools.in_time(self._vector(query))
-
-    async def same_style(
-        self,
-        product_id: str,
-        k: int,
-        filters: Filters = OPEN,
-        *,
-        other_suppliers: bool = True,
-        collapse: bool = True,
-        sort: arranging.PriceSort | None = None,
-        start: Start | None = None,
-    ) -> Hits:
-        """The same product, by default from other suppliers only; and how many hits there are.
-
-        Products at or above the calibrated threshold (a lower one, where they have its GTIN), less those that
-        contradict the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its
-        variant, and near-identical listings of one supplier stand once. With `sort` the cheapest
-        (or dearest) come first instead.
-        """
-        own = self.listing(product_id)
-        if other_suppliers and own.supplier_id:
-            filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
-        codes = self.view.gtins(own.attributes)
-        scope = Scope(
-            k=k,
-            filters=filters,
-            min_score=self.same_from.least(own.mode),
-            keep=self._judge(own, codes),
-            also=(lambda view: view.of_gtins(codes)) if codes else None,
-            arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
-            counted=True,
-        )
-        return await self.search(Query(product_id=product_id), scope, start)
-
-    async def similar(
-        self,
-        product_id: str,
-        k: int,
-        filters: Filters = OPEN,
-        *,
-        diversity: float = arranging.DIVERSITY,
-        start: Start | None = None,
-    ) -> Hits:
-        """Products that are alike but not the same: another variant, or below the same-style threshold.
-
-        With a `diversity` from 0 (by score) to 1 they differ from one another.
-        """
-        own = self.listing(product_id)
-        is_same = self._judge(own, self.view.gtins(own.attributes))
-        scope = Scope(
-            k=k,
-            filters=filters,
-            min_score=threshold(self.embedder, "similar"),
-            keep=lambda other, score: not is_same(other, score),
-            arrange=arranging.similar(diversity) if diversity else None,
-            arranged=arranging.DIVERSE,
-        )
-        return await self.search(Query(product_id=product_id), scope, start)
 
     def listing(self, product_id: str) -> Listing:
         """A product as it is kept now; raises NotFound."""
@@ -372,26 +253,6 @@ class Retrieval:
         except NotFound:
             return await self.embed(ProductInput(text=negative)), None
         return _stored(view, row), row
-
-    def _judge(self, own: Listing, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
-        """Whether a listing with a score is the same product as one with those GTINs."""
-        same = self.same_from
-
-        def judge(other: Listing, score: float) -> bool:
-            floor = same.of(own.mode, other.mode)
-            if gtins and score < floor and shares_gtin(other.attributes, gtins):
-                floor = min(floor, same.with_gtin)
-            return score >= floor and not contradict(own, other)
-
-        return judge
-
-    @property
-    def same_from(self) -> SameFrom:
-        """Without a calibrated threshold nothing is called the same."""
-        same, floor = same_from(self.embedder), self.live.snapshot.manifest.same_gtin
-        if same is None:
-            return SameFrom(math.inf, math.inf)
-        return same if floor is None else same._replace(with_gtin=min(same.score, floor))
 
 
 def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:

@@ -12,7 +12,7 @@ from catalogue.errors import SamestyleError
 from service import metrics
 from service.drift import Modality
 from service.problems import describe
-from service.retrieval import Hits
+from service.query import Hits
 from service.trail import asked_at
 
 Asked = Modality | Literal["page"]

@@ -12,9 +12,10 @@ from service.bodies import from_fields
 from service.embedding import Photo
 from service.flights import together
 from service.paging import Continuation, SearchCursors
+from service.query import Hits, Query
 from service.ranking import Scope
 from service.refining import Base, RefineCursors, base_of, refined
-from service.retrieval import Hits, Query, Retrieval
+from service.retrieval import Retrieval
 from service.schemas import QueryItem, RefineRequest, SearchRequest
 from service.search_metrics import Asked, observed
 from service.serving import Serving

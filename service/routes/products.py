@@ -14,14 +14,16 @@ from index import Filters
 from index.aliases import LIVE
 from index.filters import Price, Value
 from index.products import Sort
+from service import same_style as tabs
 from service.answers import answer
 from service.arranging import DIVERSITY, PriceSort
 from service.cursors import PLACE, Cursors
 from service.middleware import SLASH
 from service.paging import SearchCursors
 from service.problems import responses
+from service.query import Hits
 from service.ranking import Start
-from service.retrieval import Hits, Retrieval
+from service.retrieval import Retrieval
 from service.routes.deps import CurrentRetrieval, CurrentSearches, CurrentServing
 from service.schemas import (
     CURSOR,
@@ -251,7 +253,8 @@ async def same_style(
     return await tab.answer(
         "same-style",
         (other_suppliers, collapse, sort),
-        lambda retrieval, start: retrieval.same_style(
+        lambda retrieval, start: tabs.same_style(
+            retrieval,
             tab.product_id,
             tab.k,
             tab.filters,
@@ -274,8 +277,8 @@ async def similar(
     return await tab.answer(
         "similar",
         diversity,
-        lambda retrieval, start: retrieval.similar(
-            tab.product_id, tab.k, tab.filters, diversity=diversity, start=start
+        lambda retrieval, start: tabs.similar(
+            retrieval, tab.product_id, tab.k, tab.filters, diversity=diversity, start=start
         ),
     )
 

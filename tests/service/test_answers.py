@@ -16,8 +16,9 @@ from index.products import Listing, ProductTable, to_table
 from models import StandInEncoders
 from service.answers import _hit, answer
 from service.attribution import Visit
+from service.query import Found, Query
 from service.ranking import Group, Scope
-from service.retrieval import Found, Query, Retrieval
+from service.retrieval import Retrieval
 from service.schemas import Hit, HitGroup, ProductAnswer, SearchAnswer
 from tests.service.test_retrieval import with_retrieval
 

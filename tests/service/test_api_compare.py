@@ -16,7 +16,7 @@ from service.build import build
 from tests.service.conftest import client_of, photo, style_colour
 from tests.service.test_api_products import get
 from tests.service.test_api_search import encoded, search
-from tests.service.test_retrieval import Blurred
+from tests.service.test_same_style import Blurred
 
 PHOTO = encoded(photo(style_colour(4)))
 

@@ -1,26 +1,21 @@
 """What the HTTP tests cannot see of retrieval."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
-from catalogue import Product
 from catalogue.errors import DeadlineExceeded
 from catalogue.settings import Settings
-from index.live_styles import style_names
 from models import Encoded, StandInEncoders
-from models.bundle import Threshold, Thresholds
 from models.embedder import Vectors
-from service.build import build
 from service.comparing import compare
+from service.query import Query
 from service.ranking import Scope
-from service.retrieval import Query, Retrieval, _stored
+from service.retrieval import Retrieval, _stored
 from service.swapping import answering
 from tests.service.conftest import StandIns, photo
 from tests.service.gated import Gated, until
@@ -46,13 +41,6 @@ class Counting(StandInEncoders):
     def fuse(self, items: Sequence[Encoded]) -> Vectors:
         self.encoded += len(items)
         return super().fuse(items)
-
-
-class Blurred(StandInEncoders):
-    """Reads titles only, so that variants look the same."""
-
-    def product_text(self, product: Product) -> str:
-        return product.title
 
 
 def with_retrieval(shop: Settings, embedder: StandInEncoders, work: Callable[[Retrieval], Awaitable[Result]]) -> Result:
@@ -82,13 +70,6 @@ def test_what_is_compared_is_encoded_side_by_side(shop: Settings) -> None:
         assert -1 <= with_retrieval(shop, gated, ask) <= 1
     finally:
         gated.open()
-
-
-def test_without_calibrated_thresholds_nothing_is_called_the_same(shop: Settings) -> None:
-    embedder = StandInEncoders()
-    embedder.thresholds = {}
-    assert with_retrieval(shop, embedder, lambda retrieval: retrieval.same_style("acme-03", 10)).found == []
-    assert len(with_retrieval(shop, embedder, lambda retrieval: retrieval.similar("acme-03", 36)).found) == 35
 
 
 def test_a_product_id_alone_never_runs_an_encoder(shop: Settings) -> None:
@@ -129,56 +110,3 @@ def test_the_vector_of_a_stored_product_is_unit(shop: Settings) -> None:
             assert np.linalg.norm(_stored(retrieval.view, row)) == pytest.approx(1, abs=1e-6)
 
     with_retrieval(shop, StandInEncoders(), ask)
-
-
-def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) -> None:
-    rows = [
-        {"product_id": f"{supplier}-{size}", "title": "hex bolt zinc", "supplier_id": supplier, "attributes": declared}
-        for supplier, size, declared in [
-            ("acme", "m6", {"thread": "M6"}),
-            ("kestrel", "m6", {"thread": "m 6"}),
-            ("kestrel", "m8", {"thread": "M8"}),
-            ("orion", "any", {}),
-        ]
-    ]
-    catalogue = tmp_path / "bolts.jsonl"
-    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    embedder = Blurred()
-    build(catalogue, tmp_path / "data", "bolts", embedder, decode_threads=1)
-
-    async def ask(retrieval: Retrieval) -> None:
-        same = {found.item.product.product_id for found in (await retrieval.same_style("acme-m6", 10)).found}
-        similar = {found.item.product.product_id for found in (await retrieval.similar("acme-m6", 10)).found}
-        assert same == {"kestrel-m6", "orion-any"}
-        assert similar == {"kestrel-m8"}
-
-    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
-
-
-def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
-    """On the tab, when compared, and in style groups."""
-    (tmp_path / "lamp.jpg").write_bytes(photo((200, 100, 50)))
-    rows = [
-        {"product_id": "own", "title": "lamp Nova", "supplier_id": "acme", "images": ["lamp.jpg"]},
-        {"product_id": "bare", "title": "lamp Nova", "supplier_id": "orion"},
-        {"product_id": "other", "title": "lamp Vega", "supplier_id": "orion"},
-    ]
-    catalogue = tmp_path / "lamps.jsonl"
-    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    embedder = Blurred()
-    lower = Thresholds(same_style=Threshold(score=0.65, precision=0.95, interval=(0.9, 1.0), pairs=100))
-    embedder.thresholds = {**embedder.thresholds, "t-m": lower, "m-t": lower}
-    build(catalogue, tmp_path / "data", "lamps", embedder, decode_threads=1)
-
-    async def ask(retrieval: Retrieval) -> None:
-        for one, other, mode in (("own", "bare", "m-t"), ("bare", "own", "t-m")):
-            (found,) = (await retrieval.same_style(one, 10)).found
-            assert found.listing.product_id == other
-            assert found.score == pytest.approx(0.707, abs=1e-3)
-            compared = await compare(retrieval, Query(one), Query(other))
-            assert (compared.verdict, compared.mode, compared.thresholds["same_style"]) == ("same-style", mode, 0.65)
-        assert "bare" not in {found.listing.product_id for found in (await retrieval.similar("own", 10)).found}
-        names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
-        assert names[0] == names[1] != names[2]
-
-    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)

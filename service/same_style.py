@@ -1,0 +1,95 @@
+"""Which products are the same as one, and which are like it: the two tabs beside a product."""
+
+import math
+from collections.abc import Callable, Collection
+
+from catalogue.gtin import shares_gtin
+from catalogue.variants import SameFrom, contradict
+from index import Filters
+from index.filters import OPEN
+from index.products import Listing
+from service import arranging
+from service.models import same_from as calibrated
+from service.models import threshold
+from service.query import Hits, Query
+from service.ranking import Scope, Start
+from service.retrieval import Retrieval
+
+
+async def same_style(
+    retrieval: Retrieval,
+    product_id: str,
+    k: int,
+    filters: Filters = OPEN,
+    *,
+    other_suppliers: bool = True,
+    collapse: bool = True,
+    sort: arranging.PriceSort | None = None,
+    start: Start | None = None,
+) -> Hits:
+    """The same product, by default from other suppliers only; and how many hits there are.
+
+    Products at or above the calibrated threshold (a lower one, where they have its GTIN), less those that contradict
+    the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its variant, and
+    near-identical listings of one supplier stand once. With `sort` the cheapest (or dearest) come first instead.
+    """
+    own, same = retrieval.listing(product_id), same_from(retrieval)
+    if other_suppliers and own.supplier_id:
+        filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
+    codes = retrieval.view.gtins(own.attributes)
+    scope = Scope(
+        k=k,
+        filters=filters,
+        min_score=same.least(own.mode),
+        keep=_judge(same, own, codes),
+        also=(lambda view: view.of_gtins(codes)) if codes else None,
+        arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
+        counted=True,
+    )
+    return await retrieval.search(Query(product_id=product_id), scope, start)
+
+
+async def similar(
+    retrieval: Retrieval,
+    product_id: str,
+    k: int,
+    filters: Filters = OPEN,
+    *,
+    diversity: float = arranging.DIVERSITY,
+    start: Start | None = None,
+) -> Hits:
+    """Products that are alike but not the same: another variant, or below the same-style threshold.
+
+    With a `diversity` from 0 (by score) to 1 they differ from one another.
+    """
+    own = retrieval.listing(product_id)
+    is_same = _judge(same_from(retrieval), own, retrieval.view.gtins(own.attributes))
+    scope = Scope(
+        k=k,
+        filters=filters,
+        min_score=threshold(retrieval.embedder, "similar"),
+        keep=lambda other, score: not is_same(other, score),
+        arrange=arranging.similar(diversity) if diversity else None,
+        arranged=arranging.DIVERSE,
+    )
+    return await retrieval.search(Query(product_id=product_id), scope, start)
+
+
+def same_from(retrieval: Retrieval) -> SameFrom:
+    """From which scores on two products are the same one; without a calibrated threshold none are."""
+    same, floor = calibrated(retrieval.embedder), retrieval.live.snapshot.manifest.same_gtin
+    if same is None:
+        return SameFrom(math.inf, math.inf)
+    return same if floor is None else same._replace(with_gtin=min(same.score, floor))
+
+
+def _judge(same: SameFrom, own: Listing, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
+    """Whether a listing with a score is the same product as one with those GTINs."""
+
+    def judge(other: Listing, score: float) -> bool:
+        floor = same.of(own.mode, other.mode)
+        if gtins and score < floor and shares_gtin(other.attributes, gtins):
+            floor = min(floor, same.with_gtin)
+        return score >= floor and not contradict(own, other)
+
+    return judge

@@ -1,0 +1,86 @@
+"""What the HTTP tests cannot see of the two tabs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalogue import Product
+from catalogue.settings import Settings
+from index.live_styles import style_names
+from models import StandInEncoders
+from models.bundle import Threshold, Thresholds
+from service.build import build
+from service.comparing import compare
+from service.query import Query
+from service.retrieval import Retrieval
+from service.same_style import same_style, similar
+from tests.service.conftest import photo
+from tests.service.test_retrieval import with_retrieval
+
+
+class Blurred(StandInEncoders):
+    """Reads titles only, so that variants look the same."""
+
+    def product_text(self, product: Product) -> str:
+        return product.title
+
+
+def test_without_calibrated_thresholds_nothing_is_called_the_same(shop: Settings) -> None:
+    embedder = StandInEncoders()
+    embedder.thresholds = {}
+    assert with_retrieval(shop, embedder, lambda retrieval: same_style(retrieval, "acme-03", 10)).found == []
+    assert len(with_retrieval(shop, embedder, lambda retrieval: similar(retrieval, "acme-03", 36)).found) == 35
+
+
+def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) -> None:
+    rows = [
+        {"product_id": f"{supplier}-{size}", "title": "hex bolt zinc", "supplier_id": supplier, "attributes": declared}
+        for supplier, size, declared in [
+            ("acme", "m6", {"thread": "M6"}),
+            ("kestrel", "m6", {"thread": "m 6"}),
+            ("kestrel", "m8", {"thread": "M8"}),
+            ("orion", "any", {}),
+        ]
+    ]
+    catalogue = tmp_path / "bolts.jsonl"
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = Blurred()
+    build(catalogue, tmp_path / "data", "bolts", embedder, decode_threads=1)
+
+    async def ask(retrieval: Retrieval) -> None:
+        same = {found.item.product.product_id for found in (await same_style(retrieval, "acme-m6", 10)).found}
+        alike = {found.item.product.product_id for found in (await similar(retrieval, "acme-m6", 10)).found}
+        assert same == {"kestrel-m6", "orion-any"}
+        assert alike == {"kestrel-m8"}
+
+    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
+
+
+def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
+    """On the tab, when compared, and in style groups."""
+    (tmp_path / "lamp.jpg").write_bytes(photo((200, 100, 50)))
+    rows = [
+        {"product_id": "own", "title": "lamp Nova", "supplier_id": "acme", "images": ["lamp.jpg"]},
+        {"product_id": "bare", "title": "lamp Nova", "supplier_id": "orion"},
+        {"product_id": "other", "title": "lamp Vega", "supplier_id": "orion"},
+    ]
+    catalogue = tmp_path / "lamps.jsonl"
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = Blurred()
+    lower = Thresholds(same_style=Threshold(score=0.65, precision=0.95, interval=(0.9, 1.0), pairs=100))
+    embedder.thresholds = {**embedder.thresholds, "t-m": lower, "m-t": lower}
+    build(catalogue, tmp_path / "data", "lamps", embedder, decode_threads=1)
+
+    async def ask(retrieval: Retrieval) -> None:
+        for one, other, mode in (("own", "bare", "m-t"), ("bare", "own", "t-m")):
+            (found,) = (await same_style(retrieval, one, 10)).found
+            assert found.listing.product_id == other
+            assert found.score == pytest.approx(0.707, abs=1e-3)
+            compared = await compare(retrieval, Query(one), Query(other))
+            assert (compared.verdict, compared.mode, compared.thresholds["same_style"]) == ("same-style", mode, 0.65)
+        assert "bare" not in {found.listing.product_id for found in (await similar(retrieval, "own", 10)).found}
+        names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
+        assert names[0] == names[1] != names[2]
+
+    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
