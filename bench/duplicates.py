@@ -23,9 +23,9 @@ from catalogue import demo
 from catalogue.variants import SameFrom
 from index import Filters, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups, group
+from index.manifest import read_manifest
 from index.near import K
 from index.products import modes_of, variants_of
-from index.snapshot import read_manifest
 from index.styles import StyleGroups, with_groups
 from index.workers import shared_workers
 from service.duplicates import find_snapshot

@@ -36,7 +36,7 @@ from bench.load import HOST, Request, closed_loop
 from bench.machine import machine
 from bench.process import Gateway
 from index import Snapshot
-from index.snapshot import list_snapshots
+from index.manifest import list_snapshots
 from service.metrics import BUCKETS
 
 PORT: Final = 18_436

@@ -24,8 +24,9 @@ from rich.table import Table
 from bench.load import Answer, Connection, Request, closed_loop, open_loop, rate
 from bench.planted import plant
 from bench.process import Gateway, serving
+from index.manifest import read_manifest
 from index.seal import sealed
-from index.snapshot import read_manifest, write_snapshot
+from index.snapshot_writer import write_snapshot
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
 

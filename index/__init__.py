@@ -5,9 +5,11 @@ from index.delta import Delta, DeltaView
 from index.filters import Filters
 from index.journal import Change, Entry, Journal
 from index.live import LiveIndex, LiveView
+from index.manifest import Manifest
 from index.products import IndexedProduct, ProductTable
 from index.search import Neighbours, VectorIndex
-from index.snapshot import Manifest, Snapshot, write_snapshot
+from index.snapshot import Snapshot
+from index.snapshot_writer import write_snapshot
 
 __all__ = [
     "Change",

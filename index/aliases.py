@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from catalogue.errors import AliasesInvalid, InvalidInput, NotFound, SnapshotInvalid
 from catalogue.files import lock_file, write_atomic
 from catalogue.versioned import parse
-from index.snapshot import SnapshotName, check_files, list_snapshots, snapshot_path
+from index.manifest import SnapshotName, check_files, list_snapshots, snapshot_path
 
 SCHEMA_VERSION: Final = 1
 MAX_HISTORY: Final = 20

@@ -13,9 +13,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from catalogue.errors import SnapshotInvalid
 from catalogue.files import sha256_file, write_atomic
-from index.snapshot import Manifest, check_files, read_manifest
+from index.manifest import Manifest, check_files, invalid, read_manifest
 
 SCHEMA_VERSION: Final = 1
 BLOCK_BYTES: Final = 1 << 20
@@ -86,11 +85,11 @@ def verify(
             digest = _sha256(path / name, entry.bytes, pace, progress)
             changed = _mark(path / name) != marks[name]
         except OSError as error:
-            raise _invalid(path, f"{name} cannot be read ({error.strerror})") from None
+            raise invalid(path, f"{name} cannot be read ({error.strerror})") from None
         if changed:
-            raise _invalid(path, f"{name} was changed while it was read; nothing may write to a snapshot")
+            raise invalid(path, f"{name} was changed while it was read; nothing may write to a snapshot")
         if digest != entry.sha256:
-            raise _invalid(path, f"{name} is corrupt: its SHA-256 differs from the manifest's")
+            raise invalid(path, f"{name} is corrupt: its SHA-256 differs from the manifest's")
     if remembered is not None and marks != known:
         _write(path.name, remembered, Record(manifest=seal, files=marks))
     return manifest
@@ -143,7 +142,3 @@ def _mark(path: Path) -> FileMark:
 
 def _record_path(name: str, remembered: Path) -> Path:
     return remembered / f"{name}.json"
-
-
-def _invalid(path: Path, reason: str) -> SnapshotInvalid:
-    return SnapshotInvalid(f"snapshot {path.name}: {reason}")

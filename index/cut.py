@@ -7,9 +7,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from index.live import LiveView
+from index.manifest import FieldName
 from index.plan import Choice
 from index.products import read_table, to_table
-from index.snapshot import FieldName, write_snapshot
+from index.snapshot_writer import write_snapshot
 
 
 def cut(view: LiveView, root: Path, name: str, *, choice: Choice, journal: str | None = None) -> Path:

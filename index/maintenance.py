@@ -22,7 +22,8 @@ from catalogue.files import sync_directory
 from index.aliases import AliasTable, locked_aliases
 from index.checksums import forget
 from index.journal import Journal
-from index.snapshot import FieldName, Manifest, check_files, is_held, list_snapshots, read_manifest
+from index.manifest import FieldName, Manifest, check_files, list_snapshots, read_manifest
+from index.snapshot import is_held
 
 LEFTOVER_AGE_S: Final = 86_400.0
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ValidationError
 from catalogue.errors import InvalidInput, SamestyleError, SnapshotInvalid
 from catalogue.files import sync_directory, sync_tree, write_atomic
 from index.checksums import BLOCK_BYTES, Progress, verify
+from index.manifest import FileEntry, Manifest, SnapshotName, check_files, read_manifest, snapshot_path
 from index.seal import sealed
-from index.snapshot import FileEntry, Manifest, SnapshotName, check_files, read_manifest, snapshot_path
 
 MAX_MANIFEST_BYTES: Final = 10_000_000
 _MANIFEST: Final = "manifest.json"

@@ -31,7 +31,7 @@ from index import Journal
 from index.aliases import FILE as ALIASES
 from index.aliases import AliasTable, read_aliases
 from index.checksums import verify
-from index.snapshot import FileEntry, Manifest, SnapshotName, list_snapshots
+from index.manifest import FileEntry, Manifest, SnapshotName, list_snapshots
 from service.events.copying import copy_events
 from service.experiments.arms import FILE as EXPERIMENTS
 

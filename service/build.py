@@ -29,9 +29,9 @@ from catalogue.photos import PhotoStore, load_photo
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
 from index.checksums import remember
+from index.manifest import read_manifest, snapshot_path
 from index.plan import Choice, check_choice
 from index.products import to_table
-from index.snapshot import read_manifest, snapshot_path
 from models import Embedder, Prepared, ProductInput
 from service.build_notes import notes
 from service.models import same_from

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from index import Journal
     from index.aliases import AliasTable
     from index.maintenance import Difference, Some
-    from index.snapshot import Manifest
+    from index.manifest import Manifest
 
 snapshot_app = typer.Typer(no_args_is_help=True, help="Index snapshots.")
 
@@ -48,7 +48,7 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     Exits with 1 where an alias names one that cannot be served.
     """
     from index.aliases import read_aliases  # noqa: PLC0415  # importing the index takes a second, --help should not
-    from index.snapshot import list_snapshots  # noqa: PLC0415
+    from index.manifest import list_snapshots  # noqa: PLC0415
 
     settings = settings_of(data=data)
     with told():
@@ -164,7 +164,7 @@ def gc(
 def push(name: Name, url: Url, data: Data = None) -> None:
     """Copy a snapshot to URL/NAME, once it is verified."""
     from index import transfer  # noqa: PLC0415
-    from index.snapshot import read_manifest  # noqa: PLC0415
+    from index.manifest import read_manifest  # noqa: PLC0415
 
     settings = settings_of(data=data)
     with told():
@@ -193,7 +193,7 @@ def pull(
 
 
 def _path(settings: Settings, name: str) -> Path:
-    from index.snapshot import snapshot_path  # noqa: PLC0415
+    from index.manifest import snapshot_path  # noqa: PLC0415
 
     return snapshot_path(settings.data / "snapshots", name)
 
@@ -205,7 +205,7 @@ def _size(manifest: "Manifest") -> int:
 def _verified(settings: Settings, path: Path, max_bytes_per_s: float | None = None) -> "Manifest":
     """Verify with a bar, and remember it."""
     from index import checksums  # noqa: PLC0415
-    from index.snapshot import read_manifest  # noqa: PLC0415
+    from index.manifest import read_manifest  # noqa: PLC0415
 
     with _bar("verifying", _size(read_manifest(path))) as progress:
         return checksums.verify(
@@ -215,7 +215,7 @@ def _verified(settings: Settings, path: Path, max_bytes_per_s: float | None = No
 
 def _check_servable(settings: Settings, name: str) -> None:
     """Raise what speaks against serving a snapshot: no bundle of its space, or bytes that are not as written."""
-    from index.snapshot import read_manifest  # noqa: PLC0415
+    from index.manifest import read_manifest  # noqa: PLC0415
     from service.models import find_bundle  # noqa: PLC0415
 
     path = _path(settings, name)
@@ -225,7 +225,7 @@ def _check_servable(settings: Settings, name: str) -> None:
 
 def _served_now(settings: Settings, name: str) -> str | None:
     """What gateways serve while no alias says what, as far as can be told from here: the newest but for `name`."""
-    from index.snapshot import list_snapshots  # noqa: PLC0415
+    from index.manifest import list_snapshots  # noqa: PLC0415
     from service.models import find_bundle  # noqa: PLC0415
 
     for manifest in list_snapshots(settings.data / "snapshots")[0]:

@@ -19,8 +19,8 @@ from index.aliases import LIVE, live_name
 from index.checksums import remember, verify
 from index.cut import cut
 from index.maintenance import gc
+from index.manifest import read_manifest, snapshot_path
 from index.plan import Choice
-from index.snapshot import read_manifest, snapshot_path
 from service.encoding import WorkPool
 from service.models import Bundles, LoadedModels, ModelSource
 from service.replay import replay

@@ -7,7 +7,7 @@ from typing import Final
 
 from catalogue import demo
 from catalogue.settings import Settings
-from index.snapshot import SCHEMA_VERSION, read_manifest
+from index.manifest import SCHEMA_VERSION, read_manifest
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
 from service.query import Found, Query

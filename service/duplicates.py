@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
 from index import Filters, ProductTable
 from index.aliases import live_name
-from index.snapshot import check_files, read_manifest, snapshot_path
+from index.manifest import check_files, read_manifest, snapshot_path
 
 _BATCH: Final = 16_384
 _COLUMNS: Final = ("style_group", "product_id", "supplier_id", "title", "price", "currency")

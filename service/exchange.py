@@ -20,7 +20,7 @@ import structlog
 from catalogue.errors import Conflict, SamestyleError, SwapFailed
 from index.aliases import LIVE, AliasTable
 from index.checksums import verify
-from index.snapshot import read_manifest
+from index.manifest import read_manifest
 from service import metrics
 from service.ids import uuid7
 from service.serving import Generation, Serving

@@ -17,7 +17,7 @@ from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
 from index.aliases import LIVE
 from index.gpu import Device, device_bytes, making_bytes
-from index.snapshot import check_files, mapped_files, read_manifest, snapshot_path
+from index.manifest import check_files, mapped_files, read_manifest, snapshot_path
 from service.batching import Batcher
 from service.cache import EmbeddingCache
 from service.encoding import EncoderQueues, Modality

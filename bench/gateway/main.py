@@ -16,7 +16,7 @@ from bench.load import HOST
 from bench.machine import machine
 from catalogue.errors import InvalidInput
 from index import Snapshot
-from index.snapshot import read_manifest, snapshot_path
+from index.manifest import read_manifest, snapshot_path
 
 STEPS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "answers": steps.equal_answers,

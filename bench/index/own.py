@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from bench.index.data import K, Vectors
 from bench.index.libraries import links_bytes
 from index import Snapshot, write_snapshot
+from index.manifest import read_manifest, shard_file
 from index.outline import Outline, outline_files
 from index.plan import Choice
 from index.products import SCHEMA
 from index.search import ShardedIndex, VectorIndex, set_faiss_threads
 from index.shards import open_index
-from index.snapshot import read_manifest, shard_file
 
 FINGERPRINT: Final = "0" * 64
 _EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))

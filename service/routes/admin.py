@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from catalogue.strict import Strict
 from index import Manifest
 from index.aliases import AliasName, read_aliases, remove
-from index.snapshot import list_snapshots
+from index.manifest import list_snapshots
 from service.exchange import Operation
 from service.problems import responses
 from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps

@@ -16,7 +16,7 @@ import httpx
 
 from catalogue import demo
 from index.checksums import verify
-from index.snapshot import list_snapshots
+from index.manifest import list_snapshots
 from models import Encoders
 from service.build import build
 from service.models import DEFAULT_BUNDLE

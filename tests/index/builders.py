@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from catalogue import Product
 from catalogue.files import sha256_file
 from index import IndexedProduct, ProductTable, Snapshot, write_snapshot
+from index.manifest import FieldName
 from index.plan import Choice
 from index.products import to_table
 from index.seal import sealed
-from index.snapshot import FieldName
 
 FINGERPRINT = "f" * 64
 DIM = 8

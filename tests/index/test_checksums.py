@@ -9,7 +9,7 @@ import pytest
 from catalogue.errors import SnapshotInvalid
 from index import verify
 from index.checksums import Pace, forget, remember
-from index.snapshot import read_manifest
+from index.manifest import read_manifest
 from tests.clocks import Clock
 from tests.index.builders import build, edit_manifest
 

@@ -10,9 +10,9 @@ import pytest
 
 from catalogue.errors import SnapshotInvalid
 from index import plan, verify
+from index.manifest import FieldName, read_manifest
 from index.plan import Choice
 from index.search import set_faiss_threads
-from index.snapshot import FieldName, read_manifest
 from index.workers import shared_workers
 from tests.index.builders import build, items, reopen, unit_rows
 

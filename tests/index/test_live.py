@@ -26,9 +26,9 @@ from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView,
 from index.checksums import verify
 from index.cut import cut
 from index.facets import count
+from index.manifest import FieldName, read_manifest
 from index.plan import Choice
 from index.products import Place, Sort
-from index.snapshot import FieldName, read_manifest
 from index.workers import set_faiss_threads, shared_workers
 from tests.index.builders import DIM, FINGERPRINT, build, item, reopen, table, unit_rows
 from tests.index.changes import sqlite

@@ -17,9 +17,10 @@ from catalogue.errors import AliasesInvalid, InvalidInput, SnapshotInvalid
 from index import Journal, verify, write_snapshot
 from index.aliases import activate
 from index.maintenance import LEFTOVER_AGE_S, Collected, diff, gc
+from index.manifest import list_snapshots
 from index.plan import Choice
 from index.products import SCHEMA, id_hash
-from index.snapshot import Snapshot, list_snapshots
+from index.snapshot import Snapshot
 from tests.index.builders import DIM, FINGERPRINT, build, edit_manifest, item, unit_rows
 from tests.index.changes import sqlite, upsert
 

@@ -15,9 +15,9 @@ import pytest
 from catalogue.errors import InvalidInput, SnapshotInvalid
 from index import Snapshot, plan, verify
 from index import snapshot as module
+from index.manifest import read_manifest, shard_file
 from index.plan import Choice
 from index.search import ShardedIndex, set_faiss_threads
-from index.snapshot import read_manifest, shard_file
 from index.workers import shared_workers
 from tests.index.builders import FINGERPRINT, accept, build, edit_manifest, items, reopen, unit_rows
 

@@ -58,7 +58,7 @@ def style_group(products: ProductTable, row: int) -> str | None:
 def test_a_snapshot_knows_the_group_of_every_product(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("index.snapshot.PRODUCTS_PER_SHARD", 10)  # rows are not in the order given
+    monkeypatch.setattr("index.snapshot_writer.PRODUCTS_PER_SHARD", 10)  # rows are not in the order given
     products, vectors = listings(4, 5)
     snapshot = write(tmp_path, products, vectors, 0.9, kind)
     assert (snapshot.manifest.schema_version, snapshot.manifest.same_style) == (3, 0.9)

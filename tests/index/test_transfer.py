@@ -8,7 +8,7 @@ import pytest
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
 from index import verify
-from index.snapshot import read_manifest
+from index.manifest import read_manifest
 from index.transfer import MAX_MANIFEST_BYTES, pull, push
 from tests.index.builders import build, edit_manifest, reopen
 

@@ -11,8 +11,8 @@ import pytest
 
 from catalogue.errors import NotEnoughMemory
 from index import IndexedProduct
+from index.manifest import FieldName, read_manifest
 from index.plan import Choice
-from index.snapshot import FieldName, read_manifest
 from service import memory
 from service.memory import available_bytes, check_memory, resident_bytes, snapshot_bytes
 from tests.index.builders import build, edit_manifest, item, unit_rows
