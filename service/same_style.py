@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable, Collection
+from typing import cast
 
 from catalogue.gtin import shares_gtin
-from catalogue.variants import SameFrom, contradict
+from catalogue.variants import MODES, Mode, SameFrom, contradict
 from index import Filters
 from index.filters import OPEN
 from index.products import Listing
+from models import Embedder
+from models.bundle import ModePair
 from service import arranging
 from service.models import same_from as calibrated
 from service.models import threshold
@@ -64,11 +67,12 @@ async def similar(
     """
     own = retrieval.listing(product_id)
     is_same = _judge(same_from(retrieval), own, retrieval.view.gtins(own.attributes))
+    floors = _similar_from(retrieval.embedder, own.mode)
     scope = Scope(
         k=k,
         filters=filters,
-        min_score=threshold(retrieval.embedder, "similar"),
-        keep=lambda other, score: not is_same(other, score),
+        min_score=min(floors.values()),
+        keep=lambda other, score: score >= floors[other.mode] and not is_same(other, score),
         arrange=arranging.similar(diversity) if diversity else None,
         arranged=arranging.DIVERSE,
     )
@@ -81,6 +85,15 @@ def same_from(retrieval: Retrieval) -> SameFrom:
     if same is None:
         return SameFrom(math.inf, math.inf)
     return same if floor is None else same._replace(with_gtin=min(same.score, floor))
+
+
+def _similar_from(embedder: Embedder, own: Mode) -> dict[Mode, float]:
+    """From which scores on listings are like one, by what they have; whatever the score without a threshold."""
+    usual = threshold(embedder, "similar")
+    if usual is None:
+        return dict.fromkeys(MODES, -math.inf)
+    by_modes = {mode: threshold(embedder, "similar", cast("ModePair", f"{own}-{mode}")) for mode in MODES}
+    return {mode: usual if floor is None else floor for mode, floor in by_modes.items()}
 
 
 def _judge(same: SameFrom, own: Listing, gtins: Collection[str]) -> Callable[[Listing, float], bool]:

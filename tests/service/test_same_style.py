@@ -12,6 +12,7 @@ from models import StandInEncoders
 from models.bundle import Threshold, Thresholds
 from service.build import build
 from service.comparing import compare
+from service.models import threshold
 from service.query import Query
 from service.retrieval import Retrieval
 from service.same_style import same_style, similar
@@ -58,7 +59,7 @@ def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) ->
 
 
 def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
-    """On the tab, when compared, and in style groups."""
+    """On both tabs, when compared, and in style groups."""
     (tmp_path / "lamp.jpg").write_bytes(photo((200, 100, 50)))
     rows = [
         {"product_id": "own", "title": "lamp Nova", "supplier_id": "acme", "images": ["lamp.jpg"]},
@@ -68,7 +69,11 @@ def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
     catalogue = tmp_path / "lamps.jsonl"
     catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
     embedder = Blurred()
-    lower = Thresholds(same_style=Threshold(score=0.65, precision=0.95, interval=(0.9, 1.0), pairs=100))
+    lower = Thresholds(
+        same_style=Threshold(score=0.65, precision=0.95, interval=(0.9, 1.0), pairs=100),
+        similar=Threshold(score=0.3, precision=0.95, interval=(0.9, 1.0), pairs=100),
+    )
+    usual = threshold(embedder, "similar") or 0
     embedder.thresholds = {**embedder.thresholds, "t-m": lower, "m-t": lower}
     build(catalogue, tmp_path / "data", "lamps", embedder, decode_threads=1)
 
@@ -79,7 +84,8 @@ def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
             assert found.score == pytest.approx(0.707, abs=1e-3)
             compared = await compare(retrieval, Query(one), Query(other))
             assert (compared.verdict, compared.mode, compared.thresholds["same_style"]) == ("same-style", mode, 0.65)
-        assert "bare" not in {found.listing.product_id for found in (await similar(retrieval, "own", 10)).found}
+        (found,) = (await similar(retrieval, "own", 10)).found
+        assert (found.listing.product_id, found.score < usual) == ("other", True)
         names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
         assert names[0] == names[1] != names[2]
 
