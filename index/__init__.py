@@ -3,7 +3,8 @@
 from index.checksums import verify
 from index.delta import Delta, DeltaView
 from index.filters import Filters
-from index.journal import Change, Entry, Journal
+from index.journal import Journal
+from index.journal_entries import Change, Entry
 from index.live import LiveIndex, LiveView
 from index.manifest import Manifest
 from index.products import IndexedProduct, ProductTable

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFound, SnapshotDamaged
-from index.journal import Entry
+from index.journal_entries import Entry
 from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
 from index.snapshot import Snapshot

@@ -9,36 +9,29 @@ Positions begin at 1, have no gaps and become visible in their order, so a reade
 it has seen misses nothing.
 """
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
 
 from catalogue.errors import (
     Conflict,
     DeadlineExceeded,
-    InvalidInput,
     JournalInvalid,
     JournalLocked,
     JournalTrimmed,
     JournalUnavailable,
-    TooLarge,
 )
-from catalogue.product import ProductId
 from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
+from index.journal_entries import Change, Entry, check_size, check_vectors, numbers, to_entry, to_rows, vector_rows
 from index.journal_postgres import open_postgresql
 from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
 from index.journal_store import (
@@ -54,7 +47,6 @@ from index.journal_store import (
     vectors,
     within,
 )
-from index.products import FIELDS, IndexedProduct, Listing
 
 MAX_READ_BYTES: Final = 4 * MAX_BYTES
 """Most bytes of one `read_after`; a single entry is always read."""
@@ -62,82 +54,6 @@ _NO_POSITION: Final = 2**63 - 1
 """Beyond all that are given out."""
 _TRIM_ROWS: Final = 1_000
 _TRIM_PAUSE_S: Final = 0.02
-_ROW_BYTES: Final = 256
-"""What a row takes beside its document and vectors, roughly and at most."""
-_NORM_TOLERANCE: Final = 1e-3
-_SHA256: Final = re.compile("[0-9a-f]{64}")
-_FIELDS: Final = frozenset({"fusion", "image", "text"})
-_PRODUCT_ID: Final = TypeAdapter(ProductId)
-
-Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
-"""Unit vectors float32 [dim], by fingerprint and field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A product put in place of what was there, or taken away (`item` is None).
-
-    With `seen`, a position, only if the product has not changed after it: what is written was made from what was there.
-    Raises InvalidInput for an id, digest, fingerprint, field or vector that cannot be stored.
-    """
-
-    product_id: str
-    item: IndexedProduct | None = None
-    vectors: Vectors = field(default_factory=dict)
-    seen: int | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            _PRODUCT_ID.validate_python(self.product_id)
-        except ValidationError:
-            raise InvalidInput("A product id has 1 to 128 visible characters.") from None
-        if self.item is not None and self.item.photo is not None and not _SHA256.fullmatch(self.item.photo):
-            raise InvalidInput("A photo is named by 64 hexadecimal digits.")
-        for fingerprint, by_field in self.vectors.items():
-            _check_vectors(fingerprint, by_field)
-
-    @classmethod
-    def upsert(cls, item: IndexedProduct, vectors: Vectors, *, seen: int | None = None) -> "Change":
-        """`item` with its vectors for every model that should find it."""
-        return cls(item.product.product_id, item, vectors, seen)
-
-    @classmethod
-    def delete(cls, product_id: str) -> "Change":
-        """The end of a product, whether or not there is one."""
-        return cls(product_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A change as it was stored: `vectors` are float16 [dim], by fingerprint and field."""
-
-    position: int
-    operation: Literal["upsert", "delete"]
-    product_id: str
-    document: bytes | None
-    """The product as JSON; None for a delete."""
-    photo: str | None
-    written_at: datetime
-    vectors: Mapping[str, Mapping[str, NDArray[np.float16]]]
-
-    @property
-    def listing(self) -> Listing | None:
-        """The product as it is kept, but for fields that only a newer version knows; None for a delete.
-
-        Raises ValueError for a document that is none of this product.
-        """
-        if self.document is None:
-            return None
-        fields = orjson.loads(self.document)
-        if not isinstance(fields, dict) or fields.get("product_id") != self.product_id:
-            raise ValueError("it is no document of that product")
-        return Listing({name: value for name, value in fields.items() if name in FIELDS}, self.photo)
-
-    @property
-    def item(self) -> IndexedProduct | None:
-        """The product and its photo; None for a delete. Raises ValueError for a document that is no such product."""
-        listing = self.listing
-        return None if listing is None else listing.item
 
 
 class Journal:
@@ -218,7 +134,7 @@ class Journal:
         """
         if self._appends is None or not changes:
             return self.submit(changes).result(0)
-        rows, size = _to_rows(changes)
+        rows, size = to_rows(changes)
         positions = self._appends.try_now(rows)
         return self._await(self._appends.submit(rows, size)) if positions is None else positions
 
@@ -229,7 +145,7 @@ class Journal:
         """
         if self._appends is None:
             raise JournalLocked("This journal is attached, to read and to trim; changes go to the process that has it.")
-        return self._appends.submit(*_to_rows(changes)) if changes else _done([])
+        return self._appends.submit(*to_rows(changes)) if changes else _done([])
 
     def _await(self, done: Future[list[int]]) -> list[int]:
         try:
@@ -247,9 +163,9 @@ class Journal:
         InvalidInput for vectors that cannot be stored, TooLarge over 1,000 entries or 16 MB.
         """
         for by_field in by_position.values():
-            _check_vectors(fingerprint, by_field)
-        rows = {at: _vector_rows({fingerprint: by_field}) for at, by_field in by_position.items()}
-        _check_size(len(rows), sum(len(row["vector"]) for some in rows.values() for row in some))
+            check_vectors(fingerprint, by_field)
+        rows = {at: vector_rows({fingerprint: by_field}) for at, by_field in by_position.items()}
+        check_size(len(rows), sum(len(row["vector"]) for some in rows.values() for row in some))
         with self._transaction() as connection:
             self._take_positions(connection, 0)  # keeps `trim` and other writers out until the commit
             upserts = connection.scalars(
@@ -282,13 +198,13 @@ class Journal:
             for row in connection.execute(select(vectors).where(wanted)):
                 if row.position in found:
                     by_field = found[row.position].setdefault(row.fingerprint, {})
-                    by_field[row.field] = _numbers(row.vector)
+                    by_field[row.field] = numbers(row.vector)
             # Read last: `trim` says so before it takes anything away, so whatever was missing above is seen here.
             head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
         _check_reach(position, head, trimmed)
         if any(later - earlier != 1 for earlier, later in pairwise([position, *found])):
             raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
-        return [_to_entry(row, found[row.position]) for row in rows]
+        return [to_entry(row, found[row.position]) for row in rows]
 
     def _read_id(self) -> str:
         with self._connection() as connection:
@@ -472,68 +388,3 @@ def _done(positions: list[int]) -> Future[list[int]]:
     done: Future[list[int]] = Future()
     done.set_result(positions)
     return done
-
-
-def _to_rows(changes: Sequence[Change]) -> tuple[list[Row], int]:
-    """Changes as they are stored, and their size in bytes; raises TooLarge."""
-    rows = [_to_row(change) for change in changes]
-    size = sum(row.columns["bytes"] for row in rows)
-    _check_size(len(rows), size)
-    return rows, size
-
-
-def _to_row(change: Change) -> Row:
-    item = change.item
-    document = None if item is None else item.product.model_dump_json(exclude_defaults=True).encode()
-    parts = _vector_rows(change.vectors)
-    columns = {
-        "operation": "delete" if item is None else "upsert",
-        "product_id": change.product_id,
-        "document": document,
-        "photo": None if item is None else item.photo,
-        "bytes": _ROW_BYTES + len(document or b"") + sum(len(part["vector"]) for part in parts),
-    }
-    return Row(columns, parts, change.seen)
-
-
-def _vector_rows(given: Vectors) -> list[dict[str, Any]]:
-    return [
-        {"fingerprint": fingerprint, "field": name, "vector": vector.astype("<f2").tobytes()}
-        for fingerprint, by_field in given.items()
-        for name, vector in by_field.items()
-    ]
-
-
-def _to_entry(row: Any, found: Mapping[str, Mapping[str, NDArray[np.float16]]]) -> Entry:
-    return Entry(
-        position=row.position,
-        operation=row.operation,
-        product_id=row.product_id,
-        document=row.document,
-        photo=row.photo,
-        written_at=datetime.fromtimestamp(row.written_at / 1_000_000, UTC),
-        vectors=found,
-    )
-
-
-def _numbers(stored: bytes) -> NDArray[np.float16]:
-    """A vector as it is stored; of one that was cut within a number, those before it: who reads it knows how many."""
-    return np.frombuffer(stored[: len(stored) // 2 * 2], "<f2")
-
-
-def _check_vectors(fingerprint: str, by_field: Mapping[str, NDArray[np.float32]]) -> None:
-    if not _SHA256.fullmatch(fingerprint):
-        raise InvalidInput("A model fingerprint has 64 hexadecimal digits.")
-    for name, vector in by_field.items():
-        if name not in _FIELDS:
-            raise InvalidInput(f"There is no field {name!r}; there are {', '.join(sorted(_FIELDS))}.")
-        if vector.ndim != 1 or not abs(float(np.linalg.norm(vector)) - 1.0) <= _NORM_TOLERANCE:  # nor a NaN
-            raise InvalidInput(f"The vector of {name} is not one of length 1.")
-
-
-def _check_size(rows: int, size: int) -> None:
-    if rows > MAX_ROWS or size > MAX_BYTES:
-        raise TooLarge(
-            f"{rows} changes of {size / 1e6:.1f} MB are too much at once. "
-            f"Send at most {MAX_ROWS} and {MAX_BYTES // 1_000_000} MB, several times."
-        )

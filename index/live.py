@@ -21,7 +21,7 @@ from index.columns import Mask
 from index.delta import Delta, DeltaView
 from index.facets import Facets, count
 from index.filters import Filters
-from index.journal import Entry
+from index.journal_entries import Entry
 from index.parts import GrowingTable, Part, page
 from index.products import IndexedProduct, Listing, Place, Sort
 from index.search import Neighbours

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.journal import Change, Entry, Journal
+from index.journal import Journal
+from index.journal_entries import Change, Entry
 from tests.index.builders import FINGERPRINT, item, unit_rows
 
 OTHER = "0" * 64

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from catalogue.errors import JournalUnavailable
-from index.journal import Change, Journal
+from index.journal import Journal
+from index.journal_entries import Change
 from tests.index.builders import item
 from tests.index.changes import upsert
 

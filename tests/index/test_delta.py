@@ -11,7 +11,7 @@ from catalogue.errors import DeltaFull, FingerprintMismatch, InvalidInput, NotFo
 from index import IndexedProduct
 from index import delta as module
 from index.delta import Delta, DeltaView
-from index.journal import Entry
+from index.journal_entries import Entry
 from tests.index.builders import DIM, FINGERPRINT, build, item, reopen, unit_rows
 from tests.index.changes import OTHER, stored
 

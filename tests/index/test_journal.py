@@ -25,7 +25,8 @@ from catalogue.errors import (
 )
 from index import IndexedProduct, journal_store
 from index import journal as module
-from index.journal import Change, Journal
+from index.journal import Journal
+from index.journal_entries import Change
 from index.journal_store import state
 from tests.index.builders import FINGERPRINT, item, unit_rows
 from tests.index.changes import OTHER, everything, ids, only_vectors, sqlite, upsert
