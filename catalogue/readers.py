@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from catalogue.errors import CatalogueInvalid
 from catalogue.product import CATEGORY_SEPARATOR, MAX_ATTRIBUTE, Product, optional_number
 from catalogue.prose import without_html
+from catalogue.versioned import first_reason
 
 MAX_LINE_BYTES: Final = 4_000_000
 _FIELDS: Final = frozenset(Product.model_fields) - {"attributes", "images"}
@@ -207,7 +208,7 @@ def _parse(line: int, row: Mapping[str, Any]) -> Iterator[CatalogueRow | RowProb
     try:
         read = CatalogueRow(line, _product(fields, absent), photo)
     except ValidationError as error:
-        read = RowProblem(line, product_id, "error", _first_reason(error))
+        read = RowProblem(line, product_id, "error", first_reason(error))
     for reason in absent:
         yield RowProblem(line, product_id, "warning", f"{_short(reason)}; taken as absent")
     yield read
@@ -309,13 +310,6 @@ def _attribute(value: Any) -> str:
     if len(text) > MAX_ATTRIBUTE:
         raise ValueError(f"has {len(text):,} characters; at most {MAX_ATTRIBUTE:,} are kept")
     return text
-
-
-def _first_reason(error: ValidationError) -> str:
-    first = _parts(error)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
 
 
 def _parts(error: ValidationError) -> list[ErrorDetails]:

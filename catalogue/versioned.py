@@ -33,6 +33,13 @@ def parse(
         check_version(text, newest, lambda why: refused(f"{path} {why}."))
         return model.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the file"
-    raise refused(f"{path}: {where}: {first['msg']}. {remedy}")
+        reason = first_reason(error)
+    raise refused(f"{path}: {reason}. {remedy}")
+
+
+def first_reason(error: ValidationError) -> str:
+    """The first thing that is wrong, after the name of its field, where it is in one."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))[:100]
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {reason}" if where else reason

@@ -9,6 +9,7 @@ from catalogue.errors import InvalidInput
 from catalogue.gtin import NAME, read_gtin
 from catalogue.product import MAX_ATTRIBUTE
 from catalogue.strict import FLAG, NUMBER, Strict
+from catalogue.versioned import first_reason
 from index import grammar
 
 MAX_VALUES: Final = 1_000
@@ -86,10 +87,9 @@ class Filters(Strict):
         try:
             return cls.model_validate(grammar.read(text))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
+            reason = first_reason(error)
         # Not raised from within: pydantic's error leads to whatever was at work, and no garbage collection sees it.
-        raise InvalidInput(f"The filter cannot be used: {where[:100]}: {first['msg']}.")
+        raise InvalidInput(f"The filter cannot be used: {reason}.")
 
     def __hash__(self) -> int:
         """Of the one-line form, as attributes have no hash; with one, a default is shared instead of copied."""

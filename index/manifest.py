@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
 from catalogue.variants import SameFrom
-from catalogue.versioned import check_version
+from catalogue.versioned import check_version, first_reason
 from index.plan import Choice, IndexType, Tuning, check_parameters, choice_behind
 from index.seal import has_seal, is_intact
 
@@ -109,8 +109,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise invalid(path, f"has no readable manifest.json ({error.strerror})") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise invalid(path, f"manifest.json: {first['loc']}: {first['msg']}") from None
+        raise invalid(path, f"manifest.json: {first_reason(error)}") from None
     if manifest.name != path.name:
         raise invalid(path, f"says it is {manifest.name}; a snapshot must not be renamed")
     if "fusion" not in manifest.fields:

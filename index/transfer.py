@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from catalogue.errors import InvalidInput, SamestyleError, SnapshotInvalid
 from catalogue.files import sync_directory, sync_tree, write_atomic
+from catalogue.versioned import first_reason
 from index.checksums import BLOCK_BYTES, Progress, verify
 from index.manifest import FileEntry, Manifest, SnapshotName, check_files, read_manifest, snapshot_path
 from index.seal import sealed
@@ -148,8 +149,7 @@ def _name_in(text: bytes, label: str) -> str:
     try:
         return _Named.model_validate_json(text).name
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise SnapshotInvalid(f"snapshot {label}: manifest.json: {first['loc']}: {first['msg']}") from None
+        raise SnapshotInvalid(f"snapshot {label}: manifest.json: {first_reason(error)}") from None
 
 
 def _read_manifest_at(fs: Any, place: str) -> bytes | None:

@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 
 from catalogue.errors import BundleInvalid
 from catalogue.files import sha256_file, sha256_known, write_atomic
+from catalogue.versioned import first_reason
 from models.onnx_files import data_files
 from models.preprocessing import PREPROCESSING_VERSION, PreprocessorConfig, check_template
 
@@ -261,9 +262,7 @@ def _read(path: Path, kind: type[_Config]) -> _Config:
     try:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BundleInvalid(f"{path}: {where}: {first['msg']}. Correct it or export the bundle again.") from error
+        raise BundleInvalid(f"{path}: {first_reason(error)}. Correct it or export the bundle again.") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

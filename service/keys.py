@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import Conflict, InvalidInput, KeysInvalid, NotFound
 from catalogue.files import lock_file, write_atomic
-from catalogue.versioned import check_version
+from catalogue.versioned import check_version, first_reason
 from service.watching import WatchedFile
 
 Role = Literal["search", "write", "admin"]
@@ -120,7 +120,7 @@ def read_keys(path: Path) -> KeyTable:
         check_version(content, SCHEMA_VERSION, lambda why: KeysInvalid(f"The keys file {path} {why}."))
         return KeyTable.model_validate_json(content)
     except ValidationError as error:
-        raise KeysInvalid(f"The keys file {path} cannot be used: {_first_reason(error)}.") from None
+        raise KeysInvalid(f"The keys file {path} cannot be used: {first_reason(error)}.") from None
 
 
 def create_key(
@@ -142,7 +142,7 @@ def create_key(
     try:
         key = Key.model_validate(given | dict(limits or {}))
     except ValidationError as error:
-        raise InvalidInput(f"No such key can be made: {_first_reason(error)}.") from None
+        raise InvalidInput(f"No such key can be made: {first_reason(error)}.") from None
     with lock_file(_lock_of(path)):
         table = read_keys(path) if path.exists() else KeyTable()
         if any(other.name == name for other in table.keys):
@@ -178,11 +178,6 @@ class KeyRing(WatchedFile[KeyTable]):
 
 
 HOW_TO_CREATE: Final = "Make one with `samestyle keys create NAME --role search --file KEYS.json`."
-
-
-def _first_reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 def _lock_of(path: Path) -> Path:

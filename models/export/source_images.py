@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from catalogue.errors import BundleInvalid
+from catalogue.versioned import first_reason
 from models.export.source_files import read_json
 from models.preprocessing import PreprocessorConfig
 
@@ -62,8 +63,7 @@ def made(
             std=std,
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BundleInvalid(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        raise BundleInvalid(f"{where}: {first_reason(error)}.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catalogue.errors import ConfigurationError
+from catalogue.versioned import first_reason
 from models.bundle import ModePair
 from models.preprocessing import TEMPLATE, check_template
 
@@ -191,8 +192,7 @@ def parse_config(content: object, where: str) -> TrainConfig:
     try:
         return TrainConfig.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigurationError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ConfigurationError(f"{where}: {first_reason(error)}") from error
 
 
 def differences(ours: TrainConfig, theirs: TrainConfig) -> list[str]:

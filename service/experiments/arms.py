@@ -20,7 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from catalogue.errors import Conflict, ExperimentsInvalid, InvalidInput, NotFound
 from catalogue.files import lock_file, write_atomic
-from catalogue.versioned import parse
+from catalogue.versioned import first_reason, parse
 from index.aliases import AliasName
 from service.watching import WatchedFile
 
@@ -155,8 +155,7 @@ def start(data: Path, name: str, arms: Mapping[str, float]) -> Experiment:
                 name=name, number=number, salt=secrets.token_hex(8), arms=dict(arms), started_at=datetime.now(UTC)
             )
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+            raise InvalidInput(f"{first_reason(error)}.") from None
         _write(data, (*table.experiments, begun)[-MAX_KEPT:])
     return begun
 
