@@ -14,7 +14,7 @@ import pytest
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
 from index import Snapshot, plan, verify
-from index import snapshot as module
+from index import snapshot_writer as module
 from index.manifest import read_manifest, shard_file
 from index.plan import Choice
 from index.search import ShardedIndex, set_faiss_threads
