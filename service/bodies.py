@@ -18,11 +18,12 @@ Result = TypeVar("Result")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def expect(request: Request, media_type: str, *others: str) -> None:
-    """Raise UnsupportedMedia unless the body is declared to be of a type, or of one of some others."""
+def expect(request: Request, *media_types: str) -> None:
+    """Raise UnsupportedMedia unless the body is declared to be of one of some types."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent not in {media_type, *others}:
-        raise UnsupportedMedia(f"This route takes {media_type}, not {sent[:100] or 'a body of no declared type'}.")
+    if sent not in media_types:
+        taken = " or ".join(media_types)
+        raise UnsupportedMedia(f"This route takes {taken}, not {sent[:100] or 'a body of no declared type'}.")
 
 
 async def parsed(pools: Pools, size: int, parse: Callable[[], Result]) -> Result:
@@ -53,10 +54,10 @@ def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | R
     return made
 
 
-def json_body(model: type[BaseModel], media_type: str = "application/json") -> dict[str, Any]:
+def json_body(model: type[BaseModel], media_types: Sequence[str] = ("application/json",)) -> dict[str, Any]:
     """The OpenAPI description of a body that is parsed by hand, on a thread."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name in media_types}}}
 
 
 def _validated(validate: Callable[[Any], Model], sent: Any) -> Model:

@@ -370,15 +370,26 @@ class BulkLine(ProductWrite):
         return Delete(self.product_id) if self.delete else self.upsert(self.product_id)
 
 
+_EMPTY: Final = {"title": "", "description": "", "category": "", "supplier_id": ""}
+
+
+def _as_patch(schema: dict[str, Any]) -> None:
+    """Describe null where it is taken, and no defaults: a client made from the description would send and so empty."""
+    schema["examples"] = [{"price": 3.9, "in_stock": False, "attributes": {"colour": None}}]
+    for name, described in schema["properties"].items():
+        described.pop("default", None)
+        if name in _EMPTY:
+            limits = {key: described.pop(key) for key in ("type", "maxLength")}
+            described["anyOf"] = [limits, {"type": "null"}]
+
+
 class ProductPatch(ProductWrite):
     """What changes of a product (JSON merge patch, RFC 7396); what is left out stays.
 
     Null empties a field, as its empty value does, and takes away an attribute, the photo, or all attributes.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"price": 3.9, "in_stock": False, "attributes": {"colour": None}}]}
-    )
+    model_config = ConfigDict(json_schema_extra=_as_patch)
 
     attributes: dict[AttributeName, AttributeValue | None] | None = Field(  # type: ignore[assignment]
         default=None, max_length=MAX_ATTRIBUTES, description="those that change; null takes one away"
@@ -393,7 +404,7 @@ class ProductPatch(ProductWrite):
 
     def patch(self, product_id: str) -> Patch:
         """The change this asks for."""
-        keeps_photo = "image" not in self.model_fields_set and self.image_url is None
+        keeps_photo = self.model_fields_set.isdisjoint({"image", "image_url"})
         return Patch(product_id, self._changed, self.image, self.image_url, keeps_photo)
 
     def _changed(self, product: Product) -> Product:
@@ -404,9 +415,6 @@ class ProductPatch(ProductWrite):
             if len(given["attributes"]) > MAX_ATTRIBUTES:
                 raise InvalidInput(f"The product would have over {MAX_ATTRIBUTES} attributes. Take some away by null.")
         return product.model_copy(update=given)
-
-
-_EMPTY: Final = {"title": "", "description": "", "category": "", "supplier_id": ""}
 
 
 class BulkPatch(ProductPatch):

@@ -23,7 +23,7 @@ from service.writing import Delete, Outcome, Write, Writer
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
 NDJSON: Final = "application/x-ndjson"
-MERGE_PATCH: Final = "application/merge-patch+json"
+PATCHES: Final = ("application/merge-patch+json", "application/json")
 _ERRORS: Final = responses(400, 408, 413, 415, 422, 429, 503, 504)
 _LINES: Final = ("BulkLine", "BulkPatch")
 _REPORT: Final[dict[str, Any]] = {
@@ -53,11 +53,11 @@ async def put(product_id: ProductId, request: Request, serving: CurrentServing, 
 
 
 @router.patch(
-    "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, MERGE_PATCH)
+    "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, PATCHES)
 )
 async def patch(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
     """Change some of a product that is there, as its price or stock; the rest stays as it is, the photo too."""
-    expect(request, MERGE_PATCH, "application/json")
+    expect(request, *PATCHES)
     body = await request.body()
     with serving.pools.one_deadline():
         write = await serving.pools.off_loop(lambda: from_json(ProductPatch, body).patch(product_id))

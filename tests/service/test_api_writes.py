@@ -194,6 +194,8 @@ class TestPatch:
         assert after["image_url"] != before["image_url"]
         assert after | {"image_url": None} == before | {"image_url": None}
         patch(shop_api, "acme-03", image=None)
+        patch(shop_api, "acme-04", image_url=None)
+        assert get(shop_api, "/v1/products/acme-04")["image_url"] is None
         assert get(shop_api, "/v1/products/acme-03") == before | {"image_url": None}
         patch(shop_api, "acme-03", 400, title=None)
 

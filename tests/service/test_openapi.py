@@ -62,6 +62,18 @@ def test_every_field_is_described_and_every_example_is_valid(name: str) -> None:
         MODELS[name].model_validate_json(json.dumps(example))
 
 
+@pytest.mark.parametrize("name", ["ProductPatch", "BulkPatch"])
+def test_a_client_made_from_the_description_patches_what_it_is_told_and_no_more(name: str) -> None:
+    described = openapi()["components"]["schemas"][name]["properties"]
+    assert not [field for field, said in described.items() if "default" in said]
+    own = {"product_id": "p", "patch": True} if name == "BulkPatch" else {}
+    for field in described.keys() - own.keys():
+        MODELS[name].model_validate({**own, field: None})
+        assert {"type": "null"} in described[field]["anyOf"]
+    sent = openapi()["paths"]["/v1/products/{product_id}"]["patch"]["requestBody"]["content"]
+    assert list(sent) == ["application/merge-patch+json", "application/json"]
+
+
 def test_no_name_is_explained_in_vain() -> None:
     """Each stands somewhere without words of its own."""
     used = {
