@@ -163,7 +163,9 @@ class SearchRequest(QueryItem):
         }
     )
 
-    text: QueryText = Field(default=None, description="words; a barcode alone finds first the products that have it")
+    text: QueryText = Field(
+        default=None, description="words; a barcode alone finds first what has it, whatever `min_score` says"
+    )
     weights: Weights = Weights()
     negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
