@@ -222,14 +222,11 @@ def _with_others(
         return found
     # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
     scores = np.einsum("ij,j->i", view.vectors(scope.target, np.array(others, np.int64)), query).tolist()
-    kept = [
-        (row, score)
-        for row, score in zip(others, scores, strict=True)
-        if scope.keep is None or scope.keep(view.listing(row), score)
-    ]
+    best = sorted(zip(others, scores, strict=True), key=lambda pair: -pair[1])
+    counting = (pair for pair in best if scope.keep is None or scope.keep(view.listing(pair[0]), pair[1]))
+    kept = list(islice(counting, WINDOW))
     if not kept:
         return found
-    kept = kept[:WINDOW]
     return sorted([*found[: WINDOW - len(kept)], *kept], key=lambda pair: (-pair[1], view.id_of(pair[0])))
 
 

@@ -204,6 +204,21 @@ def test_no_more_than_the_window(tmp_path: Path) -> None:
         rank(view, TERMS, Scope(group_by="style"), frozenset(), None)
 
 
+def test_of_very_many_others_the_best_are_judged_and_shown(tmp_path: Path) -> None:
+    count, judged = 4 * ranking.WINDOW, []
+    view = LiveIndex(reopen(written(tmp_path, [item(f"p{n:05d}") for n in range(count)], unit_rows(count), None))).view
+
+    def keep(listing: Listing, score: float) -> bool:
+        judged.append(score)
+        return True
+
+    scope = Scope(k=5, min_score=1.1, keep=keep, also=lambda _: np.arange(count), arrange=lambda _, hits, __: [*hits])
+    hits, *_ = rank(view, TERMS, scope, frozenset(), None)
+    best, *_ = rank(view, TERMS, Scope(k=5), frozenset(), None)
+    assert names(view, hits) == names(view, best)
+    assert len(judged) == ranking.WINDOW
+
+
 def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path, asked: list[int]) -> None:
     products = [item(f"p{number:05d}") for number in range(10_000, 0, -1)]
     view = LiveIndex(reopen(written(tmp_path, products, np.repeat(VECTORS[:1], 10_000, 0), None))).view
