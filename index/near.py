@@ -85,9 +85,9 @@ def pairs_of_one_gtin(
     asked = np.isin(having, rows)
     having, code = having[asked], code[asked]
     order = np.lexsort((variants.hashes()[having], code))
-    one, other = _joined([(order[:-by], order[by:]) for by in range(1, min(K + 1, len(order)))])
-    there = code[one] == code[other]
-    one, other = having[one[there]], having[other[there]]
+    having, code = having[order], code[order]
+    ahead = ((np.flatnonzero(code[:-by] == code[by:]), by) for by in range(1, min(K + 1, len(code))))
+    one, other = _joined((having[at], having[at + by]) for at, by in ahead)
     there = (similarities(vectors, one, other) >= threshold) & ~variants.contradict(one, other)
     return _joined([(one[there], other[there]), (other[there], one[there])])
 
