@@ -12,7 +12,7 @@ from service.cursors import Tokens
 from service.ranking import Start, Term
 
 Kind = Literal["search", "same-style", "similar"]
-_LAYOUT: Final = 3
+_LAYOUT: Final = 4
 """See `cursors.Tokens`; a field of `asked` counts, too."""
 
 
