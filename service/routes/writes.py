@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
-from catalogue.errors import Overloaded, RateLimited, SamestyleError, TooLarge
+from catalogue.errors import Overloaded, ProductChanged, RateLimited, SamestyleError, TooLarge
 from service.bodies import expect, from_json, json_body
 from service.limits import Allowance
 from service.problems import problem_of, responses
@@ -238,7 +238,7 @@ def _without_repetition(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
 
 
 async def _write(writer: Writer, writes: list[Write]) -> list[Outcome]:
-    """The outcome of each; a bulk has time, so what is refused for want of room is tried again."""
+    """The outcome of each; a bulk has time, so what had no room, or met others' writes, is tried again."""
     outcomes: dict[int, Outcome] = {}
     left = list(range(len(writes)))
     for _ in range(_TRIES):
@@ -247,7 +247,7 @@ async def _write(writer: Writer, writes: list[Write]) -> list[Outcome]:
         except SamestyleError as error:
             made = [error] * len(left)
         outcomes |= dict(zip(left, made, strict=True))
-        left = [at for at in left if isinstance(outcomes[at], Overloaded)]
+        left = [at for at in left if isinstance(outcomes[at], Overloaded | ProductChanged)]
         if not left:
             break
         await asyncio.sleep(1)

@@ -389,6 +389,22 @@ def test_a_write_that_always_comes_too_late_is_a_conflict(
         assert get(api, "/admin/v1/status")["journal_head"] == 0
 
 
+def test_a_bulk_comes_again_with_lines_that_met_another_gateways_writes(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which need only be one of those that are committed together."""
+    met = iter(range(7))
+
+    def changed(*_: object) -> None:
+        if next(met, None) is not None:
+            raise ProductChanged("Somebody else changed the product.")
+
+    monkeypatch.setattr("index.journal_sqlite.check_unchanged", changed)
+    with client_of(own_shop, embedder) as api:
+        *_, sums = bulk(api, *({"product_id": f"acme-0{n}", "patch": True, "price": 2} for n in (3, 4)))
+        assert (sums["written"], sums["refused"]) == (2, 0)
+
+
 def test_a_put_has_one_deadline_however_many_things_it_waits_for(
     shop_api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
