@@ -210,11 +210,12 @@ class Writer:
     async def _upsert(self, write: Upsert) -> Change:
         """A new photo is decoded for the encoders, and so known to be good, before it is stored."""
         before, seen = self._before(write.product_id, needed=write.keeps_photo and write.photo is None)
-        digest = before.item.photo if before is not None and write.keeps_photo and write.photo is None else None
+        kept = before.item if before is not None and write.keeps_photo and write.photo is None else None
+        digest = kept.photo if kept is not None else None
         if write.photo is not None:
             images: tuple[str, ...] = (_OWN_IMAGE,)
-        else:
-            images = before.item.product.images if before is not None and digest is not None else ()
+        else:  # of a photo that could not be had at the build, where it is
+            images = kept.product.images if kept is not None else ()
         product = write.product.model_copy(update={"images": images})
         if not images and not product.title.strip():
             raise InvalidInput("A product needs a title or a photo.")

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 from catalogue.errors import ProductChanged
 from catalogue.settings import Settings
 from models import StandInEncoders
+from service.build import build
 from service.deadlines import current
 from service.pools import Pools
 from tests.service.conftest import client_of, photo, style_colour
@@ -198,6 +200,16 @@ class TestPatch:
         assert get(shop_api, "/v1/products/acme-04")["image_url"] is None
         assert get(shop_api, "/v1/products/acme-03") == before | {"image_url": None}
         patch(shop_api, "acme-03", 400, title=None)
+
+    def test_where_a_photo_is_that_could_not_be_had_stays(self, tmp_path: Path, embedder: StandInEncoders) -> None:
+        url = "https://127.0.0.1/mug.jpg"
+        (tmp_path / "mugs.jsonl").write_text(json.dumps({"product_id": "mug", "title": "mug", "images": [url]}))
+        build(tmp_path / "mugs.jsonl", tmp_path / "data", "mugs", embedder, decode_threads=1)
+        with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+            patch(api, "mug", price=3)
+            assert get(api, "/v1/products/mug")["image_url"] == url
+            patch(api, "mug", image_url=None)
+            assert get(api, "/v1/products/mug")["image_url"] is None
 
     @pytest.mark.parametrize(
         ("product_id", "body", "status"),
