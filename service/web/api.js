@@ -88,11 +88,11 @@ async function upload(photo, { text, user_key, ...fields }, signal) {
 
 export const product = (productId, signal) => request(inPath(productId), { signal });
 
-/** A tab of a product: "same-style" or "similar". */
-export function related(tab, productId, { k, cursor }, signal) {
+/** A tab of a product: "same-style", which can be sorted, or "similar". Without a `key` it counts as nobody's. */
+export function related(tab, productId, { k, cursor, sort, key = userKey() }, signal) {
   const query = new URLSearchParams({ k });
+  if (sort) query.set("sort", sort);
   if (cursor) query.set("cursor", cursor);
-  const key = userKey();
   if (key) query.set("user_key", key);
   return request(`${inPath(productId)}/${tab}?${query}`, { signal });
 }

@@ -54,21 +54,56 @@ def test_offers_are_sorted_by_price_within_a_currency(shop: Shop) -> None:
     assert shop.state()["by"] == "price"
 
 
-def test_a_tab_says_what_it_leaves_out(shop: Shop) -> None:
-    """Listings of one supplier that stand once, and pages that are not sorted yet."""
+def test_offers_are_counted_and_the_cheapest_named(shop: Shop) -> None:
     product = shop.product_with_both_tabs()
     path = f"/v1/products/{product['product_id']}/same-style"
-    answer = shop.ask(f"{path}?k=2")
-    answer["hits"][0]["group"] = {"key": answer["hits"][0]["supplier_id"], "size": 3}
-    answer["next_cursor"] = "more"
-    shop.page.route(f"**{path}?*", lambda route: route.fulfill(json=answer))
+    by_price = shop.ask(f"{path}?k=24&sort=price")
+    shop.open(product=product["product_id"])
+    said = shop.page.locator("#panel-same").get_by_role("status")
+    expect(said).to_have_text(f"{by_price['total']} offers from {cheapest(by_price['hits'], product['currency'])}")
+    expect(shop.dialog.get_by_role("tab", selected=True)).to_have_text(f"From more suppliers{by_price['total']}")
+
+    order = shop.dialog.get_by_label("Sort offers by")
+    order.focus()
+    with shop.page.expect_response(f"**{path}?*sort=price*"):
+        shop.page.keyboard.press("ArrowDown")
+    own = product["currency"]
+    shop.expect_products(
+        sorted(by_price["hits"], key=lambda hit: (hit["currency"] != own, hit["currency"], hit["price"])), "#panel-same"
+    )
+    expect(order).to_be_focused()
+
+
+def test_a_tab_says_what_it_leaves_out(shop: Shop) -> None:
+    """Listings of one supplier that stand once, further offers, and pages that are not sorted yet."""
+    product = shop.product_with_both_tabs()
+    path = f"/v1/products/{product['product_id']}"
+    same, similar = (shop.ask(f"{path}/{tab}?k=2") for tab in ("same-style", "similar"))
+    first, second = same["hits"]
+    first["group"] = {"key": first["supplier_id"], "size": 3}
+    priced = {"currency": "GBP", "in_stock": True}
+    same |= {
+        "total": 1200,
+        "total_is_exact": False,
+        "next_cursor": "more",
+        "hits": [first, {**second, **priced, "price": 9}],
+    }
+    by_price = {**same, "hits": [{**second, **priced, "price": 5, "in_stock": False}, {**first, **priced, "price": 6}]}
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(json=by_price if "sort=price" in route.request.url else same)
+
+    shop.page.route(f"**{path}/same-style?*", fulfil)
+    shop.page.route(f"**{path}/similar?*", lambda route: route.fulfill(json={**similar, "next_cursor": "more"}))
     shop.open(product=product["product_id"])
     expect(shop.cards("#panel-same").first).to_contain_text("· 3 listings")
     expect(shop.cards("#panel-same").nth(1)).not_to_contain_text("listings")
-    said = shop.page.get_by_text("The 2 best matches by price")
-    expect(said).to_be_hidden()
+    expect(shop.page.locator("#panel-same").get_by_role("status")).to_have_text("1,200+ offers from £6.00")
     shop.page.get_by_label("Sort offers by").select_option("price")
-    expect(said).to_be_visible()
+    expect(shop.page.get_by_text("The 2 cheapest, each currency by itself")).to_be_visible()
+    assert shop.ids("#panel-same") == [hit["product_id"] for hit in by_price["hits"]]
+    shop.page.get_by_role("tab", name="Similar products").click()
+    expect(shop.page.get_by_text("The 2 best matches by price")).to_be_visible()
 
 
 @pytest.mark.heavy
@@ -168,3 +203,14 @@ def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> 
     expect(shop.cards("#panel-same").locator("h3")).to_have_text(nasty)
     assert shop.page.locator("main img, main b, dialog img").count() == 0
     assert shop.page.locator("a[href^=javascript]").count() == 0
+
+
+def cheapest(hits: list[dict[str, Any]], own: str) -> str:
+    """The lowest price in each currency of what is not sold out, as the page writes them."""
+    lowest: dict[str, float] = {}
+    for hit in hits:
+        if hit["in_stock"]:
+            lowest[hit["currency"]] = min(hit["price"], lowest.get(hit["currency"], hit["price"]))
+    signs = {"EUR": "€", "GBP": "£", "USD": "$", "CNY": "CN¥"}
+    written = [f"{signs[one]}{lowest[one]:.2f}" for one in sorted(lowest, key=lambda one: (one != own, one))]
+    return " or ".join([", ".join(written[:-1]) + "," * (len(written) > 2), written[-1]]) if written[1:] else written[0]
