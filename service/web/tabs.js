@@ -214,7 +214,7 @@ function lowest(hits, own) {
   }
   const currencies = [...prices.keys()].sort((a, b) => (b === own) - (a === own) || (a ?? "").localeCompare(b ?? ""));
   const amounts = currencies.map((currency) => money(prices.get(currency), currency));
-  return new Intl.ListFormat("en", { type: "disjunction" }).format(amounts);
+  return new Intl.ListFormat("en-GB", { type: "disjunction" }).format(amounts);
 }
 
 function moveBetweenTabs(event) {

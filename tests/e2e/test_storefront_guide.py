@@ -27,8 +27,9 @@ def test_every_snippet_runs(own_demo: Path, tmp_path: Path, page: Page) -> None:
             return code.replace("http://localhost:8000", gateway.url).replace("data/demo", str(own_demo))
 
         said = [run(language, here(code), tmp_path, page) for language, code in SNIPPETS if language != NOT_RUN]
-    tabs, clicked, _, erased, experiment, filed = said
+    tabs, prices, clicked, _, erased, experiment, filed = said
     assert tabs.count("title") >= 4
+    assert prices in GUIDE.read_text()
     assert int(clicked) >= 1
     assert re.match(r"\d+ events and \d+ searches are gone", erased)
     assert not erased.startswith("0 events")

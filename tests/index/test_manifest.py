@@ -76,7 +76,7 @@ def test_a_directory_without_a_manifest_is_no_snapshot(built: Path) -> None:
     refused_by_open(built, "no readable manifest")
     (built / "manifest.json").mkdir()
     refused_by_open(built, "no readable manifest")
-    refused_by_open(built.parent / "nowhere", "no readable manifest")
+    refused_by_open(built.parent / "nowhere", "nowhere: there is none of this name")
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_what_must_not_be_served_is_not_activated(data: Path) -> None:
     corrupt(data, "b")
     assert "snapshot b: vectors/fusion.npy is corrupt" in bad("activate", "b")
     assert "No bundle has the fingerprint 000000000000" in bad("activate", "alien")
-    assert "no readable manifest" in bad("activate", "nothing")
+    assert "snapshot nothing: there is none of this name" in bad("activate", "nothing")
     assert "cannot name a snapshot" in bad("activate", "../a")
     assert (data / "aliases.json").read_bytes() == before
 
@@ -225,7 +225,7 @@ def test_diff(data: Path) -> None:
     found = json.loads(good("diff", "c", "alien", "--json"))
     assert (found["added"]["count"], found["vectors"]) == (8, None)
     assert "another model" in good("diff", "c", "alien")
-    assert "no readable manifest" in bad("diff", "a", "nothing")
+    assert "there is none of this name" in bad("diff", "a", "nothing")
 
 
 def test_gc_keeps_what_is_needed_and_trims_the_journal(data: Path) -> None:

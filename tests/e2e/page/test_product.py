@@ -213,4 +213,4 @@ def cheapest(hits: list[dict[str, Any]], own: str) -> str:
             lowest[hit["currency"]] = min(hit["price"], lowest.get(hit["currency"], hit["price"]))
     signs = {"EUR": "€", "GBP": "£", "USD": "$", "CNY": "CN¥"}
     written = [f"{signs[one]}{lowest[one]:.2f}" for one in sorted(lowest, key=lambda one: (one != own, one))]
-    return " or ".join([", ".join(written[:-1]) + "," * (len(written) > 2), written[-1]]) if written[1:] else written[0]
+    return " or ".join(filter(None, [", ".join(written[:-1]), written[-1]]))
