@@ -108,7 +108,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except OSError as error:
         if not path.exists():
-            raise invalid(path, "there is none of this name; `samestyle snapshot list` shows those there are") from None
+            raise invalid(path, "there is none of this name; see `samestyle snapshot list`") from None
         raise invalid(path, f"has no readable manifest.json ({error.strerror})") from None
     except ValidationError as error:
         raise invalid(path, f"manifest.json: {first_reason(error)}") from None

@@ -297,4 +297,6 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
         return FieldError(field="body", reason="not valid JSON in UTF-8")
     if where == "body" and item["type"] == "model_type":
         return FieldError(field="body", reason="must be a JSON object")
+    if item["type"] == "extra_forbidden":
+        return FieldError(field=where[:100], reason="there is no such field")
     return FieldError(field=where[:100], reason=str(item["msg"]).removeprefix("Value error, ")[:200])

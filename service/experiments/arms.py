@@ -142,6 +142,8 @@ def start(data: Path, name: str, arms: Mapping[str, float]) -> Experiment:
     """Begin one; raises Conflict while one runs or for a name that was taken, InvalidInput, ExperimentsInvalid."""
     if not re.fullmatch(_NAME, name):
         raise InvalidInput(f"{name[:100]!r} cannot name an experiment: use up to 64 letters, digits, dots, dashes.")
+    if len(arms) < 2:
+        raise InvalidInput("An experiment compares at least two arms, as in `--arm live=1 --arm next=1`.")
     with _locked(data) as table:
         if table.running is not None:
             raise Conflict(f"Experiment {table.running.name} runs. Stop it first: `samestyle experiment stop`.")

@@ -1,12 +1,13 @@
 """`/v1/events`: what shoppers did with what they were shown."""
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from catalogue.errors import InvalidInput
 from catalogue.strict import NUMBER, Strict
@@ -25,6 +26,16 @@ SKEW_S: Final = 300
 """How far the clock of whoever sends may be ahead, or behind that of the answer an event is of."""
 _MAX_ANSWER_AGE_S: Final = 30 * 86_400
 EventType = Literal["impression", "click", "cart", "purchase"]
+
+
+def _is_currency(code: str) -> str:
+    if not re.fullmatch(_CURRENCY, code):
+        raise ValueError("must be a code of ISO 4217, such as EUR")
+    return code
+
+
+_CURRENCY: Final = "^[A-Z]{3}$"
+Currency = Annotated[str, AfterValidator(_is_currency), Field(json_schema_extra={"pattern": _CURRENCY})]
 
 
 class EventItem(Strict):
@@ -50,7 +61,7 @@ class EventItem(Strict):
     value: Annotated[float | None, NUMBER] = Field(
         default=None, ge=0, le=1e12, allow_inf_nan=False, description="what a purchase brought, in its currency"
     )
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="of the value, ISO 4217")
+    currency: Currency | None = Field(default=None, description="of the value, ISO 4217")
 
     @model_validator(mode="after")
     def _has_a_whole_value(self) -> "EventItem":

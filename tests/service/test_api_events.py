@@ -120,7 +120,7 @@ class TestEvents:
             ({**bought, "value": -0.01, "currency": "EUR"}, "value"),
             ({**bought, "value": 1e13, "currency": "EUR"}, "value"),
             ({**bought, "value": "3", "currency": "EUR"}, "value"),
-            ({**bought, "value": 3, "currency": "euro"}, "currency"),
+            ({**bought, "value": 3, "currency": "euro"}, "currency: must be a code of ISO 4217"),
             ({**bought, "value": 3}, "together"),
             ({**bought, "currency": "EUR"}, "together"),
             ({**good, "value": 3, "currency": "EUR"}, "of a purchase"),

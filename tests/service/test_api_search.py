@@ -283,7 +283,7 @@ class TestBadInput:
             ({"image": encoded(photo((1, 2, 3))), "crop": [0, 0, 2, 1]}, 400, "crop"),
             ({"text": "mug", "negatives": ["a"] * 17}, 400, "negatives"),
             ({"text": "mug", "negatives": ["lamp", " "]}, 400, "negatives.1: is blank"),
-            ({"text": "mug", "filters": {"colour": "red"}}, 400, "colour"),
+            ({"text": "mug", "filters": {"colour": "red"}}, 400, "colour: there is no such field"),
             ({"text": "mug", "filters": {"attributes": {"a": "red"}}}, 400, "attributes"),
             ({"text": "mug", "filters": {"attributes": {"a": ["x"], "A": ["y"]}}}, 400, "twice"),
             ({"text": "mug", "filters": {"ids": ["x"] * 1_001}}, 400, "ids"),

@@ -373,6 +373,7 @@ class TestReport:
     def test_commands_say_what_is_wrong(self, tmp_path: Path) -> None:
         for words, says in (
             (("start", "x", "--arm", "live=1", "--arm", "nowhere=1"), "There is no alias nowhere"),
+            (("start", "x", "--arm", "live=1"), "at least two arms"),
             (("start", "x", "--arm", "live=1", "--arm", "live=1"), "given twice"),
             (("start", "x", "--arm", "live=much"), "neither an alias nor"),
             (("stop",), "No experiment runs"),
