@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.bundle import Drift
 from models.embedder import Vectors
@@ -12,6 +11,8 @@ from models.evaluation.modes import Mode
 
 _FEWEST: Final = 12
 """Products that drift can be told from."""
+_TIED: Final = 1e-3
+"""Which of two products with scores so near is the more alike, no model knows."""
 
 
 def drift_of(reference: Mapping[Mode, Vectors], variant: Mapping[Mode, Vectors]) -> Drift:
@@ -27,19 +28,18 @@ def drift_of(reference: Mapping[Mode, Vectors], variant: Mapping[Mode, Vectors])
 
 
 def recall_lost(reference: Vectors, variant: Vectors, k: int = 10) -> float:
-    """The share of each row's `k` nearest reference rows that the variant's row does not find among them."""
-    exact = _nearest(reference, reference, k)
-    found = _nearest(variant, reference, k)
-    kept = [len(np.intersect1d(a, b)) / len(a) for a, b in zip(exact, found, strict=True)]
-    return float(1 - np.mean(kept))
+    """The share of the `k` reference rows that a variant's row finds nearest that are none of its nearest.
+
+    Rows that tie with the last of these (`_TIED`) are as good: which of them comes first is chance.
+    """
+    exact, found = reference @ reference.T, variant @ reference.T
+    for scores in (exact, found):
+        np.fill_diagonal(scores, -np.inf)
+    least = -np.sort(-exact, axis=1)[:, :k][:, -1:]
+    nearest = np.argsort(-found, axis=1, kind="stable")[:, :k]
+    return float(1 - np.mean(np.take_along_axis(exact, nearest, axis=1) >= least - _TIED))
 
 
 def cosine_drift(reference: Vectors, variant: Vectors) -> float:
     """The 99.9th percentile of 1 - cos between the same rows."""
     return float(np.quantile(1 - (reference.astype(np.float64) * variant).sum(axis=1), 0.999))
-
-
-def _nearest(queries: Vectors, gallery: Vectors, k: int) -> NDArray[np.int64]:
-    scores = queries @ gallery.T
-    np.fill_diagonal(scores, -np.inf)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :k]

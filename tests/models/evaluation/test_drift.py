@@ -16,6 +16,15 @@ def test_drift_and_recall_lost() -> None:
     assert cosine_drift(rows, moved) > 0.1
 
 
+@pytest.mark.parametrize(("apart", "lost"), [(5e-4, 0.0), (1e-2, 1 / 3)])
+def test_rows_that_tie_are_as_good_as_one_another(apart: float, lost: float) -> None:
+    first, second = [0.6, 0.8, 0.0], [0.6 - apart, 0.0, (1 - (0.6 - apart) ** 2) ** 0.5]
+    rows = unit([[1.0, 0.0, 0.0], first, second])
+    turned = rows.copy()
+    turned[0] = unit([[1.0, -0.01, 0.02]])[0]  # nearer to the second
+    assert recall_lost(rows, turned, k=1) == pytest.approx(lost)
+
+
 def test_the_worst_input_counts_and_what_cannot_be_told_is_too_far() -> None:
     random = np.random.default_rng(0)
     rows = unit(random.normal(size=(50, 8)).tolist())
