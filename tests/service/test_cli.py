@@ -43,7 +43,7 @@ def test_lists_and_verifies_snapshots(shop: Settings) -> None:
         (("build", "nowhere.jsonl", "--name", "s"), "no such file"),
         (("build", "catalogue.xls", "--name", "s"), "unknown kind"),
         (("build", "nowhere.jsonl", "--name", "../s"), "cannot name a snapshot"),
-        (("snapshot", "verify", "nothing"), "manifest.json"),
+        (("snapshot", "verify", "nothing"), "none of this name"),
         (("build", "shop.jsonl", "--name", "s", "--recall", "2"), "recall of 2 cannot be had"),
         (
             ("build", "shop.jsonl", "--name", "s", "--index-type", "annoy"),

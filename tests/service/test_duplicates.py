@@ -258,7 +258,7 @@ def test_a_long_list_is_cut_on_the_terminal(data: Path, monkeypatch: pytest.Monk
         (("--filter", "price<"), "The filter cannot be read"),
         (("--supplier", "nobody"), "no products of supplier 'nobody'"),
         (("--snapshot", "../s"), "cannot name a snapshot"),
-        (("--snapshot", "t"), "manifest.json"),
+        (("--snapshot", "t"), "none of this name"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(
