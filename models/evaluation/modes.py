@@ -1,13 +1,12 @@
 """The nine mode pairs: what a query has, and what is searched."""
 
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
+from catalogue.variants import MODES, Mode
 from models.bundle import ModePair
 
-Mode: TypeAlias = Literal["i", "t", "m"]
-"""Photo, text, or both."""
+__all__ = ["MODES", "MODE_PAIRS", "Mode", "pair_modes"]
 
-MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 MODE_PAIRS: Final[tuple[ModePair, ...]] = get_args(ModePair)
 
 

@@ -7,18 +7,19 @@ from torch import nn
 from models.export.onnx_export import to_onnx
 
 
-def export_images(module: nn.Module, side: int) -> onnx.ModelProto:
-    """An image encoder, for photos of `side` pixels."""
+def export_images(module: nn.Module, side: int, *, fuse: bool = False) -> onnx.ModelProto:
+    """An image encoder, for photos of `side` pixels; `fuse` joins operations (`models.export.fused`)."""
     return to_onnx(
         module,
         {"pixel_values": torch.zeros((2, 3, side, side))},
         "image_tokens",
         {"pixel_values": ("batch", None, None, None)},
+        fuse=fuse,
     )
 
 
-def export_texts(module: nn.Module) -> onnx.ModelProto:
-    """A text encoder, for texts of any length."""
+def export_texts(module: nn.Module, *, fuse: bool = False) -> onnx.ModelProto:
+    """A text encoder, for texts of any length; `fuse` as for photos."""
     shape = ("batch", "tokens")
     # two tensors: the exporter takes inputs that are the same object for the same input
     return to_onnx(
@@ -26,6 +27,7 @@ def export_texts(module: nn.Module) -> onnx.ModelProto:
         {name: torch.ones((2, 6), dtype=torch.long) for name in ("input_ids", "attention_mask")},
         "text_tokens",
         {"input_ids": shape, "attention_mask": shape},
+        fuse=fuse,
     )
 
 

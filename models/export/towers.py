@@ -6,7 +6,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from models.export.onnx_export import to_onnx
+from models.export.contract import export_images, export_texts
 
 _EAGER: Final = "eager"
 """The attention that exports to plain operations, which those that fuse know."""
@@ -56,25 +56,10 @@ class TextTower(nn.Module):  # type: ignore[misc]  # torch is not installed wher
 def export_image(model: nn.Module, side: int, *, fuse: bool = False) -> onnx.ModelProto:
     """The image encoder, for photos of `side` pixels; `fuse` joins operations (`models.export.fused`)."""
     model.set_attn_implementation(_EAGER)
-    return to_onnx(
-        ImageTower(model),
-        {"pixel_values": torch.zeros((2, 3, side, side))},
-        "image_tokens",
-        {"pixel_values": ("batch", None, None, None)},
-        fuse=fuse,
-    )
+    return export_images(ImageTower(model), side, fuse=fuse)
 
 
 def export_text(model: nn.Module, fill_to: int | None, filling: int = 0, *, fuse: bool = False) -> onnx.ModelProto:
     """The text encoder, see `TextTower`; `fuse` joins operations (`models.export.fused`)."""
     model.set_attn_implementation(_EAGER)
-    # two tensors: the exporter takes inputs that are the same object for the same input
-    ids, mask = (torch.ones((2, 6), dtype=torch.long) for _ in range(2))
-    shape = ("batch", "tokens")
-    return to_onnx(
-        TextTower(model, fill_to, filling),
-        {"input_ids": ids, "attention_mask": mask},
-        "text_tokens",
-        {"input_ids": shape, "attention_mask": shape},
-        fuse=fuse,
-    )
+    return export_texts(TextTower(model, fill_to, filling), fuse=fuse)
