@@ -41,12 +41,15 @@ def missing(what: str, remedy: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on, below the range the kernel hands to outgoing connections."""
+    """Return a port that can be bound, below the range the kernel hands to outgoing connections."""
     while True:
         port = random.randint(15_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+        with socket.socket() as probe:  # no SO_REUSEADDR: a port whose last connections still linger is not free
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def as_user(name: str | None) -> dict[str, Any]:

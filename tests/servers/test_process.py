@@ -1,3 +1,4 @@
+import itertools
 import socket
 
 import pytest
@@ -41,9 +42,20 @@ def test_a_server_deaf_to_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not server.running
 
 
-def test_a_free_port_is_free() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", free_port()))
+@pytest.mark.parametrize("use", ["bound", "listening", "lingering"])
+def test_a_port_in_use_is_not_called_free(monkeypatch: pytest.MonkeyPatch, use: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = taken.getsockname()
+        if use != "bound":
+            taken.listen()
+        if use == "lingering":  # the side that closes first keeps the port for a minute
+            with socket.create_connection(address), taken.accept()[0] as answering:
+                answering.close()
+            taken.close()
+        ports = itertools.chain([address[1]], range(15_000, 32_000))
+        monkeypatch.setattr("tests.servers.process.random.randint", lambda low, high: next(ports))
+        assert free_port() != address[1]
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
