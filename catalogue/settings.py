@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where the encoders run")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
+    reuse_port: bool = Field(
+        default=False, description="other gateways of this machine listen on the same port, and connections are spread"
+    )
     admin_host: str = Field(default="127.0.0.1", description="address of the admin port")
     admin_port: int | None = Field(
         default=None, ge=1, le=65_535, description="port for /admin and /metrics; default: beside all else"

@@ -197,6 +197,7 @@ def _together(settings: Settings) -> Iterator[str]:
             yield f"SAMESTYLE_{name}={host} needs API keys: only loopback is served without. Set SAMESTYLE_KEYS_FILE."
     if settings.admin_port == settings.port:
         yield "SAMESTYLE_ADMIN_PORT is SAMESTYLE_PORT. Choose another one."
+    yield from sharing_a_port(settings)
     yield from _files(settings)
     yield from _installed(settings)
     if settings.journal is not None and not settings.journal.get_secret_value().startswith("postgresql"):
@@ -204,6 +205,18 @@ def _together(settings: Settings) -> Iterator[str]:
     redis = settings.cache.redis_url
     if redis is not None and not redis.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         yield "SAMESTYLE_CACHE__REDIS_URL is no address of a Redis: redis://host:port/db."
+
+
+def sharing_a_port(settings: Settings) -> Iterator[str]:
+    """What gateways lack that are to listen on one port, where any may get the next request of a shopper."""
+    if not settings.reuse_port:
+        return
+    if settings.journal is None:
+        yield "SAMESTYLE_REUSE_PORT=true needs a journal that gateways share: set SAMESTYLE_JOURNAL to a PostgreSQL."
+    if settings.cursor_secret is None:
+        yield "SAMESTYLE_REUSE_PORT=true needs SAMESTYLE_CURSOR_SECRET, the same for all: any may get the next page."
+    if settings.admin_port is None:
+        yield "SAMESTYLE_REUSE_PORT=true needs SAMESTYLE_ADMIN_PORT, another for each: metrics are a gateway's own."
 
 
 def _files(settings: Settings) -> Iterator[str]:

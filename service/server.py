@@ -21,7 +21,7 @@ from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
-from service.config_check import unknown_variables
+from service.config_check import sharing_a_port, unknown_variables
 from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting, files_for
 from service.gpu_metrics import find_gpus
 from service.keys import HOW_TO_CREATE, KeyRing
@@ -46,8 +46,10 @@ def run(settings: Settings) -> None:
     _configure_logs()
     for problem in unknown_variables():
         structlog.get_logger(__name__).warning("unknown_setting", problem=problem)
+    for problem in sharing_a_port(settings):
+        raise ConfigurationError(problem)
     has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
-    listeners = [bind(settings.host, settings.port, has_keys=has_keys)]
+    listeners = [bind(settings.host, settings.port, has_keys=has_keys, shared=settings.reuse_port)]
     if settings.admin_port is not None:
         if settings.admin_port == settings.port:
             raise ConfigurationError("The admin port is the port of all else. Choose another SAMESTYLE_ADMIN_PORT.")
@@ -104,21 +106,32 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def bind(host: str, port: int, *, has_keys: bool = False) -> socket.socket:
-    """A listening socket; whoever connects before all is loaded waits instead of being refused."""
+def bind(host: str, port: int, *, has_keys: bool = False, shared: bool = False) -> socket.socket:
+    """A listening socket; whoever connects before all is loaded waits instead of being refused.
+
+    One that is shared listens when it is served from: until then the others on its port take all connections.
+    """
     if not has_keys and not is_loopback(host):
         raise ConfigurationError(
             f"Without API keys the gateway listens on loopback only, not on {host}. {HOW_TO_CREATE} "
             "Then start with SAMESTYLE_KEYS_FILE=KEYS.json."
         )
+    is_v6 = ":" in host
+    listener = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET)
     try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if is_v6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+        listener.bind((host, port))
+        if not shared:
+            listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise ConfigurationError(
             f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
             "Is another server running there? Choose another --port."
         ) from None
-    listener.listen(BACKLOG)
     return listener
 
 

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -28,6 +29,7 @@ from tests.e2e.crashes import (
     write_catalogue,
     write_until_killed,
 )
+from tests.servers.process import free_port
 from tests.waiting import wait_until
 
 
@@ -286,3 +288,54 @@ def test_gateways_share_a_journal_and_follow_one_another(data: Path, postgres: s
         for gateway in (first, second):
             assert found(gateway, "a mug that is kept")[0] == "kept"
             assert get(gateway, "/readyz")["status"] == "ready"
+
+
+class OnePort(Gateway):
+    """A gateway that shares its port; it is known by its admin port."""
+
+    def __init__(self, data: Path, port: int, journal: str) -> None:
+        self.admin_port = free_port()
+        shared = {"REUSE_PORT": "true", "JOURNAL": journal, "CURSOR_SECRET": "the same for both"}
+        super().__init__(data, ADMIN_PORT=str(self.admin_port), **shared)
+        self.port = port
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.admin_port}/readyz", timeout=30).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @property
+    def answered(self) -> int:
+        metrics = httpx.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=30).text
+        lines = re.findall(r'^samestyle_request_seconds_count{.*route="/v1/products".* (\S+)$', metrics, re.MULTILINE)
+        return sum(int(float(count)) for count in lines)
+
+
+@pytest.mark.heavy
+def test_gateways_on_one_port_take_turns_and_each_other_s_place(data: Path, postgres: str) -> None:
+    """Each request comes by a connection of its own, so any of them may get it."""
+    port = free_port()
+    with OnePort(data, port, postgres) as first, OnePort(data, port, postgres) as second:
+        for _ in range(20):  # a list that is begun by one is gone on with by the other
+            cursor = get(first, "/v1/products?limit=1")["next_cursor"]
+            assert get(first, f"/v1/products?limit=1&cursor={cursor}")["products"]
+        assert min(first.answered, second.answered) > 5
+        assert put(first, "new", title="a mug that is new").status_code == 200
+        wait_until(lambda: all(found(first, "a mug that is new")[0] == "new" for _ in range(8)), seconds=10)
+        statuses, done = [], threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                statuses.append(httpx.get(f"{first.url}/v1/products?limit=1", timeout=30).status_code)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        first.stop()
+        first.start()
+        done.set()
+        asking.join()
+        assert len(statuses) > 10
+        assert set(statuses) == {200}
+        second.kill()
+        assert [get(first, "/v1/products?limit=1")["total"] for _ in range(8)]

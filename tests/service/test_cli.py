@@ -1,5 +1,6 @@
 """The command line, as a stranger types it."""
 
+import errno
 import json
 import socket
 from pathlib import Path
@@ -113,3 +114,20 @@ class TestBind:
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     def test_loopback(self, host: str) -> None:
         bind(host, 0).close()
+
+    def test_a_shared_port_is_listened_on_by_who_is_ready_only(self) -> None:
+        with bind("127.0.0.1", 0, shared=True) as ready:
+            address = ready.getsockname()
+            with bind("127.0.0.1", address[1], shared=True), socket.socket() as early:
+                assert early.connect_ex(address) == errno.ECONNREFUSED
+                ready.listen()
+                for _ in range(20):
+                    socket.create_connection(address, timeout=5).close()
+                    ready.accept()[0].close()
+            with pytest.raises(ConfigurationError, match="another server"):
+                bind("127.0.0.1", address[1])
+
+    def test_a_port_that_is_to_be_shared_is_not_without_what_that_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SAMESTYLE_REUSE_PORT", "true")
+        code, text = run("serve")
+        assert (code, "SAMESTYLE_JOURNAL" in text, "Traceback" in text) == (1, True, False)

@@ -121,6 +121,15 @@ def test_a_group_in_json_is_told_as_what_it_sets(monkeypatch: pytest.MonkeyPatch
     assert (code, "cache" in text) == (1, True)
 
 
+SHARED_PORT = {"REUSE_PORT": "true", "JOURNAL": "postgresql://h/d", "CURSOR_SECRET": "hush", "ADMIN_PORT": "9100"}
+
+
+def test_a_port_is_shared_where_all_it_takes_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SHARED_PORT.items():
+        monkeypatch.setenv(f"SAMESTYLE_{name}", value)
+    assert check().is_fine
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -136,6 +145,9 @@ def test_a_group_in_json_is_told_as_what_it_sets(monkeypatch: pytest.MonkeyPatch
         ({"BUNDLE": "/nowhere"}, "SAMESTYLE_BUNDLE: There is no model bundle at /nowhere"),
         ({"JOURNAL_FILE": "/nowhere"}, "SAMESTYLE_JOURNAL_FILE: /nowhere cannot be read"),
         ({"DATA": __file__}, "is a file, not a folder"),
+        ({**SHARED_PORT, "JOURNAL": ""}, "SAMESTYLE_REUSE_PORT=true needs a journal that gateways share"),
+        ({**SHARED_PORT, "CURSOR_SECRET": ""}, "SAMESTYLE_REUSE_PORT=true needs SAMESTYLE_CURSOR_SECRET"),
+        ({**SHARED_PORT, "ADMIN_PORT": ""}, "SAMESTYLE_REUSE_PORT=true needs SAMESTYLE_ADMIN_PORT"),
     ],
 )
 def test_what_does_not_go_together_or_is_not_there(
