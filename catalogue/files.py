@@ -1,12 +1,13 @@
 """Files: written so that a crash leaves the old one or the new one, never half of one; read ahead; hashed."""
 
+import errno
 import fcntl
 import hashlib
 import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,9 @@ _READ_AHEAD: Final = 131_072
 
 _SETTLED_NS: Final = 2_000_000_000
 """A file that was changed this long ago gets another time when it is changed again, however coarse a disk's are."""
+
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What storage without locks answers."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -42,6 +46,34 @@ def lock_file(path: Path) -> Iterator[None]:
     with path.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def hold(path: Path) -> int:
+    """Let `is_held` say so of a file or folder, until the handle is closed or the process ends, however it ends."""
+    handle = os.open(path, os.O_RDONLY)
+    with suppress(OSError):  # of storage without locks
+        fcntl.flock(handle, fcntl.LOCK_SH)  # only ever kept from it for a moment
+    return handle
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds a file or folder, or may: who cannot find out is told so.
+
+    False where the storage has no locks to tell.
+    """
+    for access in (os.O_RDWR, os.O_RDONLY):  # storage of a network wants the former for such a lock
+        try:
+            handle = os.open(path, access)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _NO_LOCKS
+        finally:
+            os.close(handle)
+        return False
+    return True
 
 
 def sync_directory(path: Path) -> None:

@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
-from catalogue.files import sync_directory
+from catalogue.files import is_held, sync_directory
 from index.aliases import AliasTable, locked_aliases
 from index.checksums import forget
 from index.journal import Journal
 from index.manifest import FieldName, Manifest, check_files, list_snapshots, read_manifest
-from index.snapshot import is_held
 
 LEFTOVER_AGE_S: Final = 86_400.0
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
@@ -202,7 +201,7 @@ def _judge(root: Path, aliases: AliasTable, keep: int, prefix: str) -> tuple[lis
     if not whole:  # as when a disk is not mounted
         return manifests, [], unreadable
     named = {name for state in aliases.aliases.values() for name in (state.snapshot, state.previous)}
-    held = {name for name in names if is_held(root / name)}
+    held = {name for name in names if is_held(root / name / "manifest.json")}
     wanted = named | held | set(whole[:keep]) | {name for name in names if not name.startswith(prefix)}
     kept = [manifest for manifest in manifests if manifest.name in wanted]
     return kept, sorted(names - wanted), unreadable

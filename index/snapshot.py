@@ -12,11 +12,9 @@ All row numbers mean the same row in every file: they are written together (`ind
 renamed together.
 """
 
-import fcntl
 import os
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -33,6 +31,7 @@ from catalogue.errors import (
     NotEnoughMemory,
     Overloaded,
 )
+from catalogue.files import hold
 from index.canary import CANARY_QUERIES, canary_recall
 from index.gpu import Device, GpuShard, check_support, open_on_gpus
 from index.manifest import FieldName, Manifest, check_files, invalid, read_manifest, shard_file
@@ -56,7 +55,7 @@ class Snapshot:
         self.products = products
         self._vectors: dict[str, NDArray[np.float16]] = {}
         self._indexes: dict[str, VectorIndex] = {}
-        self._let_go = weakref.finalize(self, os.close, _hold(path))
+        self._let_go = weakref.finalize(self, os.close, hold(path / "manifest.json"))
         self._canary: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self.canary_when_built = 1.0
         """What `canary_recall` was when the snapshot was built."""
@@ -152,31 +151,6 @@ class Snapshot:
             raise ValueError(
                 f"the index finds {now:.0%} of the stored answers; when built it found {found_when_built:.0%}"
             )
-
-
-def is_held(path: Path) -> bool:
-    """Whether a process has a snapshot open; False where the storage has no locks to tell."""
-    try:
-        handle = os.open(path / "manifest.json", os.O_RDWR)  # storage of a network wants it for such a lock
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return False
-
-
-def _hold(path: Path) -> int:
-    """What tells `is_held`, until it is closed or the process ends, however it ends."""
-    handle = os.open(path / "manifest.json", os.O_RDONLY)
-    with suppress(OSError):  # of storage without locks
-        fcntl.flock(handle, fcntl.LOCK_SH)  # only ever kept from it for a moment
-    return handle
 
 
 def _open_products(path: Path, manifest: Manifest) -> ProductTable:

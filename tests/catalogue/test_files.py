@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import hashlib
 import os
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalogue import files
-from catalogue.files import lock_file, read_ahead, sha256_file, sha256_known, sync_tree, write_atomic
+from catalogue.files import hold, is_held, lock_file, read_ahead, sha256_file, sha256_known, sync_tree, write_atomic
 
 
 def test_a_file_is_written_whole_where_there_was_no_folder(tmp_path: Path) -> None:
@@ -128,3 +129,44 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with path.open("a") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("may_write", [True, False])
+def test_what_somebody_holds_is_seen_by_who_may_only_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, may_write: bool
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    really_open = os.open
+
+    def for_reading(path: Path, flags: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError
+        return really_open(path, flags)
+
+    if not may_write:  # root may whatever the mode of a file says
+        monkeypatch.setattr(os, "open", for_reading)
+    for path in (tmp_path / "file", tmp_path / "folder"):
+        assert not is_held(path)
+        first, second = hold(path), hold(path)
+        os.close(first)
+        assert is_held(path)
+        os.close(second)
+        assert not is_held(path)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [(errno.EBADF, True), (errno.EACCES, True), (errno.ENOLCK, False), (errno.EOPNOTSUPP, False)]
+)
+def test_where_nobody_can_tell_it_counts_as_held_but_where_nobody_can_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int, *, told: bool
+) -> None:
+    assert is_held(tmp_path / "unreadable")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, "no lock")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    handle = hold(tmp_path)
+    assert is_held(tmp_path) is told
+    os.close(handle)
