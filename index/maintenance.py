@@ -23,12 +23,10 @@ from index.aliases import AliasTable, locked_aliases
 from index.checksums import forget
 from index.journal import Journal
 from index.manifest import FieldName, Manifest, check_files, list_snapshots, read_manifest
+from index.work_directories import LEFTOVER_AGE_S, leftovers
 
-LEFTOVER_AGE_S: Final = 86_400.0
-_LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
-"""What `tempfile` makes of the prefix that builds, pulls and removals give it."""
 _TORN: Final = re.compile(r"\..+\.[a-z0-9_]{8}")
-"""What it makes of that of `catalogue.files.write_atomic`."""
+"""What `tempfile` makes of the prefix that `catalogue.files.write_atomic` gives it."""
 _COMPARED: Final = (
     *("model", "fingerprint", "variant", "dim", "fields"),
     *("index_type", "index_parameters", "recall_at_10", "journal_position"),
@@ -128,13 +126,13 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
     root = data / "snapshots"
     with locked_aliases(data) as aliases:  # nobody activates what is about to go
         kept, removed, unreadable = _judge(root, aliases, keep, prefix)
-        leftovers = sorted((*_leftovers(root), *_torn_writes(data)))
-        freed = sum(map(_bytes, (*leftovers, *(root / name for name in removed))))
+        left = sorted((*leftovers(root), *_torn_writes(data)))
+        freed = sum(map(_bytes, (*left, *(root / name for name in removed))))
         graves = [] if dry_run else [_bury(root / name) for name in removed]
     if not dry_run:
         for name in removed:
             forget(name, data / "verified")
-        for gone in (*graves, *leftovers):
+        for gone in (*graves, *left):
             if gone.is_dir():
                 shutil.rmtree(gone)
             else:
@@ -143,7 +141,7 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
     return Collected(
         kept=tuple(manifest.name for manifest in kept),
         removed=tuple(removed),
-        leftovers=tuple(path.name for path in leftovers),
+        leftovers=tuple(path.name for path in left),
         unreadable=tuple(unreadable),
         freed_bytes=freed,
         trimmed=trimmed,
@@ -221,16 +219,6 @@ def _bury(path: Path) -> Path:
     path.rename(grave / path.name)
     sync_directory(path.parent)
     return grave
-
-
-def _leftovers(root: Path) -> Iterator[Path]:
-    """What builds, pulls and removals that were killed left behind: nothing in it changed for a day."""
-    for path in root.iterdir() if root.is_dir() else ():
-        if path.is_dir() and _LEFTOVER.fullmatch(path.name):
-            with suppress(FileNotFoundError):  # whoever works there has just finished
-                changed = max(inner.lstat().st_mtime for inner in (path, *path.rglob("*")))
-                if time.time() - changed > LEFTOVER_AGE_S:
-                    yield path
 
 
 def _torn_writes(data: Path) -> Iterator[Path]:

@@ -1,8 +1,6 @@
 """Snapshots are written whole, or not at all."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +28,7 @@ from index.seal import sealed
 from index.search import ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
 from index.styles import with_groups
+from index.work_directories import work_directory
 
 PRODUCTS_PER_SHARD: Final = 5_000_000
 _CHUNK_ROWS: Final = 65_536
@@ -65,56 +64,54 @@ def write_snapshot(
     count = products.num_rows
     shards = max(1, -(-count // PRODUCTS_PER_SHARD))
     plan = make_plan(count, vectors["fusion"].shape[1], shards, choice)
-    root.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
     try:
-        shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
-        cells = by_likeness(vectors["fusion"]) if plan.index_type != "flat" else np.zeros(count, np.int64)
-        order = np.lexsort((cells, shard_of))
-        sizes = np.bincount(shard_of, minlength=shards)
-        (work / "vectors").mkdir()
-        tuning: dict[FieldName, Tuning] = {}
-        for field, rows in vectors.items():
-            index = _write_field(work, field, rows[order], plan, sizes)
-            if isinstance(index, ShardedIndex):
-                tuning[field] = tune(index, index.flat, plan)
-                index = index.with_effort(tuning[field].value)
-            if field == "fusion":
-                write_canary(work, index)
-                same = _with_background(same, vectors["fusion"])
-                _write_products(work, products.take(pa.array(order)), index, same)
-        manifest = Manifest(
-            schema_version=SCHEMA_VERSION,
-            name=name,
-            created_at=datetime.now(UTC),
-            model=model,
-            fingerprint=fingerprint,
-            variant=variant,
-            dim=vectors["fusion"].shape[1],
-            fields=tuple(vectors),
-            products=count,
-            shards=shards,
-            index_type=plan.index_type,
-            index_parameters=dict(plan.parameters),
-            tuning=tuning,
-            recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
-            journal=journal,
-            journal_position=journal_position,
-            product_bytes=products.nbytes,
-            same_style=same.score if same is not None else None,
-            same_gtin=same.with_gtin if same is not None else None,
-            same_modes=dict(same.by_modes) if same is not None else {},
-            files=_file_entries(work),
-        )
-        write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
-        sync_tree(work)
-        work.chmod(0o755)
-        work.rename(target)
-        sync_directory(root)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:  # a write on a full disk does not say where
+        with work_directory(root, name) as work:
+            shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
+            cells = by_likeness(vectors["fusion"]) if plan.index_type != "flat" else np.zeros(count, np.int64)
+            order = np.lexsort((cells, shard_of))
+            sizes = np.bincount(shard_of, minlength=shards)
+            (work / "vectors").mkdir()
+            tuning: dict[FieldName, Tuning] = {}
+            for field, rows in vectors.items():
+                index = _write_field(work, field, rows[order], plan, sizes)
+                if isinstance(index, ShardedIndex):
+                    tuning[field] = tune(index, index.flat, plan)
+                    index = index.with_effort(tuning[field].value)
+                if field == "fusion":
+                    write_canary(work, index)
+                    same = _with_background(same, vectors["fusion"])
+                    _write_products(work, products.take(pa.array(order)), index, same)
+            manifest = Manifest(
+                schema_version=SCHEMA_VERSION,
+                name=name,
+                created_at=datetime.now(UTC),
+                model=model,
+                fingerprint=fingerprint,
+                variant=variant,
+                dim=vectors["fusion"].shape[1],
+                fields=tuple(vectors),
+                products=count,
+                shards=shards,
+                index_type=plan.index_type,
+                index_parameters=dict(plan.parameters),
+                tuning=tuning,
+                recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
+                journal=journal,
+                journal_position=journal_position,
+                product_bytes=products.nbytes,
+                same_style=same.score if same is not None else None,
+                same_gtin=same.with_gtin if same is not None else None,
+                same_modes=dict(same.by_modes) if same is not None else {},
+                files=_file_entries(work),
+            )
+            write_atomic(work / "manifest.json", sealed(manifest.model_dump_json(indent=2).encode()))
+            sync_tree(work)
+            work.chmod(0o755)
+            work.rename(target)
+            sync_directory(root)
+    except OSError as error:
+        if error.filename is None:  # a write on a full disk does not say where
             error.filename = str(root)
-        shutil.rmtree(work, ignore_errors=True)
         raise
     return target
 

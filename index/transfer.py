@@ -7,7 +7,6 @@ first, so what was not pushed to its end cannot be pulled. Products' photos and 
 import hashlib
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from catalogue.versioned import first_reason
 from index.checksums import BLOCK_BYTES, Progress, verify
 from index.manifest import FileEntry, Manifest, SnapshotName, check_files, read_manifest, snapshot_path
 from index.seal import sealed
+from index.work_directories import work_directory
 
 MAX_MANIFEST_BYTES: Final = 10_000_000
 _MANIFEST: Final = "manifest.json"
@@ -79,16 +79,12 @@ def pull(url: str, root: Path, *, name: str | None = None, progress: Progress = 
         target = snapshot_path(root, name or given)
         if target.exists():
             return _already(target, text)
-        root.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=root, prefix=f".{target.name}."))
-        try:
+        with work_directory(root, target.name) as work:
             _fetch(fs, source, work / given, text, progress)
             ready = _renamed(work / given, target.name)
             sync_tree(ready)
             ready.rename(target)
             sync_directory(root)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     return target
 
 

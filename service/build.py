@@ -32,6 +32,7 @@ from index.checksums import remember
 from index.manifest import read_manifest, snapshot_path
 from index.plan import Choice, check_choice
 from index.products import to_table
+from index.work_directories import remove_leftovers
 from models import Embedder, Prepared, ProductInput
 from service.build_notes import notes
 from service.models import same_from
@@ -269,8 +270,7 @@ def _build(
     progress: Progress,
     started: float,
 ) -> BuildReport:
-    for leftover in (data / "snapshots").glob(f".{name}.????????"):
-        shutil.rmtree(leftover, ignore_errors=True)  # of a build that was killed
+    remove_leftovers(data / "snapshots", name)
     vectors = _VectorFiles(data / "builds" / name, embedder.fingerprint)
     work = _Build(embedder, PhotoStore(data / "photos"), catalogue.parent, vectors)
     work.run(read_catalogue(catalogue), decode_threads, progress)

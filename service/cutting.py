@@ -21,6 +21,7 @@ from index.cut import cut
 from index.maintenance import gc
 from index.manifest import read_manifest, snapshot_path
 from index.plan import Choice
+from index.work_directories import remove_leftovers
 from service.encoding import WorkPool
 from service.models import Bundles, LoadedModels, ModelSource
 from service.replay import replay
@@ -137,8 +138,8 @@ class AutoSnapshot:
         gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
         if not is_served:
             snapshots = self._serving.settings.data / "snapshots"
-            for left in (snapshots / name, *snapshots.glob(f".{name}.????????")):  # the second of a cut that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(snapshots / name, ignore_errors=True)
+            remove_leftovers(snapshots, name)
         return is_served
 
     def _cut(self, name: str) -> bool:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from catalogue.errors import AliasesInvalid, InvalidInput, SnapshotInvalid
 from index import Journal, verify, write_snapshot
 from index.aliases import activate
-from index.maintenance import LEFTOVER_AGE_S, Collected, diff, gc
+from index.maintenance import Collected, diff, gc
 from index.manifest import list_snapshots
 from index.plan import Choice
 from index.products import SCHEMA, id_hash
 from index.snapshot import Snapshot
+from index.work_directories import LEFTOVER_AGE_S, work_directory
 from tests.index.builders import DIM, FINGERPRINT, build, edit_manifest, item, unit_rows
 from tests.index.changes import sqlite, upsert
 
@@ -304,6 +305,15 @@ def test_leftovers_are_removed_when_nothing_in_them_changed_for_a_day(data: Path
         os.utime(root / name, (0, 0))
     assert gc(data, None, keep=9).leftovers == (".s.old_0000",)
     assert {".s.young000", ".s.busy0000", ".hidden", ".s.TOOLARGE", ".s.longer_than_it"} < set(snapshots(data))
+
+
+def test_a_directory_somebody_works_in_stays_whatever_the_clock_says(data: Path) -> None:
+    with work_directory(data / "snapshots", "s") as work:
+        (work / "vectors").mkdir()
+        make_old(data / "snapshots")
+        assert gc(data, None, keep=9).leftovers == ()
+        assert (work / "vectors").is_dir()
+    assert not work.exists()
 
 
 def test_files_of_killed_writes_are_removed_after_a_day(data: Path) -> None:
