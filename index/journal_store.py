@@ -154,6 +154,13 @@ def mapped_errors() -> Iterator[None]:
                 f"The journal cannot be used at the moment ({reason}). Try again; to repeat a change does no harm. "
                 "If it lasts, look at the database and the space on its disk."
             ) from error
+        if reason == "InsufficientPrivilege":
+            raise JournalInvalid(
+                f"PostgreSQL does not let this role use the journal ({_told_by_server(error)}). Grant it SELECT, "
+                f"INSERT, UPDATE and DELETE on {', '.join(_TABLES.tables)}. While one of these is missing, as after an "
+                "upgrade, grant it CREATE on their schema too, or have their owner run `samestyle snapshot gc "
+                "--dry-run` with this version first, which makes it."
+            ) from error
         raise JournalInvalid(
             f"The database holds no usable journal ({reason}). "
             "Give the journal a database of its own, or restore it from a backup."
@@ -214,6 +221,12 @@ def disposed_on_error(engine: Engine) -> Iterator[None]:
     except BaseException:
         engine.dispose()
         raise
+
+
+def _told_by_server(error: SQLAlchemyError | sqlite3.Error) -> str:
+    """What PostgreSQL says, but for hints and what else may be a stranger's."""
+    diagnosis = getattr(error.orig if isinstance(error, DBAPIError) else None, "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or "permission denied")
 
 
 def _reason(error: SQLAlchemyError | sqlite3.Error) -> str:

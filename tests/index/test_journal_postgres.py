@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
-from catalogue.errors import ConfigurationError, DeadlineExceeded, JournalUnavailable
+from catalogue.errors import ConfigurationError, DeadlineExceeded, JournalInvalid, JournalUnavailable
+from index import journal_store
 from index.journal import Journal
 from tests.index.changes import everything, ids, upsert
 from tests.servers.postgres import Postgres, find_postgres
@@ -212,6 +213,43 @@ class Careless(Postgres):
 def test_a_server_with_fsync_off_is_refused() -> None:
     with Careless(find_postgres()) as server, pytest.raises(ConfigurationError, match="Set fsync = on"):
         Journal.open(server.url)
+
+
+@contextmanager
+def role_without_rights(postgres: str) -> Iterator[tuple[Engine, str]]:
+    """An engine of the database's owner, and the address for a role that may but connect."""
+    engine = create_engine(postgres)
+    with engine.begin() as owner:
+        owner.execute(text("CREATE ROLE gateway LOGIN"))
+        owner.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    try:
+        yield engine, make_url(postgres).set(username="gateway").render_as_string()
+    finally:
+        with engine.begin() as owner:
+            owner.execute(text("DROP OWNED BY gateway"))
+            owner.execute(text("DROP ROLE gateway"))
+        engine.dispose()
+
+
+def test_a_role_that_lacks_rights_is_told_which(postgres: str) -> None:
+    """As after an upgrade that brings another table, where the tables are somebody else's."""
+    Journal.open(postgres).close()
+    with role_without_rights(postgres) as (engine, address):
+        with engine.begin() as owner:
+            journal_store.readers.drop(owner)
+            owner.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gateway"))
+        with pytest.raises(JournalInvalid, match=r"permission denied for schema public\b.* grant it CREATE on"):
+            Journal.open(address)
+        Journal.attach(postgres).close()
+        with Journal.open(address) as journal:
+            assert journal.append([upsert("p")]) == [1]
+            with pytest.raises(JournalInvalid, match=r"permission denied for table journal_readers\b.* DELETE on"):
+                journal.need("one", 0)
+            with engine.begin() as owner:
+                owner.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON journal_readers TO gateway"))
+            journal.need("one", 0)
+            journal.trim(1)
+            assert (journal.needed(), journal.bounds()) == (0, (1, 1))
 
 
 def test_a_server_that_is_away_is_unavailable_and_its_address_stays_secret() -> None:
