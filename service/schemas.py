@@ -434,4 +434,4 @@ class WriteAnswer(BaseModel):
     """A change that is durable and visible."""
 
     product_id: str
-    position: int = Field(description="in the journal")
+    position: int = Field(description="in the journal; of a patch that changes nothing, the last one there was")

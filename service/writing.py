@@ -82,7 +82,7 @@ class Patch:
 
 Write = Upsert | Delete | Patch
 Outcome = int | SamestyleError
-"""A position in the journal, or why nothing was written."""
+"""The position in the journal as of which it holds the change, or why nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Writer:
         self._locks = [asyncio.Lock() for _ in range(_LOCKS)]
 
     async def write(self, write: Write) -> int:
-        """One change; returns its position in the journal.
+        """One change; returns its position in the journal, or the last one there was where it changes nothing.
 
         Raises InvalidInput, UndecodableImage or TooLarge for what cannot be stored, DeltaFull, JournalUnavailable,
         Overloaded, DeadlineExceeded.
@@ -172,7 +172,8 @@ class Writer:
         except SamestyleError as error:
             return error
 
-    async def _change(self, write: Write | SamestyleError) -> Change | SamestyleError:
+    async def _change(self, write: Write | SamestyleError) -> Change | Outcome:
+        """What is to be appended, or the outcome where nothing is."""
         if isinstance(write, SamestyleError):
             return write
         try:
@@ -196,14 +197,20 @@ class Writer:
                 await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
         return positions
 
-    async def _put(self, write: Upsert | Patch) -> Change:
-        """A patch goes through only if the product is as it was looked up; raises NotFound where there is none."""
+    async def _put(self, write: Upsert | Patch) -> Change | int:
+        """A patch goes through only if the product is as it was looked up; raises NotFound where there is none.
+
+        Of one that changes nothing, the position at which that was so: prices that are sent every night stay, mostly.
+        """
         if isinstance(write, Upsert):
             return await self._upsert(write)
         before, seen = self._before(write.product_id, needed=True)
         if before is None:
             raise NotFound(f"There is no product {write.product_id[:128]!r} to change. PUT it as a whole.")
         product = write.changed(before.item.product)
+        photo_stays = write.photo is None and (write.keeps_photo or not _has_photo(before.item))
+        if photo_stays and product == before.item.product:
+            return seen
         upsert = Upsert(product, write.photo, keeps_photo=write.keeps_photo)
         return replace(await self._upsert(upsert), seen=seen)
 
@@ -270,6 +277,10 @@ class Writer:
 def _builds_on(write: Write | SamestyleError) -> bool:
     """Whether what is there goes into what is written."""
     return isinstance(write, Patch) or (isinstance(write, Upsert) and write.keeps_photo)
+
+
+def _has_photo(item: IndexedProduct) -> bool:
+    return item.photo is not None or bool(item.product.images)
 
 
 def _photo(before: _Before | None) -> str | None:

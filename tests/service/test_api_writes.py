@@ -175,7 +175,7 @@ class TestPatch:
             before = get(api, "/v1/products/acme-03")
             for media in ("application/merge-patch+json", "application/json"):
                 answer = patch(api, "acme-03", media=media, price=1.25, in_stock=False, attributes={"colour": "red"})
-            assert answer == {"product_id": "acme-03", "position": 2}
+            assert answer == {"product_id": "acme-03", "position": 1}  # the second time it changes nothing
             expected = {**before, "price": 1.25, "in_stock": False, "attributes": {"size": "M3", "colour": "red"}}
             assert get(api, "/v1/products/acme-03") == expected
             assert embedder.encoded == 1  # attributes are words to the model
@@ -185,9 +185,22 @@ class TestPatch:
             patch(api, "acme-03", attributes=None, category=None)
             assert get(api, "/v1/products/acme-03") == {**expected, "attributes": {}, "category": ""}
             encoded = embedder.encoded
-            patch(api, "acme-03", price=7)
-            patch(api, "acme-03")
+            assert patch(api, "acme-03", price=7)["position"] == 4
             assert embedder.encoded == encoded
+
+    def test_what_changes_nothing_is_not_written(self, shop_api: TestClient) -> None:
+        put(shop_api, "new", **LAMP)
+        before = get(shop_api, "/v1/products/new")
+        same = {**LAMP, "attributes": {"size": "M3", "none": None}}
+        for nothing in ({}, {"price": 3.5}, same, {"image": None}):
+            assert patch(shop_api, "new", **nothing) == {"product_id": "new", "position": 1}
+        line = {"product_id": "new", "patch": True}
+        first, second, sums = bulk(shop_api, {**line, **same}, {**line, "price": 4})
+        assert (first["position"], second["position"], sums["written"]) == (1, 2, 2)
+        assert get(shop_api, "/v1/products/new") == before | {"price": 4}
+        patch(shop_api, "new", image=PHOTO)
+        assert patch(shop_api, "new", image=None)["position"] == 4
+        patch(shop_api, "nobody", 404)
 
     def test_the_photo_is_a_field_like_others(self, shop_api: TestClient) -> None:
         before = get(shop_api, "/v1/products/acme-03")
@@ -386,6 +399,9 @@ def test_what_another_gateway_writes_meanwhile_is_not_undone_by_a_patch(
                 after = get(ours, path)
                 assert (after["title"], after["price"], after["description"]) == ("theirs", 8, "ours")
                 assert after["attributes"] == {"colour": "red"}
+                put(theirs, "acme-03", title="theirs", price=9)
+                patch(ours, "acme-03", price=8)  # changes something, though ours may still show 8
+                assert get(ours, path)["price"] == 8
 
 
 def test_a_write_that_always_comes_too_late_is_a_conflict(
