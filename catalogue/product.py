@@ -24,6 +24,8 @@ def _levels(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_clean)]
 _INVISIBLE: Final = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 """Spaces, controls, and what joins, hides or turns round the characters beside it."""
+CURRENCY: Final = "^[A-Z]{3}$"
+"""A code of ISO 4217. Of products other text is kept, too: a symbol tells a shopper more than nothing."""
 MAX_ATTRIBUTE: Final = 2_000
 MAX_ATTRIBUTES: Final = 200
 AttributeName = Annotated[Text, Field(max_length=200)]
@@ -44,7 +46,9 @@ class Details(BaseModel):
     )
     supplier_id: Text = Field(default="", max_length=128)
     price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    currency: Text | None = Field(default=None, max_length=8, description="ISO 4217")
+    currency: Text | None = Field(
+        default=None, max_length=8, description="a code of ISO 4217, such as EUR; other text is kept as it is"
+    )
     in_stock: bool | None = None
     attributes: dict[AttributeName, AttributeValue] = Field(default_factory=dict, max_length=MAX_ATTRIBUTES)
     url: Text | None = Field(default=None, max_length=2_000)

@@ -1,5 +1,6 @@
 """What a build tells about a catalogue as a whole: what many rows have wrong, and columns that may be misnamed."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -8,7 +9,7 @@ from typing import Final
 
 from catalogue.gtin import gtins_of, read_gtins
 from catalogue.names import is_gtin_name
-from catalogue.product import Product
+from catalogue.product import CURRENCY, Product
 from catalogue.readers import RowProblem
 from catalogue.variants import declarations, differ
 
@@ -36,6 +37,7 @@ def notes(problems: Sequence[RowProblem], products: Iterable[Product]) -> list[s
     return [
         *islice(_commonest(problems), _MOST),
         *_misnamed(looked_at),
+        *_no_currencies(looked_at),
         *_no_gtins(looked_at),
         *_common_gtins(looked_at),
         *_telling(looked_at),
@@ -65,6 +67,16 @@ def _misnamed(products: Sequence[Product]) -> Iterator[str]:
                 f"{len(without):,} of the first {len(products):,} products have no {field}, and "
                 f"{' and '.join(names[name] for name in others)} became an attribute. Rename it if that is what it is."
             )
+
+
+def _no_currencies(products: Sequence[Product]) -> Iterator[str]:
+    """Currencies written in another way than a filter for one expects."""
+    given = [product.currency for product in products if product.currency]
+    if odd := [currency for currency in given if not re.fullmatch(CURRENCY, currency)]:
+        yield (
+            f"{len(odd):,} of the first {len(given):,} currencies are no code of ISO 4217 (EUR), as {odd[0]!r}. They "
+            "are kept, but currency=EUR finds only what says EUR."
+        )
 
 
 def _no_gtins(products: Sequence[Product]) -> Iterator[str]:

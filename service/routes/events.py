@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from catalogue.errors import InvalidInput
+from catalogue.product import CURRENCY
 from catalogue.strict import NUMBER, Strict
 from service import metrics
 from service.attribution import Attribution
@@ -29,13 +30,12 @@ EventType = Literal["impression", "click", "cart", "purchase"]
 
 
 def _is_currency(code: str) -> str:
-    if not re.fullmatch(_CURRENCY, code):
+    if not re.fullmatch(CURRENCY, code):
         raise ValueError("must be a code of ISO 4217, such as EUR")
     return code
 
 
-_CURRENCY: Final = "^[A-Z]{3}$"
-Currency = Annotated[str, AfterValidator(_is_currency), Field(json_schema_extra={"pattern": _CURRENCY})]
+Currency = Annotated[str, AfterValidator(_is_currency), Field(json_schema_extra={"pattern": CURRENCY})]
 
 
 class EventItem(Strict):

@@ -57,6 +57,16 @@ def test_columns_that_tell_listings_with_one_gtin_apart() -> None:
     assert notes([], pairs[:10]) == []
 
 
+def test_currencies_that_no_filter_for_one_finds() -> None:
+    products = [
+        Product(product_id=str(n), title="x", price=1, currency=currency)
+        for n, currency in enumerate([None, "EUR", "\u20ac", "eur"])
+    ]
+    (said,) = notes([], products)
+    assert said.startswith("2 of the first 3 currencies are no code of ISO 4217 (EUR), as '\u20ac'.")
+    assert notes([], products[:2]) == []
+
+
 def test_numbers_that_are_no_gtin() -> None:
     values = ["4006381333931", "4.00638E+12", "036000291452", "2001234567893"]
     products = [Product(product_id=f"p{at}", title="a", attributes={"EAN": value}) for at, value in enumerate(values)]
