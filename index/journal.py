@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +24,13 @@ from sqlalchemy import Connection, Engine, Select, delete, func, insert, select,
 from catalogue.errors import (
     Conflict,
     DeadlineExceeded,
-    JournalInvalid,
     JournalLocked,
-    JournalTrimmed,
     JournalUnavailable,
 )
-from index.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
-from index.journal_entries import Change, Entry, check_size, check_vectors, numbers, to_entry, to_rows, vector_rows
+from index.group_commit import MAX_ROWS, GroupCommit
+from index.journal_entries import Change, Entry, check_size, check_vectors, to_rows, vector_rows
 from index.journal_postgres import open_postgresql
+from index.journal_reading import bounds, check_reach, entries_after, stored_after
 from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
 from index.journal_store import (
     NEEDED_S,
@@ -48,8 +46,6 @@ from index.journal_store import (
     within,
 )
 
-MAX_READ_BYTES: Final = 4 * MAX_BYTES
-"""Most bytes of one `read_after`; a single entry is always read."""
 _NO_POSITION: Final = 2**63 - 1
 """Beyond all that are given out."""
 _TRIM_ROWS: Final = 1_000
@@ -190,21 +186,7 @@ class Journal:
         before `position`: it is not the one that position is of.
         """
         with self._connection() as connection:
-            after = _last_of_read(connection, position, limit)
-            wanted = entries.c.position.between(position + 1, after)
-            rows = connection.execute(select(entries).where(wanted).order_by(entries.c.position)).all()
-            wanted = vectors.c.position.between(position + 1, after)
-            found: dict[int, dict[str, dict[str, NDArray[np.float16]]]] = {row.position: {} for row in rows}
-            for row in connection.execute(select(vectors).where(wanted)):
-                if row.position in found:
-                    by_field = found[row.position].setdefault(row.fingerprint, {})
-                    by_field[row.field] = numbers(row.vector)
-            # Read last: `trim` says so before it takes anything away, so whatever was missing above is seen here.
-            head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
-        _check_reach(position, head, trimmed)
-        if any(later - earlier != 1 for earlier, later in pairwise([position, *found])):
-            raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
-        return [to_entry(row, found[row.position]) for row in rows]
+            return entries_after(connection, position, limit)
 
     def _read_id(self) -> str:
         with self._connection() as connection:
@@ -218,8 +200,7 @@ class Journal:
     def bounds(self) -> tuple[int, int]:
         """The last position trimmed and the last one given out: what lies between can be read."""
         with self._connection() as connection:
-            head, trimmed = connection.execute(select(state.c.head, state.c.trimmed)).one()
-        return int(trimmed), int(head)
+            return bounds(connection)
 
     def need(self, reader: str, position: int) -> None:
         """Say that `reader` may yet read on after `position`; it counts for `NEEDED_S`, or until it says otherwise."""
@@ -244,7 +225,7 @@ class Journal:
         processes get their turn.
         """
         with self._transaction() as connection:
-            _check_reach(position, self._take_positions(connection, 0), trimmed=0)
+            check_reach(position, self._take_positions(connection, 0), trimmed=0)
             connection.execute(update(state).where(state.c.trimmed < position).values(trimmed=position))
         while self._trim_some(position):
             time.sleep(_TRIM_PAUSE_S)  # who waits for SQLite's lock polls for it, and would never meet a shorter gap
@@ -262,35 +243,17 @@ class Journal:
             pass
         position = trimmed
         while position < head:
-            after, rows, parts = self._rows_after(position, head)
+            with self._connection() as connection:
+                rows, parts = stored_after(connection, position, head)
             with target._transaction() as connection:
                 connection.execute(insert(entries), rows)
                 if parts:
                     connection.execute(insert(vectors), parts)
-            position = after
+            position = rows[-1]["position"]
         with target._transaction() as connection:
             connection.execute(update(state).values(journal_id=self.id, head=head, trimmed=trimmed))
         target.id = self.id
         return trimmed, head
-
-    def _rows_after(self, position: int, head: int) -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
-        """Some of the entries after `position`, as they are stored: the last position, the entries, their vectors."""
-        with self._connection() as connection:
-            last = min(_last_of_read(connection, position, MAX_ROWS), head)
-            rows, parts = (
-                [
-                    dict(row)
-                    for row in connection.execute(
-                        select(table).where(table.c.position.between(position + 1, last))
-                    ).mappings()
-                ]
-                for table in (entries, vectors)
-            )
-            trimmed = connection.execute(select(state.c.trimmed)).scalar_one()
-        _check_reach(position, head, trimmed)
-        if not rows or len(rows) != last - position:
-            raise JournalInvalid(f"The journal lacks entries after position {position}. Restore it from a backup.")
-        return last, rows, parts
 
     def _trim_some(self, position: int) -> bool:
         """Delete a few of the oldest entries, so that no append waits long; whether there may be more."""
@@ -357,31 +320,6 @@ def _changed_after(position: int) -> Select[tuple[str, int, int]]:
     """The products that changed after a position, each with its last one and how many it has."""
     changed = select(entries.c.product_id, func.max(entries.c.position), func.count())
     return changed.where(entries.c.position > position).group_by(entries.c.product_id)
-
-
-def _last_of_read(connection: Connection, position: int, limit: int) -> int:
-    """The last position such that the entries after `position` up to there are within `limit` and MAX_READ_BYTES."""
-    sizes = select(entries.c.position, entries.c.bytes).where(entries.c.position > position)
-    total, last = 0, position
-    for row in connection.execute(sizes.order_by(entries.c.position).limit(limit)):
-        total += row.bytes
-        if last > position and total > MAX_READ_BYTES:
-            break
-        last = row.position
-    return last
-
-
-def _check_reach(position: int, head: int, trimmed: int) -> None:
-    if position > head:
-        raise JournalInvalid(
-            f"Position {position} is not of this journal, which ends at {head}. Restore the journal that belongs to "
-            "the snapshot, or build the snapshot again."
-        )
-    if position < trimmed:
-        raise JournalTrimmed(
-            f"The journal begins after position {trimmed}, so nothing can be replayed from {position}. "
-            "Use a newer snapshot, or build one."
-        )
 
 
 def _done(positions: list[int]) -> Future[list[int]]:

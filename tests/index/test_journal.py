@@ -23,7 +23,7 @@ from catalogue.errors import (
     ProductChanged,
     TooLarge,
 )
-from index import IndexedProduct, journal_store
+from index import IndexedProduct, journal_reading, journal_store
 from index import journal as module
 from index.journal import Journal
 from index.journal_entries import Change
@@ -91,7 +91,7 @@ def test_reading_goes_on_where_it_was(journal: Journal) -> None:
 
 
 def test_a_read_is_bounded_in_bytes_and_never_stuck(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_READ_BYTES", 10_000)
+    monkeypatch.setattr(journal_reading, "MAX_READ_BYTES", 10_000)
     sizes = [50_000, 10, 9_000, 9_000, 10, 50_000]
     journal.append([Change.upsert(item(f"p{n}", description="y" * size), {}) for n, size in enumerate(sizes)])
     assert ids(journal.read_after(0)) == ["p0"]
@@ -214,10 +214,12 @@ def test_a_copy_that_was_interrupted_is_begun_anew(
 ) -> None:
     with Journal.open(tmp_path / "source.sqlite3") as source:
         source.append([upsert(f"p{n}") for n in range(5)])
-        monkeypatch.setattr(module, "MAX_ROWS", 2)
+        monkeypatch.setattr(journal_reading, "MAX_ROWS", 2)
         with monkeypatch.context() as patch:
-            rows_after = source._rows_after
-            patch.setattr(source, "_rows_after", lambda after, head: rows_after(after, head if after < 2 else -1))
+            stored_after = journal_reading.stored_after
+            patch.setattr(
+                module, "stored_after", lambda some, after, head: stored_after(some, after, head if after < 2 else -1)
+            )
             with pytest.raises(JournalInvalid):
                 source.copy_to(journal)
         assert source.copy_to(journal) == (0, 5)
