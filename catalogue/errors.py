@@ -15,6 +15,7 @@ SamestyleError
 ├── NotReady                the service cannot answer yet
 │   ├── JournalUnavailable  changes cannot be stored or read at the moment
 │   ├── StorageUnavailable  photos cannot be stored or read at the moment
+│   ├── EventsUnavailable   events cannot be kept at the moment
 │   ├── SnapshotDamaged     a product of a snapshot that serves can no longer be read
 │   ├── DeviceMemoryFull    a GPU has no room for even one input
 │   ├── DeltaFull           more changes since the snapshot than are kept in memory
@@ -25,6 +26,7 @@ SamestyleError
 ├── DeadlineExceeded        the answer would have come too late
 ├── CatalogueInvalid        a catalogue file that cannot be read at all
 ├── AliasesInvalid          aliases that must not be followed or replaced
+├── ExperimentsInvalid      experiments that must not be followed or replaced
 ├── BundleInvalid           a model bundle that must not be served
 ├── SnapshotInvalid         an index snapshot that must not be served
 │   └── FingerprintMismatch vectors of another model's space

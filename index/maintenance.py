@@ -134,7 +134,8 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
             forget(name, data / "verified")
         for gone in (*graves, *left):
             if gone.is_dir():
-                shutil.rmtree(gone)
+                with suppress(FileNotFoundError):  # of another gc, which removes the same
+                    shutil.rmtree(gone)
             else:
                 gone.unlink(missing_ok=True)
     trimmed = _trim(journal, kept, dry_run=dry_run) if journal is not None and kept and not unreadable else 0

@@ -11,8 +11,6 @@ photo it names is there already. Snapshots are copied if the copied journal lead
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +30,7 @@ from index.aliases import FILE as ALIASES
 from index.aliases import AliasTable, read_aliases
 from index.checksums import verify
 from index.manifest import FileEntry, Manifest, SnapshotName, list_snapshots
+from index.work_directories import remove_leftovers, work_directory
 from service.events.copying import copy_events
 from service.experiments.arms import FILE as EXPERIMENTS
 
@@ -42,6 +41,7 @@ _KEYS: Final = "keys.json"
 _MANIFEST: Final = "manifest.json"
 _MOUNTED: Final = frozenset({"lost+found"})
 """What an empty disk holds."""
+_RESTORE: Final = "restore"
 _BUNDLES: Final = "bundles"
 _EVENTS: Final = "events"
 _ATTEMPTS: Final = 3
@@ -247,12 +247,11 @@ def restore(source: Path, settings: Settings, *, say: Say = lambda _: None) -> B
     Conflict where there is data or a journal already, BackupInvalid and SnapshotInvalid for a backup that is damaged.
     """
     data = settings.data
+    remove_leftovers(data, _RESTORE)
     if data.exists() and any(path.name not in _MOUNTED for path in data.iterdir()):
         raise Conflict(f"{data} is not empty. Restore to a new data directory, and then serve that one.")
     backup = read(source)
-    data.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=data, prefix=".restore."))  # inside: it may be a disk of its own
-    try:
+    with work_directory(data, _RESTORE) as work:  # inside: it may be a disk of its own
         for name, entry in backup.files.items():
             if not (source / name).is_file():
                 raise BackupInvalid(f"{source} lacks {name}. Restore another backup.")
@@ -271,8 +270,6 @@ def restore(source: Path, settings: Settings, *, say: Say = lambda _: None) -> B
         for path in sorted(work.iterdir(), key=lambda path: path.name == "snapshots"):  # last: without, nothing serves
             path.rename(data / path.name)
         sync_directory(data)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return backup.model_copy(update={"photos": photos})
 
 
@@ -316,12 +313,8 @@ def _copy(source: Path, target: Path, sha256: str | None = None) -> None:
 @contextmanager
 def _made_whole(target: Path) -> Iterator[Path]:
     """A new directory beside `target` that becomes it at the end."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with work_directory(target.parent, target.name) as work:
         yield work
         work.chmod(0o755)
         work.rename(target)
         sync_directory(target.parent)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

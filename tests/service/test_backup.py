@@ -17,6 +17,7 @@ from catalogue.errors import BackupInvalid, Conflict, JournalInvalid, NotFound, 
 from catalogue.settings import Settings
 from index import Journal
 from index.plan import Choice
+from index.work_directories import work_directory
 from models import StandInEncoders
 from service.backup import create, read, restore
 from service.cutting import cut_from_live
@@ -208,6 +209,18 @@ def test_a_journal_moves_between_sqlite_and_postgresql(
     restore(tmp_path / "of-postgresql", single)
     with client_of(single, embedder) as again:
         assert answers(again) == before
+
+
+def test_a_restore_that_was_killed_is_begun_anew_where_it_was(own_shop: Settings, tmp_path: Path) -> None:
+    create(own_shop, tmp_path / "backup")
+    settings = elsewhere(own_shop, tmp_path / "restored")
+    with work_directory(settings.data, "restore") as going_on:
+        with pytest.raises(Conflict, match="is not empty"):
+            restore(tmp_path / "backup", settings)
+        left = Path(shutil.copytree(going_on, settings.data / ".restore.12345678"))
+    restore(tmp_path / "backup", settings)
+    assert (settings.data / "snapshots").exists()
+    assert not left.exists()
 
 
 def test_where_something_is_nothing_is_overwritten(own_shop: Settings, tmp_path: Path) -> None:
