@@ -1,6 +1,5 @@
 """The seam between the encoders and those who use them."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
@@ -120,30 +119,10 @@ class Embedder(Protocol):
         """Prepare and encode, float32 [n, dim]."""
 
 
-class EmbedderSteps(ABC):
+class EmbedderSteps:
     """What every `Embedder` makes of its steps."""
 
-    @abstractmethod
-    def prepare_image(self, image: bytes, crop: Box | None = None) -> Pixels:
-        """See `Embedder`."""
-
-    @abstractmethod
-    def prepare_text(self, text: str) -> TokenIds | None:
-        """See `Embedder`."""
-
-    @abstractmethod
-    def image_tokens(self, photos: Sequence[Pixels]) -> list[Tokens]:
-        """See `Embedder`."""
-
-    @abstractmethod
-    def text_tokens(self, texts: Sequence[TokenIds]) -> list[Tokens]:
-        """See `Embedder`."""
-
-    @abstractmethod
-    def fuse(self, items: Sequence[Encoded]) -> Vectors:
-        """See `Embedder`."""
-
-    def prepare(self, item: ProductInput) -> Prepared:
+    def prepare(self: Embedder, item: ProductInput) -> Prepared:
         """See `Embedder`."""
         check_crop(item)
         token_ids = self.prepare_text(item.text) if item.text is not None else None
@@ -152,7 +131,7 @@ class EmbedderSteps(ABC):
         pixels = self.prepare_image(item.image, item.crop) if item.image is not None else None
         return Prepared(pixels, token_ids)
 
-    def encode(self, items: Sequence[Prepared]) -> Vectors:
+    def encode(self: Embedder, items: Sequence[Prepared]) -> Vectors:
         """See `Embedder`."""
         images = iter(self.image_tokens([item.pixels for item in items if item.pixels is not None]))
         texts = iter(self.text_tokens([item.token_ids for item in items if item.token_ids is not None]))
@@ -166,7 +145,7 @@ class EmbedderSteps(ABC):
             ]
         )
 
-    def embed(self, items: Sequence[ProductInput]) -> Vectors:
+    def embed(self: Embedder, items: Sequence[ProductInput]) -> Vectors:
         """See `Embedder`."""
         return self.encode([self.prepare(item) for item in items])
 
