@@ -62,13 +62,20 @@ class ByHand(APIRoute):
         return handler
 
 
-async def get_serving(request: Request) -> Serving:
-    """What the gateway serves."""
-    serving: Serving = request.app.state.serving
-    return serving
+def _of_app(name: str) -> Any:
+    """The dependency on what the application holds under a name."""
+
+    async def get(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(get)
 
 
-CurrentServing = Annotated[Serving, Depends(get_serving)]
+CurrentSearches = Annotated[Searches, _of_app("searches")]
+CurrentServing = Annotated[Serving, _of_app("serving")]
+CurrentSideBySide = Annotated[SideBySide, _of_app("side_by_side")]
+CurrentSwaps = Annotated[Swaps, _of_app("swaps")]
+CurrentWriter = Annotated[Writer, _of_app("writer")]
 
 
 async def get_retrieval(serving: CurrentServing) -> AsyncIterator[Retrieval]:
@@ -77,19 +84,7 @@ async def get_retrieval(serving: CurrentServing) -> AsyncIterator[Retrieval]:
         yield retrieval
 
 
-async def get_swaps(request: Request) -> Swaps:
-    """What exchanges it."""
-    swaps: Swaps = request.app.state.swaps
-    return swaps
-
-
-async def get_writer(request: Request) -> Writer:
-    """What changes it."""
-    writer: Writer = request.app.state.writer
-    return writer
-
-
-async def get_complaints(request: Request, swaps: Annotated[Swaps, Depends(get_swaps)]) -> list[str]:
+async def get_complaints(request: Request, swaps: CurrentSwaps) -> list[str]:
     """Why the gateway is not as it should be; empty where all is well."""
     state = request.app.state
     keys: KeyRing | None = state.keys
@@ -103,22 +98,6 @@ async def get_allowance(request: Request) -> Allowance:
     return allowance
 
 
-async def get_searches(request: Request) -> Searches:
-    """What answers searches."""
-    searches: Searches = request.app.state.searches
-    return searches
-
-
-async def get_side_by_side(request: Request) -> SideBySide:
-    """What runs the parts of a request."""
-    side_by_side: SideBySide = request.app.state.side_by_side
-    return side_by_side
-
-
 CurrentAllowance = Annotated[Allowance, Depends(get_allowance)]
 CurrentComplaints = Annotated[list[str], Depends(get_complaints)]
 CurrentRetrieval = Annotated[Retrieval, Depends(get_retrieval)]
-CurrentSearches = Annotated[Searches, Depends(get_searches)]
-CurrentSideBySide = Annotated[SideBySide, Depends(get_side_by_side)]
-CurrentSwaps = Annotated[Swaps, Depends(get_swaps)]
-CurrentWriter = Annotated[Writer, Depends(get_writer)]
