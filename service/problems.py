@@ -161,7 +161,7 @@ def _answer(body: Problem, headers: Mapping[str, str] | None) -> Response:
     return Response(content, body.status, headers=headers, media_type="application/problem+json")
 
 
-def refusal(error: SamestyleError) -> Response:
+def refusal(error: SamestyleError | RequestValidationError) -> Response:
     """The answer to a request that failed so."""
     body = problem_of(error)
     headers = {"Retry-After": str(body.retry_after)} if body.retry_after is not None else None
@@ -226,22 +226,16 @@ def _described(status: int) -> dict[str, Any]:
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
-    app.add_exception_handler(SamestyleError, _on_samestyle)
-    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(SamestyleError, _on_ours)
+    app.add_exception_handler(RequestValidationError, _on_ours)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
-async def _on_samestyle(_: Request, error: Exception) -> Response:
-    assert isinstance(error, SamestyleError)  # noqa: S101  # registered for this class
+async def _on_ours(_: Request, error: Exception) -> Response:
+    assert isinstance(error, SamestyleError | RequestValidationError)  # noqa: S101  # registered for these classes
     return refusal(error)
-
-
-async def _on_validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this class
-    errors = _field_errors(error)
-    return problem(400, "invalid-input", _summary(errors), errors=errors)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
