@@ -8,12 +8,12 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from pydantic import BaseModel, ValidationError
 
 from catalogue.errors import ConfigurationError, NotReady
@@ -72,15 +72,6 @@ class Standing(BaseModel):
     process: Process
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One number that the gateway told, with its labels."""
-
-    name: str
-    labels: Mapping[str, str]
-    value: float
-
-
 class Look:
     """What the gateway said at one moment."""
 
@@ -90,7 +81,7 @@ class Look:
         self._samples: dict[str, list[Sample]] = defaultdict(list)
         for family in text_string_to_metric_families(metrics):
             for sample in family.samples:
-                self._samples[sample.name].append(Sample(sample.name, sample.labels, sample.value))
+                self._samples[sample.name].append(sample)
 
     def by(self, name: str, label: str) -> dict[str, float]:
         """Sums by one label."""
