@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from models.evaluation.report import BundleFigures
 
 _CATEGORIES_SHOWN: Final = 20
+_SCORE: Final = ".3f"
+_GAIN: Final = "+.3f"
+"""With its sign."""
 _BY_CATEGORY: Final[tuple["ModePair", ...]] = ("m-m", "i-i", "t-t")
 
 
@@ -30,15 +33,15 @@ def print_evaluation(data: "EvaluationData", left_out: list[str], found: "list[B
         title = f"{figures.label}: {len(data.truth.own):,} queries among {len(data.products):,} products"
         _print_scores(title, "mode", measured.modes)
         _print_scores("with poor photos", "mode", measured.poor)
-        _print_gains("what m-m gains over", "", measured.fusion)
+        _print_scores("what m-m gains over", "", measured.fusion, _GAIN)
         _print_categories(measured.categories)
         _print_scores("photo and words, among products", "query", measured.composed)
-        _print_gains("what photo and words gain over", "", measured.composed_gain)
+        _print_scores("what photo and words gain over", "", measured.composed_gain, _GAIN)
         _print_thresholds(figures)
         _print_weights(figures)
     for figures in found[1:]:
         gained = gains(data, found[0].measured, figures.measured)
-        _print_gains(f"what {figures.label} gains over {found[0].label}", "mode", gained)
+        _print_scores(f"what {figures.label} gains over {found[0].label}", "mode", gained, _GAIN)
 
 
 def _print_weights(figures: "BundleFigures") -> None:
@@ -47,22 +50,13 @@ def _print_weights(figures: "BundleFigures") -> None:
         return
     told = "" if tuned.is_better else "; no gain is certain, so no bundle was written"
     title = f"photo weighs {tuned.after:g} instead of {tuned.before:g} of 1 (chosen on {tuned.queries:,} queries){told}"
-    _print_gains(title, "on the other half", {"m-m gains": tuned.gain})
+    _print_scores(title, "on the other half", {"m-m gains": tuned.gain}, _GAIN)
 
 
-def _print_scores(title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]") -> None:
-    """A row for each task, with intervals; nothing for no task."""
-    _print_rows(title, first, scores, ".3f")
-
-
-def _print_gains(title: str, first: str, gains: "Mapping[ModePair, Scores] | Mapping[str, Scores]") -> None:
-    """A row for each difference, with intervals and signs; nothing for none."""
-    _print_rows(title, first, gains, "+.3f")
-
-
-def _print_rows(
-    title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]", number: str
+def _print_scores(
+    title: str, first: str, scores: "Mapping[ModePair, Scores] | Mapping[str, Scores]", number: str = _SCORE
 ) -> None:
+    """A row for each task, with intervals; nothing for no task."""
     if scores:
         table = _table(title, first)
         for name, one in scores.items():
@@ -113,7 +107,7 @@ def _table(title: str, first: str) -> Table:
     return Table(first, *figures, title=escape(title), title_justify="left")
 
 
-def _cells(scores: "Scores", number: str = ".3f") -> list[str]:
+def _cells(scores: "Scores", number: str = _SCORE) -> list[str]:
     cells = [_cell(scores.mrr, scores.mrr_interval, number)]
     cells += [_cell(value, scores.recall_interval[k], number) for k, value in scores.recall.items()]
     return [f"{scores.queries:,}", *cells]
