@@ -11,7 +11,7 @@ from catalogue.photos import PhotoStore
 from index import Journal, LiveIndex
 from service import metrics
 from service.encoding import EncoderQueues
-from service.replay import step
+from service.replay import replay, step
 
 log = structlog.get_logger(__name__)
 
@@ -116,8 +116,7 @@ class Feed:
             log.error("journal_not_applied", reason=str(error), exc_info=trace)
 
     def _replay(self, live: LiveIndex, encoder: EncoderQueues) -> None:
-        while step(self._journal, self._photos, live, encoder):
-            pass
+        replay(self._journal, self._photos, live, encoder)
         self.head = max(self.head, live.view.position)
 
     def _announce(self) -> None:

@@ -321,7 +321,7 @@ def test_an_index_that_joins_shows_all_that_was_acknowledged(gateway: Gateway, m
             feed.reached(written[0]).result(10)
         return is_behind
 
-    monkeypatch.setattr("service.feed.step", step_and_be_overtaken)
+    monkeypatch.setattr("service.replay.step", step_and_be_overtaken)
     try:
         feed.add(first, gateway.encoder)
         feed.add(second, gateway.encoder)
