@@ -17,7 +17,7 @@ from rich.table import Table
 
 from catalogue import Product, demo
 from catalogue.photos import PhotoStore, load_photo
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import CatalogueRow, usable_rows
 from catalogue.threads import ThreadBudget
 from models import Encoders, Prepared, ProductInput
 from service.build import build
@@ -36,7 +36,7 @@ def main() -> None:
     encoders = Encoders.load(DEFAULT_BUNDLE, threads=budget.onnx)
     with tempfile.TemporaryDirectory() as folder:
         catalogue = _larger_catalogue(Path(folder))
-        rows = [row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow)]
+        rows = list(usable_rows(catalogue))
         stages = _stages(Path(folder), rows, {1: Encoders.load(DEFAULT_BUNDLE, threads=1), budget.onnx: encoders})
         limit = 1 / sum(stages.values())
         rates = []
@@ -77,11 +77,10 @@ def _stages(folder: Path, rows: list[CatalogueRow], by_threads: dict[int, Encode
     prepared: list[Prepared] = []
 
     def read() -> None:
-        for row in read_catalogue(folder / "catalogue.jsonl"):
-            if isinstance(row, CatalogueRow):
-                photo = load_photo(row.product.images[0], folder)
-                store.put(photo)
-                inputs.append(ProductInput(photo, encoders.product_text(row.product)))
+        for row in usable_rows(folder / "catalogue.jsonl"):
+            photo = load_photo(row.product.images[0], folder)
+            store.put(photo)
+            inputs.append(ProductInput(photo, encoders.product_text(row.product)))
 
     def prepare() -> None:
         prepared.extend(encoders.prepare(item) for item in inputs)

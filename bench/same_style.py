@@ -18,7 +18,7 @@ from rich.table import Table
 
 from catalogue import Product, demo
 from catalogue.errors import InvalidInput
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 from catalogue.settings import Settings
 from catalogue.variant_table import Variants
 from models import Encoders
@@ -40,7 +40,7 @@ def main(
 ) -> None:
     """Print precision, recall and how often the first one shown is right; of other catalogues what pairs are."""
     if not catalogues:
-        products = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+        products = [row.product for row in usable_rows(demo.CATALOGUE)]
         asyncio.run(_ask(products))
         return
     encoders = Encoders.load(bundle)

@@ -30,7 +30,7 @@ from rich.table import Table
 from bench.load import Connection, Request, percentiles_ms
 from bench.process import SAMESTYLE, Gateway, serving
 from catalogue import Product, demo
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 from service.schemas import MAX_TEXT
 
 DATA: Final = Path("data/demo")
@@ -128,7 +128,7 @@ class Mix:
     has_cursors: Final = frozenset({"id", "words", "next page", "groups"})
 
     def __init__(self) -> None:
-        self._products = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+        self._products = [row.product for row in usable_rows(demo.CATALOGUE)]
         self._cursors: deque[str] = deque(maxlen=_CURSORS)
         self._kinds: Mapping[str, tuple[int, Callable[[Product], Request]]] = {
             "id": (18, self._id),

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from catalogue import demo
 from catalogue.product import Product
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 from catalogue.settings import Settings
 from service.query import Found, Query
 from service.ranking import Scope
@@ -30,7 +30,7 @@ _K: Final = 10
 
 async def main() -> None:
     """Print the table for queries by words, by product and by a product's photo with words."""
-    rows = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+    rows = [row.product for row in usable_rows(demo.CATALOGUE)]
     one_of = {product.category: product for product in reversed(rows) if product.category}
     styles = {product.product_id: product.style_id for product in rows}
     table = Table("query", "of the kind", "less like the first", "of that style", "less like the first")

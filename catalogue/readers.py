@@ -74,6 +74,11 @@ def read_catalogue(path: Path) -> Iterator[CatalogueRow | RowProblem]:
         raise CatalogueInvalid(f"{path}: cannot be read: {error}") from error
 
 
+def usable_rows(path: Path) -> Iterator[CatalogueRow]:
+    """The rows without the problems; raises as `read_catalogue`."""
+    return (row for row in read_catalogue(path) if isinstance(row, CatalogueRow))
+
+
 def count_rows(path: Path) -> int | None:
     """The number of rows where it costs next to nothing to know, for a progress bar; else None."""
     try:

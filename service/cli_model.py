@@ -178,14 +178,14 @@ def _export(path: Path, origin: str, own_name: str, how: _How) -> Any:
 def _sample(catalogue: Path, template: str, count: int | None) -> tuple[list[bytes | None], list[str], list[str]]:
     """Photos, texts and styles of products that have both, from all over the catalogue; raises CatalogueInvalid."""
     from catalogue.photos import load_photo  # noqa: PLC0415
-    from catalogue.readers import CatalogueRow, read_catalogue  # noqa: PLC0415
+    from catalogue.readers import usable_rows  # noqa: PLC0415
     from models.preprocessing import check_template, product_text  # noqa: PLC0415
 
     try:
         check_template(template)
     except ValueError as error:
         raise InvalidInput(f"--product-text: {error}.") from None
-    rows = [row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow)]
+    rows = list(usable_rows(catalogue))
     step = max(1, len(rows) // count) if count is not None else 1
     photos, texts, styles = list[bytes | None](), list[str](), list[str]()
     for row in rows[::step]:

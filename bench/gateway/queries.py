@@ -11,7 +11,7 @@ from typing import Final, Literal
 from bench.load import Request
 from catalogue import demo
 from catalogue.product import Product
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 from index.snapshot import Snapshot
 from models import ProductInput
 
@@ -82,7 +82,7 @@ class Source:
 
 @lru_cache(1)
 def _products() -> list[Product]:
-    return [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+    return [row.product for row in usable_rows(demo.CATALOGUE)]
 
 
 @lru_cache(1)

@@ -19,7 +19,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from catalogue import Product, demo
 from catalogue.errors import InvalidInput
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 from catalogue.threads import ThreadBudget
 from models import Encoders, ProductInput
 from service.models import DEFAULT_BUNDLE
@@ -43,7 +43,7 @@ def read_photos(folder: Path | None) -> Photos:
         if not train or not val:
             raise InvalidInput(f"{folder} has no *_train.parquet and *_val.parquet with photos in image_jpeg.")
         return Photos(f"{len(train):,} photos, {len(val):,} others ask", train, val)
-    rows = [row.product for row in read_catalogue(demo.CATALOGUE) if isinstance(row, CatalogueRow)]
+    rows = [row.product for row in usable_rows(demo.CATALOGUE)]
     train, val = _demo(rows, held_out=False), _demo(rows, held_out=True)
     return Photos(f"{len(train):,} photos of the demo catalogue, {len(val):,} others ask", train, val)
 

@@ -38,7 +38,7 @@ from catalogue.demo.render.suppliers import RATES
 from catalogue.errors import CatalogueInvalid
 from catalogue.files import sync_directory
 from catalogue.product import Product
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import usable_rows
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -293,7 +293,7 @@ def write(path: Path, batches: Iterator[pa.RecordBatch]) -> int:
 
 def read_shop(split: str, catalogue: Path = CATALOGUE) -> list[Product]:
     """The demo's listings: `tuning` (what may be trained on), `held-out`, or `all`."""
-    products = [row.product for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow)]
+    products = [row.product for row in usable_rows(catalogue)]
     wanted = {"tuning": (False,), "held-out": (True,), "all": (False, True)}[split]
     return [product for product in products if is_held_out(str(product.style_id)) in wanted]
 

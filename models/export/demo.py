@@ -8,7 +8,7 @@ from catalogue.demo import is_held_out
 from catalogue.errors import CatalogueInvalid
 from catalogue.photos import load_photo
 from catalogue.product import Product
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import CatalogueRow, usable_rows
 from models.bundle import ModePair
 from models.embedder import Embedder
 from models.evaluation import Scores, embed_modes, evaluate
@@ -28,7 +28,7 @@ def read_listings(catalogue: Path) -> tuple[list[Listing], list[Listing]]:
 
     Raises CatalogueInvalid for a row without a style.
     """
-    listings = [_listing(row, catalogue.parent) for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow)]
+    listings = [_listing(row, catalogue.parent) for row in usable_rows(catalogue)]
     tuning = [listing for listing in listings if not is_held_out(listing.style_id)]
     return tuning, [listing for listing in listings if is_held_out(listing.style_id)]
 

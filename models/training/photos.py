@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from catalogue.errors import CatalogueInvalid, SamestyleError
 from catalogue.photos import load_photo
 from catalogue.product import Product
-from catalogue.readers import CatalogueRow, read_catalogue
+from catalogue.readers import CatalogueRow, usable_rows
 from catalogue.threads import available_cores
 from models.evaluation.pairs import is_pairs_file, products_of
 from models.evaluation.tables import read_rows as pairs_as_texts
@@ -111,7 +111,7 @@ def read_rows(catalogue: Path) -> Iterator[CatalogueRow]:
     if is_pairs_file(catalogue):
         products = products_of(pairs_as_texts(catalogue), catalogue)[0]
         return (CatalogueRow(number, product) for number, product in enumerate(products, start=1))
-    return (row for row in read_catalogue(catalogue) if isinstance(row, CatalogueRow))
+    return usable_rows(catalogue)
 
 
 def photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
