@@ -17,7 +17,6 @@ from index.search import VectorIndex
 Rows = NDArray[np.int64]
 _KINDS: Final[tuple[IndexType, ...]] = ("flat", "ivf-pq", "hnsw")
 """As they are named on a CPU; CAGRA stands in for hnsw."""
-_DIM: Final = 256
 _ASKED: Final = 4
 """Queries that are asked in every way that must hold; each is compared with a scan of all rows."""
 

@@ -23,7 +23,7 @@ def token_shapes(encoders: Encoders) -> dict[str, tuple[int, ...]]:
     return {"image": photo.shape, "text": text.shape}
 
 
-def bundle_inputs(encoder: str, size: int, shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> Inputs:
+def bundle_inputs(encoder: str, shapes: Mapping[str, tuple[int, ...]], size: int, seed: int = 0) -> Inputs:
     """Made up; `shapes` are those of a photo's and a text's tokens."""
     random = np.random.default_rng(seed)
     if encoder == "image_encoder":
@@ -45,7 +45,7 @@ def vit_file(part: str) -> Path:
     return VIT / f"{part}.onnx"
 
 
-def vit_inputs(part: str, size: int, about: Mapping[str, Any], seed: int = 0) -> Inputs:
+def vit_inputs(part: str, about: Mapping[str, Any], size: int, seed: int = 0) -> Inputs:
     """Made up, for one of its parts."""
     random = np.random.default_rng(seed)
     if part == "image":

@@ -43,10 +43,10 @@ def bundle(setting: Setting, report: Report) -> None:
     for encoder in ENCODERS:
         session = open_session(path / "onnx" / f"{encoder}.onnx", device=setting.device, threads=8)
         one, two = (
-            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, bundle_inputs(encoder, n, widths)) for n in (1, 2)
+            _bytes_moved(path / "onnx" / f"{encoder}.onnx", setting, bundle_inputs(encoder, widths, n)) for n in (1, 2)
         )
         for size in setting.batches:
-            inputs = bundle_inputs(encoder, size, widths)
+            inputs = bundle_inputs(encoder, widths, size)
             bytes_moved = one + (size - 1) * (two - one)  # the weights once, the rest for each
             served = rate(lambda: session.run([output_of(session)], inputs), size, setting)  # noqa: B023
             resident = rate(_resident(session, inputs, setting), size, setting)
@@ -70,7 +70,7 @@ def vit(setting: Setting, report: Report) -> None:
         session = open_session(vit_file(part), device=setting.device, threads=8)
         loaded_s = time.perf_counter() - started
         for size in (*setting.batches, *(() if setting.tiny else (256,))):
-            inputs = vit_inputs(part, size, about)
+            inputs = vit_inputs(part, about, size)
             resident = rate(_resident(session, inputs, setting), size, setting)
             served = rate(lambda: session.run([output_of(session)], inputs), size, setting)  # noqa: B023
             report.row(

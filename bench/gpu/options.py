@@ -285,16 +285,7 @@ def _encoders() -> Iterator[tuple[str, Path, Callable[[int, int], Inputs]]]:
     bundle = ROOT / "models" / "default"
     shapes = token_shapes(Encoders.load(bundle))
     for encoder in ENCODERS:
-        make = partial(_of_bundle, encoder, shapes)
-        yield f"default {encoder}", bundle / "onnx" / f"{encoder}.onnx", make
+        yield f"default {encoder}", bundle / "onnx" / f"{encoder}.onnx", partial(bundle_inputs, encoder, shapes)
     about = about_vit()
     for part in ("image", "text"):
-        yield f"ViT-B/16 {part}", vit_file(part), partial(_of_vit, part, about)
-
-
-def _of_bundle(encoder: str, shapes: Mapping[str, tuple[int, ...]], size: int, seed: int) -> Inputs:
-    return bundle_inputs(encoder, size, shapes, seed)
-
-
-def _of_vit(part: str, about: Mapping[str, Any], size: int, seed: int) -> Inputs:
-    return vit_inputs(part, size, about, seed)
+        yield f"ViT-B/16 {part}", vit_file(part), partial(vit_inputs, part, about)

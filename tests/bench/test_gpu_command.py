@@ -98,7 +98,7 @@ FUSION = SHIPPED / "onnx" / "fusion_encoder.onnx"
 
 
 def fusion_inputs(size: int, seed: int) -> inputs.Inputs:
-    return inputs.bundle_inputs("fusion_encoder", size, {"image": (1, 256), "text": (1, 256)}, seed)
+    return inputs.bundle_inputs("fusion_encoder", {"image": (1, 256), "text": (1, 256)}, size, seed)
 
 
 def test_an_option_that_fails_is_said_and_left_out(
