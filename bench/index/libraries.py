@@ -18,10 +18,8 @@ from bench.index.data import K, Vectors
 
 LINKS: Final = 32
 CONSTRUCTION: Final = 200
-_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
+EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
 _CHUNK: Final = 65_536
-
-Rows = NDArray[np.int64]
 
 
 class Library(Protocol):
@@ -62,7 +60,7 @@ class Hnswlib:
     """hnswlib keeps float32 and nothing else."""
 
     package = "hnswlib"
-    ladders = (_EFFORTS,)
+    ladders = (EFFORTS,)
 
     def build(self, base: NDArray[np.float16], place: Path, threads: int) -> None:
         """See `Library.build`."""
@@ -98,7 +96,7 @@ class Usearch:
     """usearch keeps float16, which halves what is read."""
 
     package = "usearch"
-    ladders = (_EFFORTS,)
+    ladders = (EFFORTS,)
 
     def build(self, base: NDArray[np.float16], place: Path, threads: int) -> None:
         """See `Library.build`."""
@@ -136,7 +134,7 @@ class Voyager:
     """Voyager's 8-bit kinds do not reach the recall, so it keeps float32."""
 
     package = "voyager"
-    ladders = (_EFFORTS,)
+    ladders = (EFFORTS,)
 
     def build(self, base: NDArray[np.float16], place: Path, threads: int) -> None:
         """See `Library.build`."""
@@ -169,7 +167,7 @@ class Scann:
     """ScaNN scans 4-bit codes of the lists nearest to the query and re-scores the best by the whole vectors."""
 
     package = "scann"
-    ladders = tuple(tuple((leaves, reordered) for leaves in _EFFORTS) for reordered in (40, 60, 100, 160))
+    ladders = tuple(tuple((leaves, reordered) for leaves in EFFORTS) for reordered in (40, 60, 100, 160))
 
     def build(self, base: NDArray[np.float16], place: Path, threads: int) -> None:
         """See `Library.build`: as many lists as the root of the rows, as its guide has it; two dimensions a code."""

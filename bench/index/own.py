@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.index.data import K, Vectors
-from bench.index.libraries import links_bytes
+from bench.index.libraries import EFFORTS, links_bytes
 from index import Snapshot, write_snapshot
 from index.manifest import read_manifest, shard_file
 from index.outline import Outline, outline_files
@@ -21,14 +21,13 @@ from index.search import ShardedIndex, VectorIndex, set_faiss_threads
 from index.shards import open_index
 
 FINGERPRINT: Final = "0" * 64
-_EFFORTS: Final = tuple(dict.fromkeys(round(10 * 1.05**step) for step in range(90)))
 
 
 class Samestyle:
     """Built for a recall of .99 with what `samestyle build` chooses for so many products."""
 
     package = "samestyle"
-    ladders = (_EFFORTS,)
+    ladders = (EFFORTS,)
 
     def build(self, base: NDArray[np.float16], place: Path, threads: int) -> None:
         """See `Library.build`."""
