@@ -1,4 +1,7 @@
-"""Secrets from files, as Docker and Kubernetes hand them out: `SAMESTYLE_JOURNAL_FILE` names a file that holds one."""
+"""Settings by their environment variables, and secrets from files, as Docker and Kubernetes hand them out.
+
+`SAMESTYLE_JOURNAL_FILE` names a file that holds `SAMESTYLE_JOURNAL`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from pydantic_settings import PydanticBaseSettingsSource
 
 from catalogue.errors import ConfigurationError
 
+PREFIX: Final = "SAMESTYLE_"
 MAX_BYTES: Final = 65_536
 
 
@@ -24,8 +28,8 @@ class SecretFiles(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """The secrets, nested as the settings are; raises ConfigurationError."""
         found: dict[str, Any] = {}
-        for variable, path in secret_variables(self.settings_cls):
-            if not (file := os.environ.get(f"{variable}_FILE")):
+        for variable, path, field in leaves(self.settings_cls):
+            if not is_secret(field) or not (file := os.environ.get(f"{variable}_FILE")):
                 continue
             if os.environ.get(variable):
                 raise ConfigurationError(f"{variable} and {variable}_FILE are both set. Keep one of them.")
@@ -37,16 +41,23 @@ class SecretFiles(PydanticBaseSettingsSource):
         return found
 
 
-def secret_variables(
-    model: type[BaseModel], prefix: str = "SAMESTYLE_", path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The environment variable of every secret, and where it stands in the settings."""
+def variable_of(path: tuple[int | str, ...]) -> str:
+    """The environment variable of the setting at a path; what is inside of a list belongs to the list."""
+    return PREFIX + "__".join(part for part in path if isinstance(part, str)).upper()
+
+
+def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+    """The environment variable of every setting, where it stands in the settings, and what it is."""
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from secret_variables(kind, f"{prefix}{name.upper()}__", (*path, name))
-        elif kind is SecretStr or SecretStr in get_args(kind):
-            yield f"{prefix}{name.upper()}", (*path, name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, (*path, name))
+        else:
+            yield variable_of((*path, name)), (*path, name), field
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether what a setting holds is nobody's business."""
+    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
 
 
 def _read(variable: str, file: Path) -> str:

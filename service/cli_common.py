@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 
 from catalogue.errors import ConfigurationError, SamestyleError
+from catalogue.secret_files import variable_of
 from catalogue.settings import Settings
 
 out = Console()
@@ -84,8 +85,8 @@ def settings_of(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "__".join(str(part) for part in first["loc"]).upper()
-        raise _failure(f"SAMESTYLE_{name} (or its option): {first['msg'].removeprefix('Value error, ')}") from None
+        variable, why = variable_of(first["loc"]), first["msg"].removeprefix("Value error, ")
+        raise _failure(f"{variable} (or its option): {why}") from None
     except (ConfigurationError, SettingsError) as error:
         raise _failure(str(error)) from None
 

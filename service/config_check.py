@@ -10,15 +10,15 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsError
 
 from catalogue.addresses import is_loopback
 from catalogue.errors import ConfigurationError, SamestyleError
-from catalogue.secret_files import secret_variables
+from catalogue.secret_files import PREFIX, is_secret, leaves, variable_of
 from catalogue.settings import Settings
 from index.gpu import check_built
 from models.bundle import Bundle
@@ -28,7 +28,6 @@ from service.keys import read_keys
 from service.models import DEFAULT_BUNDLE
 from service.tracing import check_installed
 
-PREFIX: Final = "SAMESTYLE_"
 _MASK: Final = "********"
 _ALIKE: Final = 0.75
 _NEARLY_ALIKE: Final = 0.9
@@ -65,7 +64,6 @@ class Report:
 def check(given: Mapping[str, Any] | None = None) -> Report:
     """Look at the environment, and at what was `given` by options."""
     wrong, problems, settings, rest = _validated(given or {})
-    leaves = list(_leaves(Settings))
     unread = set(wrong)
     rows = [
         Setting(
@@ -75,7 +73,7 @@ def check(given: Mapping[str, Any] | None = None) -> Report:
             meaning=field.description or "",
             problem=wrong.pop(variable, ""),
         )
-        for variable, path, field in leaves
+        for variable, path, field in leaves(Settings)
     ]
     problems += [f"{variable}: {why}" for variable, why in wrong.items()]
     problems += unknown_variables()
@@ -93,7 +91,7 @@ def _validated(given: Mapping[str, Any]) -> tuple[dict[str, str], list[str], Set
         settings = Settings(**given)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        wrong = {_variable(each["loc"]): each["msg"].removeprefix("Value error, ") for each in found}
+        wrong = {variable_of(each["loc"]): each["msg"].removeprefix("Value error, ") for each in found}
         try:
             rest = Settings(**_with_defaults(given, wrong))
         except (ValidationError, ConfigurationError, SettingsError):
@@ -107,7 +105,7 @@ def _validated(given: Mapping[str, Any]) -> tuple[dict[str, str], list[str], Set
 def _with_defaults(given: Mapping[str, Any], variables: Container[str]) -> dict[str, Any]:
     """What is given, and the defaults of some settings above what the environment says of them."""
     above = dict(given)
-    for variable, path, field in _leaves(Settings):
+    for variable, path, field in leaves(Settings):
         if variable in variables:
             group = above
             for name in path[:-1]:
@@ -120,28 +118,15 @@ def _names(problem: str) -> set[str]:
     return set(re.findall(rf"{PREFIX}[A-Z_]+", problem))
 
 
-def _variable(path: tuple[int | str, ...]) -> str:
-    """Of the setting at a path; what is inside of a list belongs to the list."""
-    return PREFIX + "__".join(part for part in path if isinstance(part, str)).upper()
-
-
-def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _leaves(field.annotation, (*path, name))
-        else:
-            yield _variable((*path, name)), (*path, name), field
-
-
 def _groups() -> Iterator[str]:
     """A group may be set as a whole, in JSON."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield _variable((name,))
+            yield variable_of((name,))
 
 
 def _secret_files() -> Iterator[str]:
-    return (f"{variable}_FILE" for variable, _ in secret_variables(Settings))
+    return (f"{variable}_FILE" for variable, _, field in leaves(Settings) if is_secret(field))
 
 
 def _environment() -> dict[str, str]:
@@ -161,20 +146,20 @@ def _shown(path: tuple[str, ...], field: FieldInfo, settings: Settings | None) -
     """The value as it counts; where something is wrong, as it was set."""
     value: Any = settings
     if settings is None:
-        value = _environment().get(_variable(path), field.default)
+        value = _environment().get(variable_of(path), field.default)
     else:
         for name in path:
             value = getattr(value, name)
     if value is None or value == ():
         return ""
-    if field.annotation is SecretStr or SecretStr in get_args(field.annotation):
+    if is_secret(field):
         return _MASK
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def unknown_variables() -> Iterator[str]:
     """Variables of the environment that look like settings and are none, and what was probably meant."""
-    known = [*(variable for variable, _, _ in _leaves(Settings)), *_groups(), *_secret_files()]
+    known = [*(variable for variable, _, _ in leaves(Settings)), *_groups(), *_secret_files()]
     for name in sorted(os.environ):
         upper = name.upper()
         if upper in known or _BY_KUBERNETES.fullmatch(upper):
