@@ -58,18 +58,6 @@ def calibrate(
     }
 
 
-def threshold_at(scores: NDArray[np.float32], positive: Mask, precision: float) -> Threshold | None:
-    """The lowest score at and above which `precision` of the pairs are positive.
-
-    Where no score supports that, the one with the best F0.5 (precision counts twice as much as recall) takes its
-    place, and says so in its precision; None where even that is wrong more often than right.
-    """
-    levels, level = np.unique(-scores, return_inverse=True)
-    counts = np.bincount(level, minlength=len(levels))
-    hits = np.bincount(level[positive], minlength=len(levels))
-    return _lowest(-levels.astype(np.float64), hits, counts, precision)
-
-
 def wilson_interval(found: float, total: float) -> tuple[float, float]:
     """The 95 % interval of a share."""
     z = 1.96
@@ -95,7 +83,7 @@ class _Histogram:
         return bool(self._hits.sum() < precision * self._counts.sum())
 
     def threshold(self, precision: float) -> Threshold | None:
-        """See `threshold_at`."""
+        """The lowest score at and above which `precision` of the pairs are positive; else see `_lowest`."""
         bins = np.flatnonzero(self._counts)[::-1]
         return _lowest(bins / _BINS_PER_UNIT - 1, self._hits[bins], self._counts[bins], precision)
 
@@ -128,7 +116,11 @@ class _Truth:
 def _lowest(
     levels: NDArray[np.float64], hits: NDArray[np.int64], counts: NDArray[np.int64], precision: float
 ) -> Threshold | None:
-    """The lowest of the levels (descending) at and above which the pairs are precise enough; see `threshold_at`."""
+    """The lowest of the levels (descending) at and above which the pairs are precise enough.
+
+    Where none is, the one with the best F0.5 (precision counts twice as much as recall) takes its place, and says so in
+    its precision; None where even that is wrong more often than right.
+    """
     found_by, counted = np.cumsum(hits), np.cumsum(counts)
     eligible = np.flatnonzero(counted >= _FEWEST_PAIRS)
     if not len(eligible):

@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from catalogue import Product
 from catalogue.variants import contradict
 from models import calibration
-from models.calibration import calibrate, threshold_at, wilson_interval
+from models.bundle import Threshold
+from models.calibration import calibrate, wilson_interval
 from tests.models.evaluation.shops import unit
 
 
 def test_the_lowest_score_that_is_precise_enough() -> None:
     scores = np.linspace(1, 0, 100, dtype=np.float32)
     positive = np.arange(100) < 40
-    threshold = threshold_at(scores, positive, 0.95)
+    threshold = _threshold(scores, positive)
     assert threshold is not None
     assert threshold.pairs == 42  # 40 of 42 are 95.2 %
     assert threshold.score <= scores[41]
@@ -25,7 +26,7 @@ def test_the_lowest_score_that_is_precise_enough() -> None:
 def test_a_tie_is_never_split() -> None:
     scores = np.repeat(np.array([1, 0.5], dtype=np.float32), 50)
     positive = np.arange(100) < 60  # ten of the second fifty
-    threshold = threshold_at(scores, positive, 0.95)
+    threshold = _threshold(scores, positive)
     assert threshold is not None
     assert threshold.pairs == 50
 
@@ -33,15 +34,15 @@ def test_a_tie_is_never_split() -> None:
 def test_where_no_score_is_precise_enough_the_best_is_taken_and_says_so() -> None:
     scores = np.linspace(1, 0, 200, dtype=np.float32)
     positive = (np.arange(200) < 60) & (np.arange(200) % 4 > 0)
-    threshold = threshold_at(scores, positive, 0.95)
+    threshold = _threshold(scores, positive)
     assert threshold is not None
     assert 0.7 < threshold.precision < 0.8
 
 
 @pytest.mark.parametrize("positive", [np.zeros(50, bool), np.arange(50) % 5 == 0])
 def test_scores_that_say_nothing_give_no_threshold(positive: np.ndarray) -> None:
-    assert threshold_at(np.zeros(50, np.float32), positive, 0.95) is None
-    assert threshold_at(np.zeros(0, np.float32), positive[:0], 0.95) is None
+    assert _threshold(np.zeros(50, np.float32), positive) is None
+    assert _threshold(np.zeros(0, np.float32), positive[:0]) is None
 
 
 def test_contradicting_attributes_are_left_out_of_same_style() -> None:
@@ -97,9 +98,7 @@ def test_counting_in_steps_finds_what_sorting_finds(pairs: list[tuple[float, boo
     scores = (np.round(scores.astype(np.float64), 3) + 5e-6).astype(np.float32)  # in the middle of a step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "_FEWEST_PAIRS", 1)
-        counted = calibration._Histogram()
-        counted.add(scores, np.ones(len(scores), bool), positive)
-        assert counted.threshold(0.95) == threshold_at(scores, positive, 0.95)
+        assert _threshold(scores, positive) == _by_sorting(scores, positive)
 
 
 def test_one_category_says_nothing_of_what_is_similar() -> None:
@@ -118,3 +117,16 @@ def test_products_without_style_or_category_are_not_judged() -> None:
     assert found.same_style is not None
     assert found.same_style.pairs == 45
     assert found.similar is None
+
+
+def _threshold(scores: np.ndarray, positive: np.ndarray) -> Threshold | None:
+    counted = calibration._Histogram()
+    counted.add(scores, np.ones(len(scores), bool), positive)
+    return counted.threshold(0.95)
+
+
+def _by_sorting(scores: np.ndarray, positive: np.ndarray) -> Threshold | None:
+    levels, level = np.unique(-scores, return_inverse=True)
+    counts = np.bincount(level, minlength=len(levels))
+    hits = np.bincount(level[positive], minlength=len(levels))
+    return calibration._lowest(-levels.astype(np.float64), hits, counts, 0.95)
