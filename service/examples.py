@@ -190,7 +190,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "currency": "of the price, as the catalogue writes it",
     "curve": "what each value was measured to give",
     "description": "of the listing",
-    "detail": "what is wrong and what to do",
     "dim": "how many numbers a vector has",
     "embeddings": "one for each input, in their order",
     "error": "what went wrong; null where nothing did",
