@@ -233,7 +233,7 @@ def _product(fields: Mapping[str, Any], absent: list[str]) -> Product:
 
 def _read_field(name: str, value: Any, fields: dict[str, Any]) -> None:
     """Put one column into `fields`; raises ValueError for an optional one that cannot be read."""
-    if value is None or value == "":
+    if value is None or value in ("", b""):
         return
     if name == "image_jpeg" or (name == "image" and isinstance(value, bytes)):
         if not isinstance(value, bytes):

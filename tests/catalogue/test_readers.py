@@ -390,11 +390,12 @@ def test_a_parquet_without_ids_is_refused(tmp_path: Path) -> None:
 
 
 def test_parquet_with_the_photo_inside(tmp_path: Path) -> None:
-    table = {"product_id": ["1", "2", "3"], "image_jpeg": [b"\xff\xd8", b"\xff\xd9", None], "title": [None, "x", "y"]}
-    pq.write_table(pa.table(table | {"image": [None, "a.jpg", None]}), tmp_path / "c.parquet")
+    photos = [b"\xff\xd8", b"\xff\xd9", None, b""]
+    table = {"product_id": ["1", "2", "3", "4"], "image_jpeg": photos, "title": [None, "x", "y", "z"]}
+    pq.write_table(pa.table(table | {"image": [None, "a.jpg", None, None]}), tmp_path / "c.parquet")
     rows = [row for row in read_catalogue(tmp_path / "c.parquet") if isinstance(row, CatalogueRow)]
-    assert [row.photo for row in rows] == [b"\xff\xd8", b"\xff\xd9", None]
-    assert [len(row.product.images) for row in rows] == [1, 1, 0]
+    assert [row.photo for row in rows] == [b"\xff\xd8", b"\xff\xd9", None, None]
+    assert [len(row.product.images) for row in rows] == [1, 1, 0, 0]
     assert rows[1].product.images == ("a.jpg",)
     assert all(row.product.attributes == {} for row in rows)
 
