@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.errors import CatalogueInvalid
+from catalogue.photos import load_photo
 from catalogue.product import CATEGORY_SEPARATOR, MAX_ATTRIBUTE, Product, optional_number
 from catalogue.prose import without_html
 from catalogue.versioned import first_reason
@@ -36,6 +37,12 @@ class CatalogueRow:
     line: int
     product: Product
     photo: bytes | None = None
+
+    def main_photo(self, folder: Path) -> bytes | None:
+        """From wherever it is, relative to the catalogue's folder; raises InvalidInput when it cannot be read."""
+        if self.photo is not None or not self.product.images:
+            return self.photo
+        return load_photo(self.product.images[0], folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid, InvalidInput
 from catalogue.files import write_atomic
-from catalogue.photos import PhotoStore, load_photo
+from catalogue.photos import PhotoStore
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
 from index.checksums import remember
@@ -175,7 +175,7 @@ class _Build:
         """On a pool thread: read, check, store and decode."""
         text = self.embedder.product_text(row.product) or None
         try:
-            return self._ready(row, self._photo(row), text)
+            return self._ready(row, row.main_photo(self.folder), text)
         except InvalidInput as error:
             reason = str(error)
         if text is None or not row.product.images:
@@ -185,11 +185,6 @@ class _Build:
             return self._ready(row, None, text, problem)
         except InvalidInput as error:
             return RowProblem(row.line, row.product.product_id, "error", str(error))
-
-    def _photo(self, row: CatalogueRow) -> bytes | None:
-        if row.photo is not None or not row.product.images:
-            return row.photo
-        return load_photo(row.product.images[0], self.folder)
 
     def _ready(
         self, row: CatalogueRow, photo: bytes | None, text: str | None, problem: RowProblem | None = None

@@ -177,7 +177,6 @@ def _export(path: Path, origin: str, own_name: str, how: _How) -> Any:
 
 def _sample(catalogue: Path, template: str, count: int | None) -> tuple[list[bytes | None], list[str], list[str]]:
     """Photos, texts and styles of products that have both, from all over the catalogue; raises CatalogueInvalid."""
-    from catalogue.photos import load_photo  # noqa: PLC0415
     from catalogue.readers import usable_rows  # noqa: PLC0415
     from models.preprocessing import check_template, product_text  # noqa: PLC0415
 
@@ -191,7 +190,7 @@ def _sample(catalogue: Path, template: str, count: int | None) -> tuple[list[byt
     for row in rows[::step]:
         text = product_text(row.product, template)
         try:
-            photo = row.photo or (load_photo(row.product.images[0], catalogue.parent) if row.product.images else None)
+            photo = row.main_photo(catalogue.parent)
         except InvalidInput:
             continue  # a photo that cannot be read is one product less to measure on
         if photo is not None and text:

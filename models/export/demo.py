@@ -6,7 +6,6 @@ from pathlib import Path
 
 from catalogue.demo import is_held_out
 from catalogue.errors import CatalogueInvalid
-from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, usable_rows
 from models.bundle import ModePair
@@ -60,5 +59,4 @@ def _listing(row: CatalogueRow, folder: Path) -> Listing:
     product = row.product
     if product.style_id is None:
         raise CatalogueInvalid(f"Line {row.line} has no style_id; a catalogue to tune on needs one in every row.")
-    photo = row.photo or (load_photo(product.images[0], folder) if product.images else None)
-    return Listing(product, product.style_id, photo)
+    return Listing(product, product.style_id, row.main_photo(folder))

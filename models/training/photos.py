@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid, SamestyleError
-from catalogue.photos import load_photo
 from catalogue.product import Product
 from catalogue.readers import CatalogueRow, usable_rows
 from catalogue.threads import available_cores
@@ -117,7 +116,7 @@ def read_rows(catalogue: Path) -> Iterator[CatalogueRow]:
 def photo_of(row: CatalogueRow, folder: Path) -> bytes | None:
     """A row's main photo; None where it has none, or one that cannot be had."""
     try:
-        return row.photo or (load_photo(row.product.images[0], folder) if row.product.images else None)
+        return row.main_photo(folder)
     except SamestyleError:
         return None
 
