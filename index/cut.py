@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from index.live import LiveView
 from index.manifest import FieldName
 from index.plan import Choice
-from index.products import read_table, to_table
+from index.products import read_anew, read_table, to_table
 from index.snapshot_writer import write_snapshot
 
 
@@ -23,7 +23,7 @@ def cut(view: LiveView, root: Path, name: str, *, choice: Choice, journal: str |
     changed = np.flatnonzero(view.delta.alive)
     products = pa.concat_tables(
         [
-            read_table(base.path / "products.parquet").take(pa.array(kept)),
+            read_anew(read_table(base.path / "products.parquet").take(pa.array(kept))),
             to_table([view.delta.get(row) for row in changed.tolist()]),
         ]
     ).unify_dictionaries()

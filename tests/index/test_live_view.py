@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from catalogue.errors import InvalidInput, NotFound
-from index import Change, Entry, Filters, LiveIndex, delta, live
+from index import Change, Entry, Filters, LiveIndex, delta, live, write_snapshot
 from index.cut import cut
 from index.live import Page
 from index.plan import Choice
+from index.products import SCHEMA, to_table
 from tests.index.builders import FINGERPRINT, build, item, items, reopen, unit_rows
 from tests.index.changes import stored, upsert
 from tests.index.test_live import FIELDS, QUERIES, TINY, WIDE
@@ -240,6 +242,24 @@ def test_a_product_without_a_photo_outlives_a_cut(tmp_path: Path) -> None:
         view = LiveIndex(reopen(cut(view, tmp_path, name, choice=Choice()))).view
     with pytest.raises(InvalidInput, match="text"):
         view.search("text", QUERIES[0], 1, view.select(Filters()))
+
+
+def test_a_cut_reads_gtins_as_this_version_does(tmp_path: Path) -> None:
+    """Whichever version wrote what it is cut from: earlier ones knew none where a cell holds several."""
+    codes = ("4006381333931", "4006381333948")
+    products = [item("both", attributes={"EAN": "; ".join(codes), "colour": "red"}), item("none")]
+    before = to_table(products)
+    attributes = pa.array([[("colour", "red"), ("ean", "; ".join(codes))], []], SCHEMA.field("attributes").type)
+    before = before.set_column(before.schema.get_field_index("attributes"), SCHEMA.field("attributes"), attributes)
+    path = write_snapshot(
+        tmp_path, "old", before, {"fusion": unit_rows(2)}, model="m", fingerprint=FINGERPRINT, variant="v"
+    )
+    view = LiveIndex(reopen(path)).apply(in_order([upsert("other", 1)]))
+    assert not view.of_gtins(codes).size
+    view = LiveIndex(reopen(cut(view, tmp_path, "new", choice=Choice()))).view
+    for code in codes:
+        assert [view.id_of(row) for row in view.of_gtin(code).tolist()] == ["both"]
+    assert view.page(view.select(Filters(attributes={"colour": ("red",)})), "product_id", None, 9, []).total == 1
 
 
 @pytest.mark.parametrize("copies", [1, 2, 3])
