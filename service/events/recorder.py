@@ -84,8 +84,9 @@ class Recorder:
             self._spool.close()
 
     def complaints(self) -> list[str]:
-        """Why events are not kept, where they are not."""
-        return [self._complaint] if self._complaint is not None else []
+        """Why events are not kept, where they are not, and which of before wait for somebody to look at them."""
+        left = self._spool.passed_over if self._spool is not None else []
+        return [*left, *([self._complaint] if self._complaint is not None else [])]
 
     def note(self, row: SearchRow) -> None:
         """Keep a search a little later, or not at all where too many wait; never waits itself."""

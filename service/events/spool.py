@@ -90,19 +90,36 @@ class Spool:
     def __init__(self, root: Path, *, deadline_s: float) -> None:
         """Take up one that nobody has, or begin one; raises EventsUnavailable."""
         self._root = root
+        self.passed_over: list[str] = []
+        """Why spools that nobody has were not taken up: of a newer version, or damaged. They stay as they are."""
         with unavailable(root):
             root.mkdir(parents=True, exist_ok=True)
-            path, self._lock = _take_one(root)
-            try:
-                self._db = connect(path)
-                _upgrade(self._db)
-            except BaseException:
-                self._lock.release()
-                raise
+            self._lock, self._db = self._take_one()
             sync_directory(root)
             self._pending = self._count()
         self._using = threading.Lock()
         self._commits: GroupCommit[Event] = GroupCommit(self._commit, deadline_s=deadline_s)
+
+    def _take_one(self) -> tuple[ProcessLock, sqlite3.Connection]:
+        for number in range(_MAX_SPOOLS):
+            path = self._root / f"spool-{number}.sqlite3"
+            try:
+                lock = ProcessLock(path.with_name(f"{path.name}.lock"))
+            except JournalLocked:
+                continue
+            try:
+                db = connect(path)
+                _upgrade(db)
+            except BaseException as error:
+                lock.release()
+                if not isinstance(error, EventsUnavailable):
+                    raise
+                self.passed_over.append(str(error))
+            else:
+                return lock, db
+        raise EventsUnavailable(
+            f"{self._root}: {_MAX_SPOOLS} processes keep events here already, which is the most there can be."
+        )
 
     @property
     def pending(self) -> int:
@@ -170,7 +187,7 @@ class Spool:
 def connect(path: Path) -> sqlite3.Connection:
     """A spool's database: commits reach the disk, and what is deleted is overwritten.
 
-    Raises EventsUnavailable for a newer schema.
+    Raises EventsUnavailable for a newer schema and for what is no database.
     """
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
@@ -181,8 +198,10 @@ def connect(path: Path) -> sqlite3.Connection:
         if not version:
             there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'events'").fetchone()[0]
             db.executescript(f"{_SCHEMA} PRAGMA user_version = {1 if there else SCHEMA_VERSION};")
-    except BaseException:
+    except BaseException as error:
         db.close()
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            raise EventsUnavailable(f"{path} cannot be read: {error}. Repair it, or move it away.") from error
         raise
     return db
 
@@ -265,15 +284,3 @@ def unavailable(root: Path) -> Iterator[None]:
 def _digest(event_id: str) -> bytes:
     """What is remembered of an id: nobody knows what else a shop puts into it."""
     return hashlib.blake2b(event_id.encode(), digest_size=16).digest()
-
-
-def _take_one(root: Path) -> tuple[Path, ProcessLock]:
-    for number in range(_MAX_SPOOLS):
-        path = root / f"spool-{number}.sqlite3"
-        try:
-            return path, ProcessLock(path.with_name(f"{path.name}.lock"))
-        except JournalLocked:
-            continue
-    raise EventsUnavailable(
-        f"{root}: {_MAX_SPOOLS} processes keep events here already, which is the most there can be."
-    )

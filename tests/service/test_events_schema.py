@@ -1,5 +1,6 @@
 """What is kept of events names the version of its schema: the former kind is read, a newer one is left as it is."""
 
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -117,14 +118,28 @@ def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path
     assert file_of(root, "searches").exists()  # nothing of the user goes where not all can
 
 
-def test_a_newer_spool_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    with closing(connect(tmp_path / "spool-0.sqlite3")) as db:
-        db.execute("PRAGMA user_version = 3")
-    for use in (lambda: Spool(tmp_path, deadline_s=5), lambda: file_all(tmp_path), lambda: erase(tmp_path, "u")):
-        with pytest.raises(EventsUnavailable, match=r"spool-0\.sqlite3 has schema 3, .* upgrade samestyle, or move"):
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_a_spool_that_cannot_be_used_stays_as_it_is_and_another_is_begun(tmp_path: Path, is_newer: bool) -> None:
+    path = tmp_path / "spool-0.sqlite3"
+    if is_newer:
+        with closing(connect(path)) as db:
+            db.execute("PRAGMA user_version = 3")
+    else:
+        path.write_bytes(b"no database at all" * 1_000)
+    before = path.read_bytes()
+    says = r"has schema 3, .* upgrade samestyle, or move" if is_newer else r"cannot be read: .* Repair it, or move"
+    for _ in range(2):  # the second takes up what the first one began
+        spool = Spool(tmp_path, deadline_s=5)
+        assert [re.search(rf"spool-0\.sqlite3 {says}", why) is not None for why in spool.passed_over] == [True]
+        spool.add([an_event(1)], 1).result(10)
+        assert spool.pending == 1
+        spool.close()
+    assert [path.name for path in spools(tmp_path)] == ["spool-0.sqlite3", "spool-1.sqlite3"]
+    for use in (lambda: file_all(tmp_path), lambda: erase(tmp_path, "u")):  # all, or nothing
+        with pytest.raises(EventsUnavailable, match=rf"spool-0\.sqlite3 {says}"):
             use()
-    with closing(sqlite3.connect(tmp_path / "spool-0.sqlite3")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
-        db.execute("PRAGMA user_version = 0")
-    Spool(tmp_path, deadline_s=5).close()
-    assert [path.name for path in spools(tmp_path)] == ["spool-0.sqlite3"]  # it was let go of
+    assert path.read_bytes() == before
+    path.unlink()
+    spool = Spool(tmp_path, deadline_s=5)
+    assert not spool.passed_over
+    spool.close()
