@@ -87,6 +87,12 @@ def facts(text: str) -> tuple[Fact, ...]:
     return tuple(fact._replace(tells=False) for fact in found)
 
 
+@lru_cache(_REMEMBERED)
+def telling(text: str) -> tuple[Fact, ...]:
+    """Those of a text's facts that tell."""
+    return tuple(fact for fact in facts(text) if fact.tells)
+
+
 def number(text: str) -> float:
     """What digits with points and commas mean: 1,050 is a thousand and fifty, 1,5 is one and a half."""
     digits = text.strip()

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from catalogue import names
 from catalogue.colours import plain_colour
-from catalogue.titles import FAR, MANIFOLD, Fact, facts, number
+from catalogue.titles import FAR, MANIFOLD, Fact, facts, number, telling
 from catalogue.vocabulary import SIZES, UNSAID, VALUE_UNITS
 
 _LONGEST: Final = 60
@@ -135,7 +135,7 @@ def declarations(listing: Described) -> dict[str, tuple[str, str, Declared]]:
 
 def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]:
     """Of each kind that both titles tell: what each has and the other listing says nowhere."""
-    mine, theirs = ([fact for fact in facts(listing.title) if fact.tells] for listing in (one, other))
+    mine, theirs = telling(one.title), telling(other.title)
     both = {fact.kind for fact in mine} & {fact.kind for fact in theirs}
     if both and (unsaid := _unsaid(mine, other, both)):
         answers = _unsaid(theirs, one, both)
@@ -145,13 +145,16 @@ def _told_apart(one: Described, other: Described) -> Iterator[tuple[Fact, Fact]]
 
 def _unsaid(told: Sequence[Fact], other: Described, kinds: Set[str]) -> dict[str, list[Fact]]:
     """By kind, those of some facts that a listing says nowhere."""
-    left = [fact for fact in told if fact.kind in kinds]
+    left = [(fact, fact.sought) for fact in told if fact.kind in kinds]
     for text in chain([other.title], starmap(as_text, other.attributes.items())):
-        if left:
-            said = facts(text)
-            left = [fact for fact in left if not any(_is_said(fact, by) for by in said)]
+        if not left:
+            return {}
+        said = facts(text)
+        left = [
+            (fact, sought) for fact, sought in left if not any(by.kind == sought and _is_said(fact, by) for by in said)
+        ]
     unsaid: dict[str, list[Fact]] = {}
-    for fact in left:
+    for fact, _ in left:
         unsaid.setdefault(fact.kind, []).append(fact)
     return unsaid
 
@@ -162,9 +165,7 @@ def as_text(name: str, value: str) -> str:
 
 
 def _is_said(fact: Fact, by: Fact) -> bool:
-    """Whether what another text says may mean the same."""
-    if by.kind != fact.sought:
-        return False
+    """Whether what another text says, of the kind that is sought, may mean the same."""
     if fact.size is not None and by.size is not None:
         return math.isclose(fact.size, by.size, rel_tol=TOLERANCE)
     return fact.plain == by.plain
