@@ -46,6 +46,7 @@ async def same_style(
         min_score=same.least(own.mode),
         keep=_judge(same, own, codes),
         also=(lambda view: view.of_gtins(codes)) if codes else None,
+        also_from=min(same.least(own.mode), same.with_gtin),
         arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
         counted=True,
     )
@@ -66,13 +67,15 @@ async def similar(
     With a `diversity` from 0 (by score) to 1 they differ from one another.
     """
     own = retrieval.listing(product_id)
-    is_same = _judge(same_from(retrieval), own, retrieval.view.gtins(own.attributes))
+    same = same_from(retrieval)
+    is_same = _judge(same, own, retrieval.view.gtins(own.attributes))
     floors = _similar_from(retrieval.embedder, own.mode)
     scope = Scope(
         k=k,
         filters=filters,
         min_score=min(floors.values()),
         keep=lambda other, score: score >= floors[other.mode] and not is_same(other, score),
+        judged_from=same.least(own.mode),  # below, hardly any is compared
         arrange=arranging.similar(diversity) if diversity else None,
         arranged=arranging.DIVERSE,
     )

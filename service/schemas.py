@@ -299,7 +299,7 @@ class SearchAnswer(BaseModel):
         default=None, description="how many hits all pages have; null but on the tab of the same style"
     )
     total_is_exact: bool | None = Field(
-        default=None, description="false where the best 1,000 listings were counted and there may be more"
+        default=None, description="false where the best 1,000 listings were looked at and there may be more"
     )
 
 

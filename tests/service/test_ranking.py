@@ -1,6 +1,7 @@
 """The order of hits, groups and pages, against a plain sort of all scores; writes happen between pages."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,40 @@ def test_of_very_many_others_the_best_are_judged_and_shown(tmp_path: Path) -> No
     best, *_ = rank(view, TERMS, Scope(k=5), frozenset(), None)
     assert names(view, hits) == names(view, best)
     assert len(judged) == ranking.WINDOW
+
+
+def test_the_best_are_judged_and_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    products = [product(number) for number in range(COUNT)]
+    view = LiveIndex(reopen(written(tmp_path, products, unit_rows(COUNT), None))).view
+    monkeypatch.setattr(ranking, "_MOST_JUDGED", 20)
+    monkeypatch.setattr(ranking, "_FEW", 8)
+    judged: list[str] = []
+
+    def keep(listing: Listing, _: float) -> bool:
+        judged.append(listing.product_id)
+        return listing.product_id.endswith("7")
+
+    in_order = in_full(view, Scope())
+    scope = Scope(k=5, min_score=-1, keep=keep, arrange=lambda _, hits, __: [*hits], counted=True)
+    *_, total = rank(view, TERMS, scope, frozenset(), None)
+    assert judged == [name for _, name in in_order[:20]]
+    assert total == (sum(name.endswith("7") for name in judged), False)
+    judged.clear()
+    floor = -in_order[40][0]
+    rank(view, TERMS, replace(scope, judged_from=floor), frozenset(), None)
+    assert judged == [name for _, name in in_order[:20]] + [name for score, name in in_order if -score < floor]
+    judged.clear()
+    rank(view, TERMS, replace(scope, min_score=1.1, also=lambda _: np.arange(COUNT), also_from=0.3), frozenset(), None)
+    assert 0 < len(judged) == sum(-score >= 0.3 for score, _ in in_order) <= 20
+
+
+def test_what_is_kept_is_not_looked_for_for_ever(
+    view: LiveView, monkeypatch: pytest.MonkeyPatch, asked: list[int]
+) -> None:
+    monkeypatch.setattr(ranking, "_MOST_FETCHED", 20)
+    none = Scope(k=2, keep=lambda *_: False, arrange=lambda _, hits, __: [*hits], arranged=0, counted=True)
+    assert rank(view, TERMS, none, frozenset(), None) == ([], False, (0, False))
+    assert asked == [4, 16, 64]
 
 
 def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path, asked: list[int]) -> None:
