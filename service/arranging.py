@@ -4,16 +4,16 @@ An arrangement is of the best hits by score, and the same for every page: what c
 is asked for.
 """
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Final, Literal
 
 import numpy as np
 
 from catalogue.gtin import shares_gtin
-from catalogue.titles import facts
+from catalogue.titles import telling
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
-from service.ranking import Arrange, Group, Ranked
+from service.ranking import WINDOW, Arrange, Group, Ranked, Vector
 
 DIVERSITY: Final = 0.4
 """How much a similar product's likeness to those before it counts against its likeness to the product.
@@ -28,6 +28,10 @@ PriceSort = Literal["price", "-price"]
 """Of those that a catalogue is sorted by."""
 _MOST_DECLARATIONS: Final = 16
 """Different sets of attributes and facts that one listing stands for; more would take long to compare."""
+_MOST_COMPARED: Final = 2 * WINDOW
+"""Pairs of near-identical listings that are read for contradictions; those that come later stand by themselves."""
+_ROUNDING: Final = 1e-5
+_Key = tuple[frozenset[Hashable], frozenset[tuple[str, str]]]
 
 
 def same_style(own: Described, gtins: Collection[str], *, collapse: bool, sort: PriceSort | None = None) -> Arrange:
@@ -38,18 +42,20 @@ def same_style(own: Described, gtins: Collection[str], *, collapse: bool, sort: 
     """
 
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
+        listings = {hit.row: view.listing(hit.row) for hit in hits}
+
         def further(hit: Ranked) -> tuple[bool, bool]:
-            listing = view.listing(hit.row)
-            return not shares_gtin(listing.attributes, gtins), not agree(own, listing)
+            listing = listings[hit.row]
+            return not (gtins and shares_gtin(listing.attributes, gtins)), not agree(own, listing)
 
         def costs(hit: Ranked) -> tuple[bool, float]:
-            price = view.listing(hit.row).fields.get("price")
+            price = listings[hit.row].fields.get("price")
             return price is None, (price or 0.0) * (-1 if sort == "-price" else 1)
 
         ordered = sorted(hits, key=further)  # stable: by score within each
         if sort is not None:
             ordered.sort(key=costs)
-        return _collapsed(view, ordered) if collapse else ordered
+        return _collapsed(view, ordered, [listings[hit.row] for hit in ordered]) if collapse else ordered
 
     return arrange
 
@@ -91,45 +97,79 @@ def similar(diversity: float) -> Arrange:
 class _Twins:
     """A listing, and those of its supplier that it stands for: none of them contradicts another."""
 
-    def __init__(self, at: int, listing: Described) -> None:
-        self.at = at
+    def __init__(self, key: _Key, listing: Described) -> None:
         self.size = 1
-        self._declared = {_key(listing): listing}
+        self._declared = {key: listing}
 
-    def takes(self, listing: Described) -> bool:
+    def takes(self, key: _Key, listing: Described, compare: Callable[[Described, Described], bool]) -> bool:
         """Whether one more is of the same variant as all there are; so it is one of them."""
-        key = _key(listing)
         if key not in self._declared:
             several = len(self._declared) >= _MOST_DECLARATIONS
-            if several or any(contradict(other, listing) for other in self._declared.values()):
+            if several or not all(compare(other, listing) for other in self._declared.values()):
                 return False
             self._declared[key] = listing
         self.size += 1
         return True
 
 
-def _collapsed(view: LiveView, hits: Sequence[Ranked]) -> list[Ranked]:
+class _OfSupplier:
+    """One supplier's listings, by place among all, and which of them are near-identical."""
+
+    def __init__(self, vectors: Vector, places: Sequence[int]) -> None:
+        self.kept: list[_Twins] = []
+        self._number = {at: number for number, at in enumerate(places)}
+        own = vectors[places]
+        scores = own @ own.T
+        # What BLAS makes of a row differs with the rows beside it, and pages must agree.
+        for one, other in np.argwhere(np.abs(scores - NEAR_IDENTICAL) < _ROUNDING).tolist():
+            scores[one, other] = np.einsum("ij,j->i", own[[other]], own[one])[0]
+        self._near = scores >= NEAR_IDENTICAL
+        self._keeping = np.zeros(len(places), np.int64)
+
+    def keep(self, at: int, twins: _Twins) -> None:
+        """One more that others come after."""
+        self._keeping[len(self.kept)] = self._number[at]
+        self.kept.append(twins)
+
+    def near(self, at: int) -> Iterator[_Twins]:
+        """Those kept so far that are near-identical, the first kept first."""
+        near = self._near[self._number[at], self._keeping[: len(self.kept)]]
+        return (self.kept[number] for number in np.flatnonzero(near).tolist())
+
+
+def _collapsed(view: LiveView, hits: Sequence[Ranked], listings: Sequence[Described]) -> list[Ranked]:
     """Of one supplier's listings that are near-identical and do not contradict each other, the first."""
     if not hits:
         return []
     rows = np.array([hit.row for hit in hits], np.int64)
     vectors, suppliers = view.vectors("fusion", rows), view.suppliers(rows)
-    kept: list[_Twins] = []
-    of_supplier: dict[str, list[_Twins]] = {}
+    places: dict[str, list[int]] = {}
     for at, supplier in enumerate(suppliers):
-        listing = view.listing(hits[at].row)
-        before = of_supplier.setdefault(supplier, []) if supplier else []
-        alike = np.einsum("ij,j->i", vectors[[twins.at for twins in before]], vectors[at]) if before else ()
-        near = (twins for twins, cosine in zip(before, alike, strict=True) if cosine >= NEAR_IDENTICAL)
-        if not any(twins.takes(listing) for twins in near):
-            kept.append(_Twins(at, listing))
-            before.append(kept[-1])
-    return [_standing_for(hits[twins.at], suppliers[twins.at], twins.size) for twins in kept]
+        if supplier:
+            places.setdefault(supplier, []).append(at)
+    of_supplier = {supplier: _OfSupplier(vectors, some) for supplier, some in places.items() if len(some) > 1}
+    left = _MOST_COMPARED
+
+    def compare(one: Described, other: Described) -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0 and not contradict(one, other)
+
+    kept: dict[int, _Twins] = {}
+    for at, listing in enumerate(listings):
+        key, own = _key(listing), of_supplier.get(suppliers[at])
+        near = own.near(at) if own is not None else ()
+        if left > 0 and any(twins.takes(key, listing, compare) for twins in near):
+            continue
+        kept[at] = _Twins(key, listing)
+        if own is not None:
+            own.keep(at, kept[at])
+    return [_standing_for(hits[at], suppliers[at], twins.size) for at, twins in kept.items()]
 
 
-def _key(listing: Described) -> tuple[frozenset[Hashable], frozenset[tuple[str, str]]]:
+def _key(listing: Described) -> _Key:
     """What tells its variant."""
-    told = frozenset((fact.kind, fact.size, fact.plain) for fact in facts(listing.title) if fact.tells)
+    told = frozenset((fact.kind, fact.size, fact.plain) for fact in telling(listing.title))
     return told, frozenset(listing.attributes.items())
 
 

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.settings import Settings
+from catalogue.variants import Described, contradict
 from index import LiveIndex, LiveView
 from models import StandInEncoders
 from service import arranging, ranking
 from service.build import build
 from service.ranking import Ranked, Scope, Term, rank
-from tests.index.builders import item, reopen, unit_rows
+from tests.index.builders import item, reopen, unit, unit_rows
 from tests.service.conftest import client_of
 from tests.service.test_api_products import get
 from tests.service.test_api_search import ids, search
@@ -84,6 +85,62 @@ class TestDiversity:
             ]
             order.append(left.pop(int(np.argmax(worth))))
         assert [hit.row for hit in shown(view, 20, 0.4)] == [hit.row for hit in order]
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
+    """Few suppliers' listings around few places, some of which declare a size."""
+    random = np.random.default_rng(2)
+    rows = unit_rows(4, seed=3)[random.integers(0, 4, 60)] + random.normal(0, 0.07, (60, 8))
+    products = [
+        item(f"p{n:02d}", supplier_id=f"s{n % 3}" if n % 3 else "", attributes={"size": size} if size else {})
+        for n, size in enumerate(random.choice(["", "M6", "M8"], 60).tolist())
+    ]
+    return LiveIndex(reopen(written(tmp_path_factory.mktemp("crowd"), products, unit(rows)))).view
+
+
+def collapsed_by_hand(view: LiveView, hits: list[Ranked]) -> list[tuple[int, int]]:
+    """Row and size of each listing that stands for itself and others."""
+    groups: list[list[int]] = []
+    for hit in hits:
+        own, vector = view.listing(hit.row), view.vectors("fusion", np.array([hit.row]))
+        for group in groups:
+            alike = np.einsum("ij,ij->i", view.vectors("fusion", np.array(group[:1])), vector)[0]
+            same = own.supplier_id and view.listing(group[0]).supplier_id == own.supplier_id
+            if same and alike >= 0.95 and not any(contradict(view.listing(row), own) for row in group):
+                group.append(hit.row)
+                break
+        else:
+            groups.append([hit.row])
+    return [(group[0], len(group)) for group in groups]
+
+
+class TestCollapsing:
+    @settings(max_examples=40, deadline=None)
+    @given(rows=st.lists(st.integers(0, 59), unique=True))
+    def test_as_by_hand(self, crowd: LiveView, rows: list[int]) -> None:
+        hits = [Ranked(row, 0.9) for row in rows]
+        arranged = arranging.same_style(item("own").product, (), collapse=True)(crowd, hits, 0)
+        found = [(hit.row, hit.group.size if hit.group else 1) for hit in arranged]
+        assert found == collapsed_by_hand(crowd, hits)
+
+    def test_of_very_many_the_last_stand_by_themselves(self, crowd: LiveView, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared: list[str] = []
+
+        def counted(one: Described, other: Described) -> bool:
+            compared.append(other.title)
+            return contradict(one, other)
+
+        monkeypatch.setattr(arranging, "contradict", counted)
+        hits = [Ranked(row, 0.9) for row in range(60)]
+        arrange = arranging.same_style(item("own").product, (), collapse=True)
+        usual, needed = arrange(crowd, hits, 0), len(compared)
+        compared.clear()
+        monkeypatch.setattr(arranging, "_MOST_COMPARED", needed // 2)
+        some = arrange(crowd, hits, 0)
+        assert len(compared) <= needed // 2
+        assert len(usual) < len(some) < 60
+        assert sum(hit.group.size if hit.group else 1 for hit in some) == 60
 
 
 @pytest.fixture
