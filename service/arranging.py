@@ -4,6 +4,7 @@ An arrangement is of the best hits by score, and the same for every page: what c
 is asked for.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Final, Literal
 
@@ -28,9 +29,8 @@ PriceSort = Literal["price", "-price"]
 """Of those that a catalogue is sorted by."""
 _MOST_DECLARATIONS: Final = 16
 """Different sets of attributes and facts that one listing stands for; more would take long to compare."""
-_MOST_COMPARED: Final = 2 * WINDOW
+_MOST_COMPARED: Final = WINDOW
 """Pairs of near-identical listings that are read for contradictions; those that come later stand by themselves."""
-_ROUNDING: Final = 1e-5
 _Key = tuple[frozenset[Hashable], frozenset[tuple[str, str]]]
 
 
@@ -113,28 +113,22 @@ class _Twins:
 
 
 class _OfSupplier:
-    """One supplier's listings, by place among all, and which of them are near-identical."""
+    """Those of one supplier's `count` listings that are kept so far."""
 
-    def __init__(self, vectors: Vector, places: Sequence[int]) -> None:
-        self.kept: list[_Twins] = []
-        self._number = {at: number for number, at in enumerate(places)}
-        own = vectors[places]
-        scores = own @ own.T
-        # What BLAS makes of a row differs with the rows beside it, and pages must agree.
-        for one, other in np.argwhere(np.abs(scores - NEAR_IDENTICAL) < _ROUNDING).tolist():
-            scores[one, other] = np.einsum("ij,j->i", own[[other]], own[one])[0]
-        self._near = scores >= NEAR_IDENTICAL
-        self._keeping = np.zeros(len(places), np.int64)
+    def __init__(self, count: int, dim: int) -> None:
+        self._kept: list[_Twins] = []
+        self._vectors = np.empty((count, dim), np.float32)
 
-    def keep(self, at: int, twins: _Twins) -> None:
-        """One more that others come after."""
-        self._keeping[len(self.kept)] = self._number[at]
-        self.kept.append(twins)
+    def keep(self, twins: _Twins, vector: Vector) -> None:
+        """One more."""
+        self._vectors[len(self._kept)] = vector
+        self._kept.append(twins)
 
-    def near(self, at: int) -> Iterator[_Twins]:
-        """Those kept so far that are near-identical, the first kept first."""
-        near = self._near[self._number[at], self._keeping[: len(self.kept)]]
-        return (self.kept[number] for number in np.flatnonzero(near).tolist())
+    def near(self, vector: Vector) -> Iterator[_Twins]:
+        """Those that are near-identical, the first kept first."""
+        # Not `@`: what BLAS makes of a row differs with the rows beside it, and its threads spin.
+        alike = np.einsum("ij,j->i", self._vectors[: len(self._kept)], vector)
+        return (self._kept[number] for number in np.flatnonzero(alike >= NEAR_IDENTICAL).tolist())
 
 
 def _collapsed(view: LiveView, hits: Sequence[Ranked], listings: Sequence[Described]) -> list[Ranked]:
@@ -143,11 +137,8 @@ def _collapsed(view: LiveView, hits: Sequence[Ranked], listings: Sequence[Descri
         return []
     rows = np.array([hit.row for hit in hits], np.int64)
     vectors, suppliers = view.vectors("fusion", rows), view.suppliers(rows)
-    places: dict[str, list[int]] = {}
-    for at, supplier in enumerate(suppliers):
-        if supplier:
-            places.setdefault(supplier, []).append(at)
-    of_supplier = {supplier: _OfSupplier(vectors, some) for supplier, some in places.items() if len(some) > 1}
+    counts = Counter(filter(None, suppliers))
+    of_supplier = {name: _OfSupplier(count, vectors.shape[1]) for name, count in counts.items() if count > 1}
     left = _MOST_COMPARED
 
     def compare(one: Described, other: Described) -> bool:
@@ -156,14 +147,13 @@ def _collapsed(view: LiveView, hits: Sequence[Ranked], listings: Sequence[Descri
         return left >= 0 and not contradict(one, other)
 
     kept: dict[int, _Twins] = {}
-    for at, listing in enumerate(listings):
+    for at, (vector, listing) in enumerate(zip(vectors, listings, strict=True)):
         key, own = _key(listing), of_supplier.get(suppliers[at])
-        near = own.near(at) if own is not None else ()
-        if left > 0 and any(twins.takes(key, listing, compare) for twins in near):
+        if own is not None and left > 0 and any(twins.takes(key, listing, compare) for twins in own.near(vector)):
             continue
         kept[at] = _Twins(key, listing)
         if own is not None:
-            own.keep(at, kept[at])
+            own.keep(kept[at], vector)
     return [_standing_for(hits[at], suppliers[at], twins.size) for at, twins in kept.items()]
 
 
