@@ -174,6 +174,8 @@ class LiveView:
     def of_gtin(self, code: str) -> NDArray[np.int64]:
         """The rows of the products with a GTIN, as `ProductTable.of_gtin`; none where too many have it."""
         old, new = self.snapshot.products.of_gtin(code), self.changed.of_gtin(code)
+        if len(old) - len(self.delta.hidden) - len(self.damaged) > MOST_OF_ONE_GTIN:  # maybe half the catalogue
+            return np.empty(0, np.int64)
         new = new[new < self.delta.rows]  # others came since
         rows = np.concatenate([old[self.visible[old]], new[self.delta.alive[new]] + self.base_rows])
         return rows if len(rows) <= MOST_OF_ONE_GTIN else rows[:0]

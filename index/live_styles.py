@@ -109,7 +109,7 @@ def _of_its_gtin(view: LiveView, own: Listing, vector: NDArray[np.float32], same
     rows = rows[~np.isin(rows, [*view.damaged])]
     scores = np.einsum("ij,j->i", view.vectors("fusion", rows), vector)
     nearest = np.argsort(-scores, kind="stable")
-    for at in nearest[: np.count_nonzero(scores >= same.with_gtin)].tolist():
+    for at in nearest[: min(JOIN_K, np.count_nonzero(scores >= same.with_gtin))].tolist():
         other = view.snapshot.products.listing(int(rows[at]))
         if other.product_id != own.product_id and not contradict(own, other):
             return int(rows[at])

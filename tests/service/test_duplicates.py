@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
+from catalogue.variants import Described, contradict
 from index import Change, Filters, LiveIndex, LiveView, ProductTable, Snapshot
 from index.aliases import activate
+from index.groups import JOIN_K
+from index.live_styles import style_names
 from models import ProductInput, StandInEncoders
 from service import duplicates
 from service.build import build
@@ -267,3 +271,27 @@ def test_mistakes_are_one_line_and_exit_code_1(
     monkeypatch.setenv("COLUMNS", "300")
     code, text = run("--data", str(data), *words)
     assert (code, says in text, "Traceback" in text) == (1, True, False)
+
+
+def test_of_many_with_its_gtin_the_nearest_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"EAN": "4006381333931"}
+    rows = [
+        {"product_id": f"p{n:02d}", "title": "hex bolt", "supplier_id": "acme", "attributes": {**said, "size": "M8"}}
+        for n in range(2 * JOIN_K)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    report = build(tmp_path / "rows.jsonl", tmp_path / "data", "s", embedder, decode_threads=1)
+    live = LiveIndex(Snapshot.open(report.snapshot, fingerprint=embedder.fingerprint))
+    vectors = {embedder.fingerprint: {"fusion": live.view.vectors("fusion", np.array([0]))[0]}}
+    new = item("new", title="hex bolt", supplier_id="acme", attributes={**said, "size": "M6"})
+    live.apply(in_order([Change("new", new, vectors)]))
+    compared: list[str] = []
+
+    def counted(one: Described, other: Described) -> bool:
+        compared.append(other.title)
+        return contradict(one, other)
+
+    monkeypatch.setattr("index.live_styles.contradict", counted)
+    assert style_names(live.view, [live.view.row_of("new")]) == ["new"]
+    assert len(compared) == JOIN_K
