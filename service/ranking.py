@@ -17,6 +17,7 @@ from index import Filters, LiveView, Neighbours
 from index.filters import OPEN
 from index.live_styles import style_names
 from index.products import Listing, id_hash
+from service.deadlines import current, exceeded
 
 WINDOW: Final = 1_000
 """The most hits there are, however many pages they stand on, and the products that groups are made of."""
@@ -125,7 +126,8 @@ def rank(
 ) -> tuple[list[Ranked], bool, Total | None]:
     """The next `scope.k` hits, or as many as the window still has, whether more follow, and how many there are.
 
-    Raises InvalidInput for a target the snapshot lacks, Conflict where it has no style groups to group by.
+    Raises InvalidInput for a target the snapshot lacks, Conflict where it has no style groups to group by, and
+    DeadlineExceeded: who is late is not worth a thread.
     """
     left = WINDOW - (start.shown if start else 0)
     wanted = min(scope.k, left)
@@ -205,6 +207,8 @@ def _ranked(
         fetch = _FEW
     is_tied = False
     while True:
+        if current().has_passed:
+            raise exceeded()
         found = view.search(scope.target, query, fetch, among)
         chosen = list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
         exhausted = len(found.rows) < fetch or judge.is_done

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catalogue.errors import Conflict
+from catalogue.errors import Conflict, DeadlineExceeded
 from catalogue.variants import SameFrom
 from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
 from index.products import Listing, to_table
 from service import ranking
+from service.deadlines import Deadline, under
 from service.ranking import Ranked, Scope, Start, Term, begin_after, combined, contributions, rank
 from tests.index.builders import FINGERPRINT, item, reopen, unit, unit_rows
 from tests.index.test_live_view import in_order
@@ -298,3 +299,17 @@ def test_contributions_add_up(view: LiveView) -> None:
     shares: list[Mapping[str, float]] = [*contributions(view, hits, "fusion", terms)]
     np.testing.assert_allclose([sum(share.values()) for share in shares], [hit.score for hit in hits], atol=1e-5)
     assert np.allclose(combined(terms), unit(0.7 * one + 0.3 * other), atol=1e-6)
+
+
+def test_nothing_is_looked_for_that_nobody_waits_for_any_more(view: LiveView) -> None:
+    deadline, looks = Deadline(), 0
+
+    def keep(_: Listing, __: float) -> bool:
+        nonlocal looks
+        looks += 1
+        deadline._at = 0.0  # passes amid the first look
+        return False
+
+    with under(deadline), pytest.raises(DeadlineExceeded):
+        rank(view, TERMS, Scope(k=2, keep=keep), frozenset(), None)
+    assert looks == 3
