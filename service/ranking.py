@@ -36,7 +36,7 @@ GroupBy = Literal["supplier", "style"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where it is looked for, and how much of it is answered; `keep` judges a listing and its score.
+    """Where it is looked for, and how much of it is answered; `keep` makes of a view what judges its listings.
 
     Of very many with at least the score `judged_from`, those that fit worse are left out unseen. `also` names rows that
     `keep` judges too, if they pass the filters and have at least the score `also_from`; only with `arrange`.
@@ -47,7 +47,7 @@ class Scope:
     filters: Filters = OPEN
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
-    keep: Callable[[Listing, float], bool] | None = None
+    keep: "Callable[[LiveView], Keep] | None" = None
     judged_from: float = -math.inf
     also: Callable[[LiveView], NDArray[np.int64]] | None = None
     also_from: float = -math.inf
@@ -107,6 +107,8 @@ class Total(NamedTuple):
     is_exact: bool
 
 
+Keep = Callable[[int, Listing, float], bool]
+"""Whether a row, its listing and its score count."""
 Arrange = Callable[[LiveView, Sequence[Ranked], int], list[Ranked]]
 """Some hits, the best first, in the order in which they are shown, those it leaves out left out; of them no more than a
 number of the first are needed, and these must not depend on it."""
@@ -160,6 +162,7 @@ class _Judge:
         """Whether some were left out unseen."""
         self._view = view
         self._scope = scope
+        self._keep = None if scope.keep is None else scope.keep(view)
         self._kept: dict[int, bool] = {}
         self._left = _MOST_JUDGED
 
@@ -175,7 +178,7 @@ class _Judge:
 
     def keeps(self, row: int, score: float) -> bool:
         """Whether a row counts; those that fit best are to be asked about first."""
-        if self._scope.keep is None:
+        if self._keep is None:
             return True
         kept = self._kept.get(row)
         if kept is None:
@@ -184,7 +187,7 @@ class _Judge:
                     self.is_cut = True
                     return False
                 self._left -= 1
-            kept = self._kept[row] = self._scope.keep(self._view.listing(row), score)
+            kept = self._kept[row] = self._keep(row, self._view.listing(row), score)
         return kept
 
 

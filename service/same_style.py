@@ -1,21 +1,21 @@
 """Which products are the same as one, and which are like it: the two tabs beside a product."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import cast
 
 from catalogue.gtin import shares_gtin
 from catalogue.variants import MODES, Mode, SameFrom, contradict
-from index import Filters
+from index import Filters, LiveView
 from index.filters import OPEN
 from index.products import Listing
 from models import Embedder
 from models.bundle import ModePair
-from service import arranging
+from service import arranging, rivals
 from service.models import same_from as calibrated
 from service.models import threshold
 from service.query import Hits, Query
-from service.ranking import Scope, Start
+from service.ranking import Keep, Scope, Start
 from service.retrieval import Retrieval
 
 
@@ -32,8 +32,9 @@ async def same_style(
 ) -> Hits:
     """The same product, by default from other suppliers only; and how many hits there are.
 
-    Products at or above the calibrated threshold (a lower one, where they have its GTIN), less those that contradict
-    the product (`catalogue.variants`). Those with its GTIN come first, then those that declare its variant, and
+    Products at or above the calibrated threshold, less those that contradict the product (`catalogue.variants`): with
+    its GTIN from a lower one; without, from a little lower what leads its rivals (`service.rivals`), from higher what
+    is behind one. Those with its GTIN come first, then those that declare its variant, and
     near-identical listings of one supplier stand once. With `sort` the cheapest (or dearest) come first instead.
     """
     own, same = retrieval.listing(product_id), same_from(retrieval)
@@ -43,8 +44,8 @@ async def same_style(
     scope = Scope(
         k=k,
         filters=filters,
-        min_score=same.least(own.mode),
-        keep=_judge(same, own, codes),
+        min_score=_least(same, own),
+        keep=lambda view: _judge(view, same, own, codes),
         also=(lambda view: view.of_gtins(codes)) if codes else None,
         also_from=min(same.least(own.mode), same.with_gtin),
         arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
@@ -62,20 +63,25 @@ async def similar(
     diversity: float = arranging.DIVERSITY,
     start: Start | None = None,
 ) -> Hits:
-    """Products that are alike but not the same: another variant, or below the same-style threshold.
+    """Products that are alike but not the same: other variants, and whatever else is not on the tab of the same style.
 
     With a `diversity` from 0 (by score) to 1 they differ from one another.
     """
     own = retrieval.listing(product_id)
     same = same_from(retrieval)
-    is_same = _judge(same, own, retrieval.view.gtins(own.attributes))
+    codes = retrieval.view.gtins(own.attributes)
     floors = _similar_from(retrieval.embedder, own.mode)
+
+    def keep(view: LiveView) -> Keep:
+        is_same = _judge(view, same, own, codes)
+        return lambda row, other, score: score >= floors[other.mode] and not is_same(row, other, score)
+
     scope = Scope(
         k=k,
         filters=filters,
         min_score=min(floors.values()),
-        keep=lambda other, score: score >= floors[other.mode] and not is_same(other, score),
-        judged_from=same.least(own.mode),  # below, hardly any is compared
+        keep=keep,
+        judged_from=_least(same, own),  # below, hardly any is compared
         arrange=arranging.similar(diversity) if diversity else None,
         arranged=arranging.DIVERSE,
     )
@@ -99,13 +105,21 @@ def _similar_from(embedder: Embedder, own: Mode) -> dict[Mode, float]:
     return {mode: usual if floor is None else floor for mode, floor in by_modes.items()}
 
 
-def _judge(same: SameFrom, own: Listing, gtins: Collection[str]) -> Callable[[Listing, float], bool]:
-    """Whether a listing with a score is the same product as one with those GTINs."""
+def _least(same: SameFrom, own: Listing) -> float:
+    """From where on a listing may be the same product as one."""
+    return same.least(own.mode) - (rivals.most_gained() if own.supplier_id else 0)
 
-    def judge(other: Listing, score: float) -> bool:
+
+def _judge(view: LiveView, same: SameFrom, own: Listing, gtins: Collection[str]) -> Keep:
+    """Whether a listing with a score is the same product as one with those GTINs."""
+    its_rivals = rivals.Rivals(view, own)
+
+    def judge(row: int, other: Listing, score: float) -> bool:
         floor = same.of(own.mode, other.mode)
-        if gtins and score < floor and shares_gtin(other.attributes, gtins):
-            floor = min(floor, same.with_gtin)
-        return score >= floor and not contradict(own, other)
+        if gtins and shares_gtin(other.attributes, gtins):
+            return score >= min(floor, same.with_gtin) and not contradict(own, other)
+        if score < floor - rivals.most_gained() or contradict(own, other):
+            return False
+        return score + its_rivals.gain(row, other, score, floor) >= floor
 
     return judge

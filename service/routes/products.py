@@ -248,7 +248,7 @@ async def same_style(
 ) -> Response:
     """The same product, from more suppliers: first those that declare the same variant, then by score; or by price.
 
-    `total` says how many there are.
+    Where a supplier has several that are like it, those that fit best count. `total` says how many there are.
     """
     return await tab.answer(
         "same-style",

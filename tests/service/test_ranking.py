@@ -107,10 +107,10 @@ def test_the_pages_are_one_sorted_list(view: LiveView, scope: Scope, excluded: f
 @settings(max_examples=50, deadline=None)
 @given(scope=SCOPES)
 def test_what_is_judged_is_left_out_of_all_pages(view: LiveView, scope: Scope) -> None:
-    def is_even(product: Listing, _: float) -> bool:
+    def is_even(_: int, product: Listing, __: float) -> bool:
         return int(product.product_id[1:]) % 2 == 0
 
-    judged = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, keep=is_even)
+    judged = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, keep=lambda _: is_even)
     expected = [name for _, name in in_full(view, scope) if int(name[1:]) % 2 == 0]
     assert names(view, flat(all_pages(view, judged))) == expected
 
@@ -210,11 +210,13 @@ def test_of_very_many_others_the_best_are_judged_and_shown(tmp_path: Path) -> No
     count, judged = 4 * ranking.WINDOW, []
     view = LiveIndex(reopen(written(tmp_path, [item(f"p{n:05d}") for n in range(count)], unit_rows(count), None))).view
 
-    def keep(listing: Listing, score: float) -> bool:
+    def keep(_: int, __: Listing, score: float) -> bool:
         judged.append(score)
         return True
 
-    scope = Scope(k=5, min_score=1.1, keep=keep, also=lambda _: np.arange(count), arrange=lambda _, hits, __: [*hits])
+    scope = Scope(
+        k=5, min_score=1.1, keep=lambda _: keep, also=lambda _: np.arange(count), arrange=lambda _, hits, __: [*hits]
+    )
     hits, *_ = rank(view, TERMS, scope, frozenset(), None)
     best, *_ = rank(view, TERMS, Scope(k=5), frozenset(), None)
     assert names(view, hits) == names(view, best)
@@ -228,12 +230,12 @@ def test_the_best_are_judged_and_each_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(ranking, "_FEW", 8)
     judged: list[str] = []
 
-    def keep(listing: Listing, _: float) -> bool:
+    def keep(_: int, listing: Listing, __: float) -> bool:
         judged.append(listing.product_id)
         return listing.product_id.endswith("7")
 
     in_order = in_full(view, Scope())
-    scope = Scope(k=5, min_score=-1, keep=keep, arrange=lambda _, hits, __: [*hits], counted=True)
+    scope = Scope(k=5, min_score=-1, keep=lambda _: keep, arrange=lambda _, hits, __: [*hits], counted=True)
     *_, total = rank(view, TERMS, scope, frozenset(), None)
     assert judged == [name for _, name in in_order[:20]]
     assert total == (sum(name.endswith("7") for name in judged), False)
@@ -250,7 +252,7 @@ def test_what_is_kept_is_not_looked_for_for_ever(
     view: LiveView, monkeypatch: pytest.MonkeyPatch, asked: list[int]
 ) -> None:
     monkeypatch.setattr(ranking, "_MOST_FETCHED", 20)
-    none = Scope(k=2, keep=lambda *_: False, arrange=lambda _, hits, __: [*hits], arranged=0, counted=True)
+    none = Scope(k=2, keep=lambda _: lambda *_: False, arrange=lambda _, hits, __: [*hits], arranged=0, counted=True)
     assert rank(view, TERMS, none, frozenset(), None) == ([], False, (0, False))
     assert asked == [4, 16, 64]
 
@@ -304,12 +306,12 @@ def test_contributions_add_up(view: LiveView) -> None:
 def test_nothing_is_looked_for_that_nobody_waits_for_any_more(view: LiveView) -> None:
     deadline, looks = Deadline(), 0
 
-    def keep(_: Listing, __: float) -> bool:
+    def keep(*_: object) -> bool:
         nonlocal looks
         looks += 1
         deadline._at = 0.0  # passes amid the first look
         return False
 
     with under(deadline), pytest.raises(DeadlineExceeded):
-        rank(view, TERMS, Scope(k=2, keep=keep), frozenset(), None)
+        rank(view, TERMS, Scope(k=2, keep=lambda _: keep), frozenset(), None)
     assert looks == 3

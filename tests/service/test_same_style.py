@@ -19,6 +19,8 @@ from service.same_style import same_style, similar
 from tests.service.conftest import photo
 from tests.service.test_retrieval import with_retrieval
 
+WORDS = "canvas bag with a print long handles natural cotton shopper 38x42"
+
 
 class Blurred(StandInEncoders):
     """Reads titles only, so that variants look the same."""
@@ -56,6 +58,32 @@ def test_a_declared_other_variant_is_similar_and_not_the_same(tmp_path: Path) ->
         assert alike == {"kestrel-m8"}
 
     with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
+
+
+def test_a_look_alike_is_similar_where_its_supplier_has_the_product_itself(tmp_path: Path) -> None:
+    """By likeness alone both would be the same; without suppliers to tell, both are."""
+    rows = [
+        {"product_id": f"{supplier}-{number}", "title": title, "supplier_id": supplier}
+        for supplier, number, title in [
+            ("acme", 1, f"{WORDS} bicycle"),
+            ("orion", 1, f"{WORDS} bicycle tote"),
+            ("orion", 2, f"{WORDS} waves"),
+        ]
+    ]
+    for known in (True, False):
+        catalogue, data = tmp_path / f"{known}.jsonl", tmp_path / f"data-{known}"
+        catalogue.write_text("".join(json.dumps(row if known else row | {"supplier_id": ""}) + "\n" for row in rows))
+        embedder = Blurred()
+        lower = Thresholds(same_style=Threshold(score=0.88, precision=0.95, interval=(0.9, 1.0), pairs=100))
+        embedder.thresholds = {**embedder.thresholds, "m-m": lower, "t-t": lower}
+        build(catalogue, data, "bags", embedder, decode_threads=1)
+
+        async def ask(retrieval: Retrieval) -> None:
+            same = [found.listing.product_id for found in (await same_style(retrieval, "acme-1", 10)).found]
+            alike = [found.listing.product_id for found in (await similar(retrieval, "acme-1", 10)).found]
+            assert (same, alike) == ((["orion-1"], ["orion-2"]) if known else (["orion-1", "orion-2"], []))  # noqa: B023
+
+        with_retrieval(Settings(data=data), embedder, ask)
 
 
 def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
