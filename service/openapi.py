@@ -25,9 +25,9 @@ ABOUT: Final[dict[str, Any]] = {
     "version": version("samestyle"),
     "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
 }
-_BY_HAND: Final[tuple[type[BaseModel], ...]] = (
+BODIES: Final[tuple[type[BaseModel], ...]] = (
     SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, ProductPatch,
-    BulkLine, BulkPatch,    EventsRequest, EventItem,
+    BulkLine, BulkPatch, EventsRequest, EventItem,
 )  # fmt: skip
 """Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
 _EACH: Final = (
@@ -59,10 +59,13 @@ def openapi() -> dict[str, Any]:
     include_routes(app)
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    models: tuple[type[BaseModel], ...] = (Problem, *_BY_HAND)
+    models: tuple[type[BaseModel], ...] = (Problem, *BODIES)
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+        made = {**schema.pop("$defs", {}), model.__name__: schema}
+        for each in made.values():
+            _leave_out_defaults(each)
+        schemas |= made
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     for name, field, item in _EACH:
@@ -81,6 +84,12 @@ def openapi() -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
+
+
+def _leave_out_defaults(schema: dict[str, Any]) -> None:
+    """Clients made from the description would send them, some as required: what chooses an alias, or takes a photo."""
+    for described in schema.get("properties", {}).values():
+        described.pop("default", None)
 
 
 def _describe(named: Iterable[tuple[str, dict[str, Any]]]) -> None:

@@ -97,9 +97,9 @@ FacetNames = Annotated[
 class Weights(Strict):
     """How much each term counts; the query is their normalised weighted sum."""
 
-    fused: Weight = Field(default=1.0, description="all given modalities together")
-    image: Weight = Field(default=0.0, description="the photo alone")
-    text: Weight = Field(default=0.0, description="the words alone")
+    fused: Weight = Field(default=1.0, description="all given modalities together; 1 if left out")
+    image: Weight = Field(default=0.0, description="the photo alone; 0 if left out")
+    text: Weight = Field(default=0.0, description="the words alone; 0 if left out")
 
     @model_validator(mode="after")
     def _not_nothing(self) -> "Weights":
@@ -170,8 +170,12 @@ class SearchRequest(QueryItem):
     negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="less like these: product ids, or words"
     )
-    target: Target = Field(default="fusion", description="which vectors of the catalogue are searched")
-    k: Annotated[int, NUMBER] = Field(default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most")
+    target: Target = Field(
+        default="fusion", description="which vectors of the catalogue are searched; by default fusion"
+    )
+    k: Annotated[int, NUMBER] = Field(
+        default=10, ge=1, le=MAX_K, description="how many hits, or groups, at most; by default 10"
+    )
     filters: Filters = OPEN
     facets: FacetNames = ()
     min_score: Annotated[float | None, NUMBER] = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
@@ -185,7 +189,9 @@ class SearchRequest(QueryItem):
         pattern=CURSOR,
         description="`next_cursor` of the page before; all but `k` may be left out then, or must be as it was",
     )
-    alias: str = Field(default="live", max_length=64, description="which index answers; by default as experiments say")
+    alias: str = Field(
+        default="live", max_length=64, description="which index answers; by default `live`, or as experiments say"
+    )
     user_key: UserKey | None = None
     explain: Annotated[bool, FLAG] = Field(default=False, description="add what each term contributed to each score")
 
@@ -376,13 +382,12 @@ _EMPTY: Final = {"title": "", "description": "", "category": "", "supplier_id": 
 
 
 def _as_patch(schema: dict[str, Any]) -> None:
-    """Describe null where it is taken, and no defaults: a client made from the description would send and so empty."""
+    """Describe null where it is taken."""
     schema["examples"] = [{"price": 3.9, "in_stock": False, "attributes": {"colour": None}}]
-    for name, described in schema["properties"].items():
-        described.pop("default", None)
-        if name in _EMPTY:
-            limits = {key: described.pop(key) for key in ("type", "maxLength")}
-            described["anyOf"] = [limits, {"type": "null"}]
+    for name in _EMPTY:
+        described = schema["properties"][name]
+        limits = {key: described.pop(key) for key in ("type", "maxLength")}
+        described["anyOf"] = [limits, {"type": "null"}]
 
 
 class ProductPatch(ProductWrite):

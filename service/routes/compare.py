@@ -34,7 +34,7 @@ class CompareRequest(Strict):
 
     a: QueryItem
     b: QueryItem
-    alias: str = Field(default="live", max_length=64, description="whose products and model")
+    alias: str = Field(default="live", max_length=64, description="whose products and model; by default `live`")
 
 
 class CompareAnswer(Comparison):
@@ -58,12 +58,13 @@ class EmbedRequest(Strict):
         description="each is embedded or refused by itself",
     )
     encoding: Literal["float", "base64"] = Field(
-        default="float", description="how vectors are answered: as numbers, or as little-endian float32 in base64"
+        default="float",
+        description="how vectors are answered: as numbers, if left out, or as little-endian float32 in base64",
     )
     fingerprint: str | None = Field(
         default=None, max_length=64, description="the vector space expected; another one is a 412"
     )
-    alias: str = Field(default="live", max_length=64, description="whose products and model")
+    alias: str = Field(default="live", max_length=64, description="whose products and model; by default `live`")
 
 
 class Embedding(BaseModel):
