@@ -66,6 +66,7 @@ def openapi() -> dict[str, Any]:
         for each in made.values():
             _leave_out_defaults(each)
         schemas |= made
+    schemas["SearchUpload"] = _as_form(schemas["SearchRequest"])
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     for name, field, item in _EACH:
@@ -90,6 +91,23 @@ def _leave_out_defaults(schema: dict[str, Any]) -> None:
     """Clients made from the description would send them, some as required: what chooses an alias, or takes a photo."""
     for described in schema.get("properties", {}).values():
         described.pop("default", None)
+
+
+def _as_form(search: dict[str, Any]) -> dict[str, Any]:
+    """A search as a form: the photo is a file, and null is left out, as a form has no way to say it."""
+    properties = {"image": {"type": "string", "format": "binary", "description": "the photo"}}
+    for name in search["properties"].keys() - {"image", "image_url", "product_id"}:
+        described = dict(search["properties"][name])
+        for choice in described.pop("anyOf", ()):
+            described |= choice if choice != {"type": "null"} else {}
+        properties[name] = described
+    return {
+        "description": "A search by a photo that is a file.",
+        "type": "object",
+        "properties": properties,
+        "required": ["image"],
+        "additionalProperties": False,
+    }
 
 
 def _describe(named: Iterable[tuple[str, dict[str, Any]]]) -> None:

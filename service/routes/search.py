@@ -1,6 +1,6 @@
 """`/v1/search`: by product, photo, words, or words with either."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -16,17 +16,15 @@ from service.searching import Searches
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=ByHand)
 MAX_FORM_FIELD: Final = 200_000
+MAX_FORM_FIELDS: Final = 1_100
+"""Each item of a list may be one."""
 _PLAIN_FIELDS: Final = frozenset({"text", "target", "product_id", "alias", "group_by", "cursor", "user_key"})
+_LISTS: Final = frozenset({"negatives", "exclude", "facets", "crop"})
+_FORM: Final = {
+    "required": True,
+    "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/SearchUpload"}}},
+}
 SEARCH_ERRORS: Final = responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 504)
-
-
-def _upload_body() -> dict[str, Any]:
-    """The form's OpenAPI description: the fields of a search, with the photo as a file."""
-    schema = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    properties = {**schema["properties"], "image": {"type": "string", "format": "binary"}}
-    del properties["product_id"], properties["image_url"]
-    form = {"type": "object", "properties": properties, "required": ["image"]}
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
 @router.post("/search", response_model=SearchAnswer, responses=SEARCH_ERRORS, openapi_extra=json_body(SearchRequest))
@@ -41,10 +39,13 @@ async def search(request: Request) -> Response:
     "/search/upload",
     response_model=SearchAnswer,
     responses=SEARCH_ERRORS,
-    openapi_extra={"requestBody": _upload_body()},
+    openapi_extra={"requestBody": _FORM},
 )
 async def search_upload(request: Request) -> Response:
-    """Find products by an uploaded photo, with or without words."""
+    """Find products by an uploaded photo, with or without words.
+
+    Of the other fields, text is sent as it is, and the rest as in JSON; a list may be a field for each item, too.
+    """
     expect(request, "multipart/form-data")
     size, fields = await _read_form(request)
     return await _answered(request, size, lambda: from_fields(SearchRequest, fields))
@@ -75,25 +76,42 @@ async def _answered(request: Request, size: int, parse: Callable[[], SearchReque
 
 
 async def _read_form(request: Request) -> tuple[int, dict[str, Any]]:
-    """The fields of a form: the photo as a file, words as they are, every other field as in JSON.
+    """The fields of a form: the photo as a file, text as it is, every other field as in JSON.
 
     And how many characters there are beside the photo.
     """
     fields: dict[str, Any] = {}
     size = 0
-    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_FORM_FIELD) as form:
+    async with request.form(max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FORM_FIELD) as form:
         photo = form.get("image")
         if not isinstance(photo, UploadFile):
             raise InvalidInput("Send multipart/form-data with the photo as a file in the field `image`.")
-        for name, value in form.items():
-            if isinstance(value, str):
-                size += len(value)
-                fields[name] = value if name in _PLAIN_FIELDS else _json(name, value)
+        for name in form:
+            sent = [value for value in form.getlist(name) if isinstance(value, str)]
+            size += sum(map(len, sent))
+            if sent:
+                fields[name] = _list(name, sent) if name in _LISTS else _one(name, sent)
         fields["image"] = await photo.read()
     return size, fields
 
 
+def _one(name: str, sent: Sequence[str]) -> Any:
+    if len(sent) > 1:
+        raise InvalidInput(f"The form field {name[:100]!r} is given {len(sent)} times. Give it once.")
+    return sent[0] if name in _PLAIN_FIELDS else _json(name, sent[0])
+
+
+def _list(name: str, sent: Sequence[str]) -> Any:
+    """A list in JSON, or of a field for each item: that is how clients made from the description send it."""
+    is_numbers = name == "crop"
+    if len(sent) == 1 and (is_numbers or sent[0].lstrip().startswith("[")):
+        return _json(name, sent[0])
+    return [_json(name, item) for item in sent] if is_numbers else sent
+
+
 def _json(name: str, value: str) -> Any:
+    if value in {"True", "False"}:  # as clients in Python write them
+        value = value.lower()
     try:
         return orjson.loads(value.encode("utf-8", "replace"))
     except orjson.JSONDecodeError:

@@ -216,8 +216,8 @@ class TestSettings:
             FetchSettings(hosts=hosts)
 
     def test_the_form_takes_files_only(self, api: TestClient) -> None:
-        form = api.get("/openapi.json").json()["paths"]["/v1/search/upload"]["post"]["requestBody"]["content"]
-        assert "image_url" not in form["multipart/form-data"]["schema"]["properties"]
+        form = api.get("/openapi.json").json()["components"]["schemas"]["SearchUpload"]
+        assert "image_url" not in form["properties"]
         data = {"image_url": "https://photos.example.com/a.jpg"}
         answer = api.post("/v1/search/upload", files={"image": JPEG}, data=data)
         assert_refused((answer.status_code, answer.json()), 400, "invalid-input")

@@ -211,6 +211,32 @@ class TestUpload:
         assert {hit["supplier_id"] for hit in answer.json()["hits"]} == {"acme"}
         assert answer.json()["hits"][0]["explain"]
 
+    @pytest.mark.parametrize(
+        ("form", "same"),
+        [
+            ({"explain": "True"}, {"explain": "true"}),
+            ({"negatives": ["chair", "[1]", "2"]}, {"negatives": '["chair", "[1]", "2"]'}),
+            ({"negatives": "12"}, {"negatives": '["12"]'}),
+            ({"exclude": ["acme-01", "acme-02"]}, {"exclude": '["acme-01", "acme-02"]'}),
+            ({"facets": "price"}, {"facets": ' ["price"]'}),
+            ({"crop": ["0", "0", "0.5", "1e0"]}, {"crop": "[0, 0, 0.5, 1]"}),
+            ({}, {"crop": "null"}),
+        ],
+    )
+    def test_generated_clients_send_a_field_for_each_item(
+        self, api: TestClient, form: dict[str, Any], same: dict[str, str]
+    ) -> None:
+        files = {"image": photo(style_colour(4))}
+        one, other = (api.post("/v1/search/upload", files=files, data=data) for data in (form, same))
+        assert one.status_code == other.status_code == 200, one.text
+        assert one.json()["hits"] == other.json()["hits"]
+        assert one.json()["facets"] == other.json()["facets"]
+
+    def test_all_products_that_may_be_left_out_fit_into_a_form(self, api: TestClient) -> None:
+        form = {"exclude": [f"other-{number}" for number in range(1_000)]}
+        answer = api.post("/v1/search/upload", files={"image": photo(style_colour(4))}, data=form)
+        assert answer.status_code == 200, answer.text
+
     def test_equals_the_same_search_in_json(self, api: TestClient) -> None:
         data = photo(style_colour(4))
         uploaded = api.post("/v1/search/upload", files={"image": data}, data={"k": "5"}).json()
@@ -228,6 +254,9 @@ class TestUpload:
             ({"files": {"image": b""}}, 422),
             ({"files": {"image": photo((1, 2, 3))}, "data": {"k": "many"}}, 400),
             ({"files": {"image": photo((1, 2, 3))}, "data": {"k": "0"}}, 400),
+            ({"files": {"image": photo((1, 2, 3))}, "data": {"k": ["3", "4"]}}, 400),
+            ({"files": {"image": photo((1, 2, 3))}, "data": {"negatives": "[mug"}}, 400),
+            ({"files": {"image": photo((1, 2, 3))}, "data": {"crop": ["0", "many"]}}, 400),
             ({"files": {"image": photo((1, 2, 3))}, "data": {"unknown": "1"}}, 400),
             ({"files": {"image": photo((1, 2, 3))}, "data": {"weights": '{"fused": NaN}'}}, 400),
             ({"files": {"image": photo((1, 2, 3))}, "data": {"text": "x" * 250_000}}, 400),

@@ -46,10 +46,10 @@ def test_every_operation_is_described_with_all_it_takes_and_gives(operation: dic
             if status.startswith(("4", "5")):
                 assert media == "application/problem+json"
                 assert content["example"]["status"] == int(status)
-    for content in operation.get("requestBody", {}).get("content", {}).values():
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
         for schema in content["schema"].get("anyOf", [content["schema"]]):
-            name = schema.get("$ref", "").rpartition("/")[2]
-            assert schema.get("properties") or openapi()["components"]["schemas"][name]["examples"]
+            body = openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            assert body["examples"] if media.endswith("json") else body["required"]
 
 
 @pytest.mark.parametrize("name", list(openapi()["components"]["schemas"]))
@@ -80,6 +80,12 @@ def test_null_is_described_where_a_patch_takes_it(name: str) -> None:
         assert {"type": "null"} in described[field]["anyOf"]
     sent = openapi()["paths"]["/v1/products/{product_id}"]["patch"]["requestBody"]["content"]
     assert list(sent) == ["application/merge-patch+json", "application/json"]
+
+
+def test_a_form_has_the_fields_of_a_search_and_none_that_may_be_null() -> None:
+    form = openapi()["components"]["schemas"]["SearchUpload"]["properties"]
+    assert form.keys() == schemas.SearchRequest.model_fields.keys() - {"product_id", "image_url"}
+    assert not [name for name, said in form.items() if "default" in said or {"type": "null"} in said.get("anyOf", ())]
 
 
 def test_no_name_is_explained_in_vain() -> None:
