@@ -55,7 +55,7 @@ def include_routes(app: FastAPI) -> None:
 @cache
 def openapi() -> dict[str, Any]:
     """The OpenAPI document: FastAPI's, with our problems and bodies, and without its own 422: here that is a 400."""
-    app = FastAPI(**ABOUT)
+    app = FastAPI(**ABOUT, generate_unique_id_function=lambda route: route.name)  # as clients call it
     include_routes(app)
     document = app.openapi()
     schemas = document["components"]["schemas"]

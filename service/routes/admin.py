@@ -94,7 +94,7 @@ _SWAP: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/snapshots", responses=responses(503))
-async def snapshots(serving: CurrentServing) -> SnapshotsAnswer:
+async def get_snapshots(serving: CurrentServing) -> SnapshotsAnswer:
     """The snapshots of the data directory, and which of them serve."""
     data = serving.settings.data
     manifests, refused = await asyncio.to_thread(list_snapshots, data / "snapshots")
@@ -112,7 +112,7 @@ async def snapshots(serving: CurrentServing) -> SnapshotsAnswer:
 
 
 @router.get("/status", responses=responses(503))
-async def status(serving: CurrentServing, swaps: CurrentSwaps, reasons: CurrentComplaints) -> StatusAnswer:
+async def get_status(serving: CurrentServing, swaps: CurrentSwaps, reasons: CurrentComplaints) -> StatusAnswer:
     """What serves, what should, and the last swaps."""
     served, refusals = serving.served, dict(swaps.refusals)
     aliases = []
@@ -157,7 +157,7 @@ async def delete_alias(alias: Alias, serving: CurrentServing) -> Response:
 
 
 @router.post("/aliases/{alias}/rollback", responses=_SWAP)
-async def rollback(alias: Alias, response: Response, swaps: CurrentSwaps, wait: Wait = 60) -> OperationAnswer:
+async def roll_back_alias(alias: Alias, response: Response, swaps: CurrentSwaps, wait: Wait = 60) -> OperationAnswer:
     """Point an alias at what it pointed at before."""
     return await _followed(await asyncio.to_thread(swaps.rollback, alias), response, wait)
 

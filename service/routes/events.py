@@ -101,7 +101,7 @@ class EventsAnswer(BaseModel):
     responses=responses(400, 408, 413, 415, 429, 503, 504),
     openapi_extra=json_body(EventsRequest),
 )
-async def events(request: Request) -> EventsAnswer:
+async def send_events(request: Request) -> EventsAnswer:
     """Say what shoppers did with the products of answers: impressions, clicks, carts, purchases.
 
     Durable when this answers; sending a batch again does no harm. An event that cannot be used is reported and stops no

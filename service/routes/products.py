@@ -112,7 +112,9 @@ class BrowseAnswer(BaseModel):
 
 
 @router.get("", responses=responses(400, 429, 503, 504))
-async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]) -> BrowseAnswer:
+async def browse_products(
+    request: Request, retrieval: CurrentRetrieval, query: Annotated[BrowseQuery, Query()]
+) -> BrowseAnswer:
     """Page through the catalogue, filtered and sorted, with counts of what passes."""
     filters = query.filters()
     cursors = Cursors(request.app.state.cursor_secret, "browse", f"{query.sort}\n{filters}", PLACE)
@@ -131,7 +133,7 @@ async def browse(request: Request, retrieval: CurrentRetrieval, query: Annotated
 
 
 @router.get("/{product_id}", responses=_ERRORS)
-async def product(product_id: ProductId, retrieval: CurrentRetrieval) -> ProductAnswer:
+async def get_product(product_id: ProductId, retrieval: CurrentRetrieval) -> ProductAnswer:
     """One product."""
     return ProductAnswer.of(retrieval.product(product_id))
 
@@ -141,7 +143,7 @@ async def product(product_id: ProductId, retrieval: CurrentRetrieval) -> Product
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}, "description": "the photo"}, 304: {}, **_ERRORS},
 )
-async def image(
+async def get_product_image(
     product_id: ProductId,
     retrieval: CurrentRetrieval,
     serving: CurrentServing,
@@ -232,7 +234,7 @@ CurrentTab = Annotated[_Tab, Depends(_tab)]
 
 
 @router.get("/{product_id}/same-style", response_model=SearchAnswer, responses=_TAB_ERRORS)
-async def same_style(
+async def get_same_style(
     tab: CurrentTab,
     other_suppliers: Annotated[bool, Query(description="leave out the product's own supplier")] = True,
     collapse: Annotated[
@@ -267,7 +269,7 @@ async def same_style(
 
 
 @router.get("/{product_id}/similar", response_model=SearchAnswer, responses=_TAB_ERRORS)
-async def similar(
+async def get_similar(
     tab: CurrentTab,
     diversity: Annotated[
         float, Query(ge=0, le=1, description="how much they differ from one another; 0 orders by score alone")

@@ -44,7 +44,7 @@ class DuplicatesAnswer(BaseModel):
 
 
 @router.get("/{supplier_id}/duplicates", responses=responses(400, 409, 429, 503, 504))
-async def duplicates(
+async def get_duplicates(
     supplier_id: SupplierId,
     request: Request,
     retrieval: CurrentRetrieval,

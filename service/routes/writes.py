@@ -43,7 +43,9 @@ _PAUSE_S: Final = 0.1
 
 
 @router.put("/{product_id}", responses={**_ERRORS, **responses(409)}, openapi_extra=json_body(ProductWrite))
-async def put(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
+async def put_product(
+    product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter
+) -> WriteAnswer:
     """Put a product in place of what was there; it is durable and found by searches when this answers."""
     expect(request, "application/json")
     body = await request.body()
@@ -55,7 +57,9 @@ async def put(product_id: ProductId, request: Request, serving: CurrentServing, 
 @router.patch(
     "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, PATCHES)
 )
-async def patch(product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter) -> WriteAnswer:
+async def patch_product(
+    product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter
+) -> WriteAnswer:
     """Change some of a product that is there, as its price or stock; the rest stays as it is, the photo too."""
     expect(request, *PATCHES)
     body = await request.body()
@@ -65,7 +69,7 @@ async def patch(product_id: ProductId, request: Request, serving: CurrentServing
 
 
 @router.delete("/{product_id}", status_code=204, responses=responses(400, 429, 503, 504))
-async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
+async def delete_product(product_id: ProductId, writer: CurrentWriter) -> Response:
     """Take a product away, whether or not it is there."""
     await writer.write(Delete(product_id))
     return Response(status_code=204)
@@ -82,7 +86,7 @@ async def delete(product_id: ProductId, writer: CurrentWriter) -> Response:
         }
     },
 )
-async def bulk(
+async def write_products(
     request: Request, serving: CurrentServing, writer: CurrentWriter, allowance: CurrentAllowance
 ) -> StreamingResponse:
     """Many changes, one JSON object a line; a line that cannot be used is reported and the others are written.

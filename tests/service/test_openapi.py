@@ -1,6 +1,7 @@
 """The API's description: kept as a file, complete, and its examples are true to it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,13 @@ def test_a_client_made_from_the_description_sends_what_it_is_told_and_no_more(na
     assert not [field for field, said in described["properties"].items() if "default" in said]
     needed = {field.alias or own for own, field in MODELS[name].model_fields.items() if field.is_required()}
     assert set(described.get("required", ())) == needed
+
+
+def test_operations_are_called_as_a_client_would_call_them() -> None:
+    names = [operation["operationId"] for path in openapi()["paths"].values() for operation in path.values()]
+    assert len(set(names)) == len(names)
+    assert {"search", "search_upload", "get_similar", "put_product", "delete_product", "send_events"} <= set(names)
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in names)
 
 
 @pytest.mark.parametrize("name", ["ProductPatch", "BulkPatch"])
