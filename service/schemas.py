@@ -72,7 +72,7 @@ def _not_blank(value: str) -> str:
 Base64Bytes = Annotated[
     bytes,
     PlainValidator(_decode_base64),
-    WithJsonSchema({"type": "string", "format": "byte", "description": "base64, or a data: URL"}),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "description": "base64, or a data: URL"}),
 ]
 PhotoUrl = Annotated[
     str, Field(min_length=1, max_length=MAX_URL, description="http(s), of a host that SAMESTYLE_FETCH__HOSTS allows")
@@ -80,8 +80,10 @@ PhotoUrl = Annotated[
 _Text = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_TEXT)]
 QueryText = Annotated[_Text | None, BeforeValidator(_unless_blank)]
 Negative = Annotated[_Text, AfterValidator(_not_blank)]
-Share = Annotated[float, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, NUMBER, Field(ge=-1, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NUMBER]
+Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), NUMBER]
+_CROP: Final = {"items": {"type": "number", "minimum": 0, "maximum": 1}}
+"""Of its four numbers each; few makers of clients know `prefixItems`."""
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
 UserKey = Annotated[str, Field(min_length=1, max_length=200)]
 FacetNames = Annotated[
@@ -115,7 +117,7 @@ class QueryItem(Strict):
     image: Base64Bytes | None = None
     image_url: PhotoUrl | None = None
     text: QueryText = None
-    crop: tuple[Share, Share, Share, Share] | None = Field(
+    crop: Annotated[tuple[Share, Share, Share, Share], Field(json_schema_extra=_CROP)] | None = Field(
         default=None,
         description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left; of a product it "
         "is its photo's, and the rest of the product does not count then",

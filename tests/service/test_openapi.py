@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,22 @@ def test_operations_are_called_as_a_client_would_call_them() -> None:
     assert len(set(names)) == len(names)
     assert {"search", "search_upload", "get_similar", "put_product", "delete_product", "send_events"} <= set(names)
     assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in names)
+
+
+def test_limits_and_encodings_are_such_as_a_schema_has() -> None:
+    """What makes clients takes `format: byte` for text in base64; and `ge` for a field that nobody knows."""
+    for schema in _schemas(openapi()):
+        assert not schema.keys() & {"ge", "le", "gt", "lt"}
+        assert schema.get("format") != "byte"
+        assert "items" in schema or schema.get("type") != "array"
+
+
+def _schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """All objects of the document."""
+    if isinstance(part, dict):
+        yield part
+    for below in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _schemas(below)
 
 
 @pytest.mark.parametrize("name", ["ProductPatch", "BulkPatch"])
