@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from catalogue.errors import InvalidInput, UnsupportedMedia
 from service.pools import Pools
 
+NDJSON: Final = "application/x-ndjson"
 MAX_JSON_VALUES: Final = 200_000
 SMALL: Final = 4_096
 """Bytes or characters; taking fewer apart takes less than handing them to another thread."""
@@ -52,6 +53,13 @@ def each_from_fields(model: type[Model], items: Sequence[Any]) -> list[Model | R
         except RequestValidationError as error:
             made.append(error.with_traceback(None))  # whose frames hold this list
     return made
+
+
+def lines_of(*models: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of NDJSON: a file, as clients take no line of it apart, and what its lines are."""
+    lines = {"type": "array", "items": {"anyOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in models]}}
+    file = {"type": "string", "format": "binary", "contentMediaType": NDJSON, "contentSchema": lines}
+    return {NDJSON: {"schema": file}}
 
 
 def json_body(model: type[BaseModel], media_types: Sequence[str] = ("application/json",)) -> dict[str, Any]:

@@ -107,6 +107,8 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "AliasChange": {"snapshot": "next"},
     "BulkLine": {"product_id": "my-mug", "title": "White mug, 330 ml", "supplier_id": "acme", "price": 4.5},
     "BulkPatch": {"product_id": "my-mug", "patch": True, "price": 3.9, "in_stock": False},
+    "BulkOutcome": {"line": 1, "product_id": "my-mug", "position": 1},
+    "BulkSums": {"lines": 1, "written": 1, "refused": 0},
     "WriteAnswer": {"product_id": "my-mug", "position": 1},
     "SnapshotsAnswer": {
         "snapshots": [

@@ -18,7 +18,16 @@ from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
 from service.routes.deps import check_parameters
 from service.routes.events import EventItem, EventsRequest
-from service.schemas import BulkLine, BulkPatch, ProductPatch, ProductWrite, RefineRequest, SearchRequest
+from service.schemas import (
+    BulkLine,
+    BulkOutcome,
+    BulkPatch,
+    BulkSums,
+    ProductPatch,
+    ProductWrite,
+    RefineRequest,
+    SearchRequest,
+)
 
 ABOUT: Final[dict[str, Any]] = {
     "title": "samestyle",
@@ -27,9 +36,9 @@ ABOUT: Final[dict[str, Any]] = {
 }
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, ProductPatch,
-    BulkLine, BulkPatch, EventsRequest, EventItem,
+    BulkLine, BulkPatch, BulkOutcome, BulkSums, EventsRequest, EventItem,
 )  # fmt: skip
-"""Bodies that routes take apart themselves, on a thread, and that FastAPI does not know of."""
+"""Bodies that routes take apart or write themselves, and that FastAPI does not know of."""
 _EACH: Final = (
     ("BatchRequest", "queries", "SearchRequest"),
     ("EmbedRequest", "inputs", "QueryItem"),

@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from catalogue.errors import InvalidInput
 from catalogue.fetch import MAX_URL
@@ -435,6 +436,28 @@ class BulkPatch(ProductPatch):
     def write(self) -> Write:
         """The change this asks for."""
         return self.patch(self.product_id)
+
+
+class BulkOutcome(BaseModel):
+    """What became of one line of a bulk; `position` says that it was written, `type` to `detail` why it was not."""
+
+    line: int = Field(description="which of those sent, from 1")
+    product_id: str | SkipJsonSchema[None] = Field(default=None, description="where the line could be read")
+    position: int | SkipJsonSchema[None] = Field(default=None, description="in the journal, as of a `WriteAnswer`")
+    type: str | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
+    status: int | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
+    detail: str | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
+
+
+class BulkSums(BaseModel):
+    """The last line of a bulk's report; `type` to `detail` say why no more was read, where it was not."""
+
+    lines: int = Field(description="how many were read, but for blank ones")
+    written: int = Field(description="how many are written, or were so already")
+    refused: int = Field(description="how many are not")
+    type: str | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
+    status: int | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
+    detail: str | SkipJsonSchema[None] = Field(default=None, description="as of a `Problem`")
 
 
 class WriteAnswer(BaseModel):

@@ -52,7 +52,9 @@ async def readyz(request: Request, serving: CurrentServing, reasons: CurrentComp
         )
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+)
 async def metrics(
     request: Request, serving: CurrentServing, swaps: CurrentSwaps, complaints: CurrentComplaints
 ) -> Response:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
@@ -61,6 +61,14 @@ TabCursor = Annotated[
 ]
 _ERRORS: Final = responses(400, 404, 429, 503, 504)
 _TAB_ERRORS: Final = responses(400, 404, 410, 429, 503, 504)
+_PHOTO: Final[dict[str, Any]] = {
+    "description": "the photo",
+    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+    "headers": {
+        "ETag": {"description": "for `If-None-Match`", "schema": {"type": "string"}},
+        "Cache-Control": {"description": "for good where `v` is given, or 300 s", "schema": {"type": "string"}},
+    },
+}
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
@@ -141,7 +149,7 @@ async def get_product(product_id: ProductId, retrieval: CurrentRetrieval) -> Pro
 @router.get(
     "/{product_id}/image",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}, "description": "the photo"}, 304: {}, **_ERRORS},
+    responses={200: _PHOTO, 304: {"description": "the copy of that ETag is still right"}, **_ERRORS},
 )
 async def get_product_image(
     product_id: ProductId,

@@ -12,23 +12,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
 from catalogue.errors import Overloaded, ProductChanged, RateLimited, SamestyleError, TooLarge
-from service.bodies import expect, from_json, json_body
+from service.bodies import NDJSON, expect, from_json, json_body, lines_of
 from service.limits import Allowance
 from service.problems import problem_of, responses
 from service.routes.deps import CurrentAllowance, CurrentServing, CurrentWriter
 from service.routes.products import ProductId
-from service.schemas import BulkLine, BulkPatch, ProductPatch, ProductWrite, WriteAnswer
+from service.schemas import BulkLine, BulkOutcome, BulkPatch, BulkSums, ProductPatch, ProductWrite, WriteAnswer
 from service.writing import Delete, Outcome, Write, Writer
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
-NDJSON: Final = "application/x-ndjson"
 PATCHES: Final = ("application/merge-patch+json", "application/json")
 _ERRORS: Final = responses(400, 408, 413, 415, 422, 429, 503, 504)
-_LINES: Final = ("BulkLine", "BulkPatch")
 _REPORT: Final[dict[str, Any]] = {
-    "content": {NDJSON: {}},
-    "description": "one line for each line, and a last one that counts",
+    "content": lines_of(BulkOutcome, BulkSums),
+    "description": "a `BulkOutcome` for each line, and at the end a line of `BulkSums`",
 }
 _MAX_LINE: Final = 28_000_000
 """A photo of 20 MB in base64, and its words."""
@@ -79,19 +77,15 @@ async def delete_product(product_id: ProductId, writer: CurrentWriter) -> Respon
     "/bulk",
     response_class=StreamingResponse,
     responses={200: _REPORT, **_ERRORS},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {NDJSON: {"schema": {"anyOf": [{"$ref": f"#/components/schemas/{line}"} for line in _LINES]}}},
-        }
-    },
+    openapi_extra={"requestBody": {"required": True, "content": lines_of(BulkLine, BulkPatch)}},
 )
 async def write_products(
     request: Request, serving: CurrentServing, writer: CurrentWriter, allowance: CurrentAllowance
 ) -> StreamingResponse:
     """Many changes, one JSON object a line; a line that cannot be used is reported and the others are written.
 
-    A line with `"patch": true` changes what it says of a product and leaves the rest.
+    A line is a `BulkLine`, or with `"patch": true` a `BulkPatch`, which changes what it says of a product and leaves
+    the rest.
 
     The answer begins when the last line is done: many clients do not read before they have sent everything. Each line
     counts as a request against the limits of an API key; above its rate lines wait, and where that takes over half a

@@ -19,6 +19,7 @@ from models import StandInEncoders
 from service.build import build
 from service.deadlines import current
 from service.pools import Pools
+from service.schemas import BulkOutcome, BulkSums
 from tests.service.conftest import client_of, photo, style_colour
 from tests.service.test_api_products import get, pages
 
@@ -301,7 +302,8 @@ class TestBulk:
             {"product_id": "b4", "title": "x", "image": base64.b64encode(b"no photo").decode()},
             {"product_id": "b5", "title": "mug"},
         )
-        assert sums == {"lines": 7, "written": 3, "refused": 4}
+        assert sums == {"lines": 7, "written": 3, "refused": 4} == BulkSums(**sums).model_dump(exclude_none=True)
+        assert lines == [BulkOutcome(**line).model_dump(exclude_none=True) for line in lines]
         assert [line["line"] for line in lines] == [1, 3, 4, 5, 6, 7, 8]
         assert [line.get("status", 200) for line in lines] == [200, 400, 400, 400, 200, 422, 200]
         assert [line["position"] for line in lines if "position" in line] == [1, 2, 3]
