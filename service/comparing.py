@@ -29,6 +29,13 @@ class ContradictionAnswer(BaseModel):
     b: str = Field(description="what the second says")
 
 
+class ThresholdsAnswer(BaseModel):
+    """From which scores on two things are of one style, or similar; null where the model is not calibrated for that."""
+
+    same_style: float | None = Field(description="of one style")
+    similar: float | None = Field(description="similar")
+
+
 class Comparison(BaseModel):
     """How alike two things are."""
 
@@ -41,9 +48,7 @@ class Comparison(BaseModel):
     mode: ModePair = Field(
         description="what a and b are: i a photo (or a product with crop), t words, m a product, or either with words"
     )
-    thresholds: dict[Literal["same_style", "similar"], float | None] = Field(
-        description="the calibrated scores of the mode; null where it has none"
-    )
+    thresholds: ThresholdsAnswer = Field(description="the calibrated scores of the mode")
     contradictions: list[ContradictionAnswer] = Field(
         description="where both are products of the catalogue, without words or crop"
     )
@@ -75,7 +80,7 @@ async def compare(retrieval: Retrieval, a: Query, b: Query) -> Comparison:
         score=score,
         verdict=verdict,
         mode=mode,
-        thresholds={"same_style": same_style, "similar": similar},
+        thresholds=ThresholdsAnswer(same_style=same_style, similar=similar),
         contradictions=against,
         same_gtin=same_gtin,
     )

@@ -276,9 +276,9 @@ class Hit(BaseModel):
     image_url: str | None
     url: str | None
     explain: dict[str, float] | None = Field(
-        default=None, description="contribution of each term; they add up to score, within 1e-5"
+        description="contribution of each term; they add up to score, within 1e-5; null unless asked for"
     )
-    group: HitGroup | None = Field(default=None, description="what the hit stands for, where hits are grouped")
+    group: HitGroup | None = Field(description="what the hit stands for, where hits are grouped")
 
 
 class FacetValue(BaseModel):
@@ -295,7 +295,7 @@ class SearchAnswer(BaseModel):
     model: str
     snapshot: str
     alias: str
-    arm: str | None = Field(default=None, description="of an experiment; null where none runs")
+    arm: str | None = Field(description="of an experiment; null where none runs")
     took_ms: float
     hits: list[Hit]
     facets: dict[str, list[FacetValue]] = Field(description="counts over all products that pass the filters")
@@ -304,11 +304,9 @@ class SearchAnswer(BaseModel):
         description="to ask for the same, but different, by `POST /v1/search/refine`; null on later pages, where "
         "that of the first still serves"
     )
-    total: int | None = Field(
-        default=None, description="how many hits all pages have; null but on the tab of the same style"
-    )
+    total: int | None = Field(description="how many hits all pages have; null but on the tab of the same style")
     total_is_exact: bool | None = Field(
-        default=None, description="false where the best 1,000 listings were looked at and there may be more"
+        description="false where the best 1,000 listings were looked at and there may be more"
     )
 
 

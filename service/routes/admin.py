@@ -2,10 +2,10 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalogue.strict import Strict
 from index import Manifest
@@ -21,8 +21,14 @@ Alias = Annotated[AliasName, Path(description="letters, digits, dashes and under
 Wait = Annotated[float, Query(ge=0, le=600, description="seconds to wait for the flip before 202 is answered")]
 
 
+_WHOLE: Final = ConfigDict(json_schema_serialization_defaults_required=True)
+"""Answers have every field, null or not."""
+
+
 class SnapshotAnswer(BaseModel):
     """A snapshot of the data directory."""
+
+    model_config = _WHOLE
 
     manifest: Manifest | None = Field(description="without its files; null where it cannot be read")
     refused: str | None = Field(default=None, description="why it cannot be read")
@@ -38,6 +44,8 @@ class SnapshotsAnswer(BaseModel):
 
 class AliasStatus(BaseModel):
     """One alias, in this gateway."""
+
+    model_config = _WHOLE
 
     alias: str
     snapshot: str | None = Field(description="what serves")

@@ -43,8 +43,8 @@ class BatchRequest(Strict):
 class BatchResult(BaseModel):
     """What became of one search; the other of the two is null."""
 
-    answer: SearchAnswer | None = None
-    error: Problem | None = None
+    answer: SearchAnswer | None
+    error: Problem | None
 
 
 class BatchAnswer(BaseModel):

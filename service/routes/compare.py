@@ -70,8 +70,8 @@ class EmbedRequest(Strict):
 class Embedding(BaseModel):
     """What became of one input; the other of the two is null."""
 
-    vector: list[float] | str | None = Field(default=None, description="of length 1")
-    error: Problem | None = None
+    vector: list[float] | str | None = Field(description="of length 1; text where base64 is asked for")
+    error: Problem | None
 
 
 class EmbedAnswer(BaseModel):
@@ -131,9 +131,9 @@ async def embed(
         dim=embedder.dim,
         model=embedder.name,
         embeddings=[
-            Embedding(vector=_written(outcome, asked.encoding))
+            Embedding(vector=_written(outcome, asked.encoding), error=None)
             if isinstance(outcome, np.ndarray)
-            else Embedding(error=problem_of(outcome))
+            else Embedding(vector=None, error=problem_of(outcome))
             for outcome in outcomes
         ],
         took_ms=_milliseconds(started),

@@ -114,6 +114,11 @@ def test_a_form_has_the_fields_of_a_search_and_none_that_may_be_null() -> None:
     assert not [name for name, said in form.items() if "default" in said or {"type": "null"} in said.get("anyOf", ())]
 
 
+def test_what_every_answer_has_is_described_as_being_there() -> None:
+    for name in ("SearchAnswer", "Hit", "BatchResult", "Embedding", "AliasStatus", "SnapshotAnswer"):
+        assert set(openapi()["components"]["schemas"][name]["required"]) == MODELS[name].model_fields.keys()
+
+
 def test_what_is_no_json_is_a_file_to_clients() -> None:
     paths = openapi()["paths"]
     photo = paths["/v1/products/{product_id}/image"]["get"]["responses"]["200"]

@@ -111,7 +111,7 @@ def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
             assert found.listing.product_id == other
             assert found.score == pytest.approx(0.707, abs=1e-3)
             compared = await compare(retrieval, Query(one), Query(other))
-            assert (compared.verdict, compared.mode, compared.thresholds["same_style"]) == ("same-style", mode, 0.65)
+            assert (compared.verdict, compared.mode, compared.thresholds.same_style) == ("same-style", mode, 0.65)
         (found,) = (await similar(retrieval, "own", 10)).found
         assert (found.listing.product_id, found.score < usual) == ("other", True)
         names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
