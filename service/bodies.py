@@ -62,10 +62,13 @@ def lines_of(*models: type[BaseModel]) -> dict[str, Any]:
     return {NDJSON: {"schema": file}}
 
 
-def json_body(model: type[BaseModel], media_types: Sequence[str] = ("application/json",)) -> dict[str, Any]:
-    """The OpenAPI description of a body that is parsed by hand, on a thread."""
+def json_body(model: type[BaseModel], media_type: str = "application/json") -> dict[str, Any]:
+    """The OpenAPI description of a body that is parsed by hand, on a thread.
+
+    Of one media type: of a body with two `openapi-python-client` makes code that cannot be imported.
+    """
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name in media_types}}}
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 
 
 def _validated(validate: Callable[[Any], Model], sent: Any) -> Model:

@@ -22,7 +22,7 @@ from service.writing import Delete, Outcome, Write, Writer
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
-PATCHES: Final = ("application/merge-patch+json", "application/json")
+MERGE_PATCH: Final = "application/merge-patch+json"
 _ERRORS: Final = responses(400, 408, 413, 415, 422, 429, 503, 504)
 _REPORT: Final[dict[str, Any]] = {
     "content": lines_of(BulkOutcome, BulkSums),
@@ -53,13 +53,16 @@ async def put_product(
 
 
 @router.patch(
-    "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, PATCHES)
+    "/{product_id}", responses={**_ERRORS, **responses(404, 409)}, openapi_extra=json_body(ProductPatch, MERGE_PATCH)
 )
 async def patch_product(
     product_id: ProductId, request: Request, serving: CurrentServing, writer: CurrentWriter
 ) -> WriteAnswer:
-    """Change some of a product that is there, as its price or stock; the rest stays as it is, the photo too."""
-    expect(request, *PATCHES)
+    """Change some of a product that is there, as its price or stock; the rest stays as it is, the photo too.
+
+    `application/json` is taken, too.
+    """
+    expect(request, MERGE_PATCH, "application/json")
     body = await request.body()
     with serving.pools.one_deadline():
         write = await serving.pools.off_loop(lambda: from_json(ProductPatch, body).patch(product_id))
