@@ -83,8 +83,9 @@ QueryText = Annotated[_Text | None, BeforeValidator(_unless_blank)]
 Negative = Annotated[_Text, AfterValidator(_not_blank)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NUMBER]
 Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), NUMBER]
-_CROP: Final = {"items": {"type": "number", "minimum": 0, "maximum": 1}}
-"""Of its four numbers each; few makers of clients know `prefixItems`."""
+_FOUR_SHARES: Final = {"items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
+"""Few makers of clients know the `prefixItems` of a tuple."""
+Crop = Annotated[tuple[Share, Share, Share, Share], WithJsonSchema({"type": "array", **_FOUR_SHARES})]
 QueryId = Annotated[str, Field(min_length=1, max_length=128)]
 UserKey = Annotated[str, Field(min_length=1, max_length=200)]
 FacetNames = Annotated[
@@ -118,7 +119,7 @@ class QueryItem(Strict):
     image: Base64Bytes | None = None
     image_url: PhotoUrl | None = None
     text: QueryText = None
-    crop: Annotated[tuple[Share, Share, Share, Share], Field(json_schema_extra=_CROP)] | None = Field(
+    crop: Crop | None = Field(
         default=None,
         description="x0, y0, x1, y1 of the part of the photo that counts, in 0..1 from the top left; of a product it "
         "is its photo's, and the rest of the product does not count then",

@@ -87,6 +87,7 @@ def test_limits_and_encodings_are_such_as_a_schema_has() -> None:
         assert not schema.keys() & {"ge", "le", "gt", "lt"}
         assert schema.get("format") != "byte"
         assert "items" in schema or schema.get("type") != "array"
+        assert "prefixItems" not in schema
 
 
 def _schemas(part: Any) -> Iterator[dict[str, Any]]:
