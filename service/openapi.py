@@ -14,6 +14,7 @@ from service.access import describe_access
 from service.examples import EXAMPLES, MEANINGS
 from service.problems import Problem, responses
 from service.routes import admin, batch, compare, events, ops, products, search, suppliers, writes
+from service.routes.admin import AliasChange
 from service.routes.batch import BatchRequest
 from service.routes.compare import CompareRequest, EmbedRequest
 from service.routes.deps import check_parameters
@@ -36,7 +37,7 @@ ABOUT: Final[dict[str, Any]] = {
 }
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, ProductPatch,
-    BulkLine, BulkPatch, BulkOutcome, BulkSums, EventsRequest, EventItem,
+    BulkLine, BulkPatch, BulkOutcome, BulkSums, EventsRequest, EventItem, AliasChange,
 )  # fmt: skip
 """Bodies that routes take apart or write themselves, and that FastAPI does not know of."""
 _EACH: Final = (

@@ -4,13 +4,14 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalogue.strict import Strict
 from index import Manifest
 from index.aliases import AliasName, read_aliases, remove
 from index.manifest import list_snapshots
+from service.bodies import expect, from_json, json_body
 from service.exchange import Operation
 from service.problems import responses
 from service.routes.deps import CurrentComplaints, CurrentServing, CurrentSwaps
@@ -95,7 +96,7 @@ class AliasChange(Strict):
     snapshot: str = Field(max_length=64)
 
 
-_SWAP: dict[int | str, dict[str, Any]] = {
+_SWAP: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": OperationAnswer, "description": "still under way; /admin/v1/status shows how it goes"},
     **responses(400, 404, 409, 412, 503),
 }
@@ -149,11 +150,13 @@ async def get_status(serving: CurrentServing, swaps: CurrentSwaps, reasons: Curr
     )
 
 
-@router.put("/aliases/{alias}", responses=_SWAP)
+@router.put("/aliases/{alias}", responses={**_SWAP, **responses(408, 413, 415)}, openapi_extra=json_body(AliasChange))
 async def put_alias(
-    alias: Alias, change: AliasChange, response: Response, swaps: CurrentSwaps, wait: Wait = 60
+    alias: Alias, request: Request, response: Response, swaps: CurrentSwaps, wait: Wait = 60
 ) -> OperationAnswer:
     """Point an alias at a snapshot: 200 when requests are answered from it, 202 when that takes longer than `wait`."""
+    expect(request, "application/json")
+    change = from_json(AliasChange, await request.body())
     return await _followed(await asyncio.to_thread(swaps.swap, alias, change.snapshot), response, wait)
 
 

@@ -159,6 +159,11 @@ class TestSwap:
         assert answer.status_code == status, answer.text
         assert live(api) == "shop-1"
 
+    def test_what_is_not_said_to_be_json_is_no_body(self, api: TestClient) -> None:
+        answer = api.put("/admin/v1/aliases/live", content=b'{"snapshot": "shop-2"}')
+        assert (answer.status_code, answer.json()["type"]) == (415, "samestyle:unsupported-media")
+        assert live(api) == "shop-1"
+
 
 class TestRefusal:
     @pytest.mark.parametrize("file", ["products.parquet", "vectors/fusion.npy", "canary.npz", "manifest.json"])
