@@ -34,6 +34,25 @@ ABOUT: Final[dict[str, Any]] = {
     "title": "samestyle",
     "version": version("samestyle"),
     "summary": "The same product from other suppliers, and similar ones, by product, photo, words or both.",
+    "description": (
+        "Every error is a problem of RFC 9457 (`Problem`), and its `type` tells which. Where API keys are needed, send "
+        "one as `Authorization: Bearer KEY` or as `X-API-Key: KEY`; `RateLimit` and `RateLimit-Policy` of an answer "
+        "say what is left of a key that has limits. Every answer has an `X-Request-ID`, the caller's own where one "
+        "was sent. What is asked by GET can be asked by HEAD, too."
+    ),
+    "license_info": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "servers": [{"url": "/", "description": "the gateway that this is of"}],
+    "openapi_tags": [
+        {"name": "search", "description": "Find products, and compare what may be the same."},
+        {
+            "name": "products",
+            "description": "Browse the catalogue, look at products, and change them.",
+        },
+        {"name": "suppliers", "description": "What a supplier lists more than once."},
+        {"name": "events", "description": "What shoppers did with answers."},
+        {"name": "admin", "description": "Exchange snapshots under load."},
+        {"name": "ops", "description": "Health and metrics."},
+    ],
 }
 BODIES: Final[tuple[type[BaseModel], ...]] = (
     SearchRequest, RefineRequest, BatchRequest, CompareRequest, EmbedRequest, ProductWrite, ProductPatch,

@@ -218,6 +218,9 @@ def _described(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {"application/problem+json": {"schema": schema, "example": example.model_dump(exclude_none=True)}}
     described: dict[str, Any] = {"description": _TITLES[slug], "content": content}
+    if status == 401:
+        how = {"description": "how to send a key", "schema": {"type": "string"}}
+        described["headers"] = {"WWW-Authenticate": how}
     if status == 429:
         seconds = {"description": "seconds until a retry has a chance", "schema": {"type": "integer"}}
         described["headers"] = {"Retry-After": seconds}

@@ -118,6 +118,11 @@ def test_what_every_answer_has_is_described_as_being_there() -> None:
         assert set(openapi()["components"]["schemas"][name]["required"]) == MODELS[name].model_fields.keys()
 
 
+def test_every_tag_is_described() -> None:
+    used = {tag for path in openapi()["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in openapi()["tags"] if tag["description"]} == used
+
+
 def test_a_body_has_one_media_type() -> None:
     """Some makers of clients choose none of two."""
     for path in openapi()["paths"].values():
