@@ -2,9 +2,9 @@
 
 import base64
 import io
+import json
 from typing import Any, Final
 
-import orjson
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,7 +17,7 @@ def as_lines(_: Any, value: Any) -> Any:
     """One object is one line, and so is each of a list."""
     if isinstance(value, bytes | str):
         return value
-    return b"\n".join(orjson.dumps(line) for line in (value if isinstance(value, list) else [value]))
+    return "\n".join(map(json.dumps, value if isinstance(value, list) else [value])).encode()
 
 
 def _photo(colour: tuple[int, int, int], kind: str) -> str:
