@@ -49,6 +49,7 @@ function load(state) {
   const refined = searching && isAnswer && grid.children.length > 0;
   heading.textContent = headingOf(state);
   more.hidden = true;
+  more.disabled = false; // a page that was still to come never will
   place.replaceChildren();
   grid.setAttribute("aria-busy", "true");
   if (!refined) {

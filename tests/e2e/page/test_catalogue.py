@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Response, Route, expect
 
 from tests.e2e.page.shop import Shop, expect_photo
 
@@ -32,20 +32,40 @@ def test_photos_are_lazy_and_as_wide_as_they_are_shown(shop: Shop) -> None:
 
 def test_more_products_follow_and_keep_the_keyboard_in_place(shop: Shop) -> None:
     shop.open()
-    shop.page.get_by_role("button", name="Show more").click()
+    more = shop.page.get_by_role("button", name="Show more")
+    more.click()
     expect(shop.cards().nth(48)).to_be_visible()
     expect(shop.cards().nth(48).locator("h3 a")).to_be_focused()
     ids = shop.ids()
     assert ids == [product["product_id"] for product in shop.products(96)]
 
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    shop.page.route("**/v1/products?*cursor=*", hold)
+    with shop.page.expect_request("**/v1/products?*cursor=*"):
+        more.click()
+    shop.page.get_by_label("Sort by").select_option("title")  # before they came
+    shop.settled()
+    expect(more).to_be_enabled()
+    for route in held:
+        route.abort()
+
 
 def test_facets_and_sort_narrow_and_order_the_grid_and_the_way_back_is_open(shop: Shop) -> None:
-    shop.open()
+    product = shop.products(1)[0]["product_id"]
+    shop.open(product=product)
+    shop.page.keyboard.press("Escape")
     expect(shop.page.get_by_label("In stock")).to_be_visible()
-    shop.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1).click()
-    shop.page.wait_for_url(re.compile("category="))
     shop.page.get_by_label("Sort by").select_option("-price")
-    shop.page.get_by_label("Supplier").select_option(index=1)
+    category = shop.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1)
+    category.press("Enter")
+    shop.page.wait_for_url(re.compile("category="))
+    expect(category).to_have_attribute("aria-current", "true")
+    expect(category).to_be_focused()
+    shop.page.get_by_label("Supplier", exact=True).select_option(index=1)
     chosen = shop.state()
     assert set(chosen) == {"category", "sort", "supplier"}
     expected = shop.ask(f"/v1/products?limit=48&{urlencode(chosen)}")
