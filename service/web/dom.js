@@ -29,6 +29,13 @@ export function note(text, { error = false, action, onaction } = {}) {
   return h("div", { class: error ? "note error" : "note", role: error ? "alert" : "status" }, h("p", {}, text), button);
 }
 
+/** Put `children` in place of what `parent` has; the keyboard stays on the link that is as far from its start. */
+export function redraw(parent, ...children) {
+  const held = [...parent.querySelectorAll("a")].indexOf(document.activeElement);
+  parent.replaceChildren(...children);
+  if (held >= 0) parent.querySelectorAll("a")[held]?.focus({ preventScroll: true });
+}
+
 /** Grey cards while the real ones are on their way. */
 export function skeletons(count) {
   const bones = () => [h("div", { class: "photo" }), h("div", { class: "bone" }), h("div", { class: "bone short" })];

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { money } from "./card.js";
-import { h, latest } from "./dom.js";
+import { h, latest, redraw } from "./dom.js";
 import { barcodeOf, filtersOf, isSearch } from "./query.js";
 import { FILTERS, go, link, read } from "./route.js";
 
@@ -34,6 +34,7 @@ export function showFacets(state) {
   sort.value = state.sort;
   stock.checked = state.stock === "1";
   showCurrencies(state, searching);
+  for (const pill of nav.querySelectorAll("a")) pill.href = within(pill.dataset.category); // else they undo what was chosen since
   const key = JSON.stringify([searching, ...FILTERS.map((name) => state[name]), searching ? state.q : barcodeOf(state)]);
   if (key === counted) return;
   counted = key;
@@ -110,8 +111,13 @@ function showCategories(facet, chosen, searching) {
     if (next === undefined) break;
     parent = next;
   }
-  nav.replaceChildren(...rows);
+  const scrolled = [...nav.children].map((before) => before.scrollLeft);
+  redraw(nav, ...rows);
+  rows.forEach((drawn, at) => (drawn.scrollLeft = scrolled[at] ?? 0));
 }
+
+/** The address of what is shown, in a category. */
+const within = (category) => link({ category, product: null, tab: null, by: null });
 
 const isWithin = (category, ancestor) => category === ancestor || category.startsWith(ancestor + LEVEL);
 
@@ -131,7 +137,7 @@ function row(all, options, chosen, searching) {
   const pill = (category, label, count) => {
     const current = chosen === category || (category !== all && isWithin(chosen, category));
     const number = count && !searching && h("span", { class: "number" }, count.toLocaleString());
-    return h("li", {}, h("a", { href: link({ category }), "aria-current": current && "true" }, label, number));
+    return h("li", {}, h("a", { href: within(category), "data-category": category, "aria-current": current && "true" }, label, number));
   };
   const pills = [...options].map(([category, count]) => pill(category, category.split(LEVEL).at(-1), count));
   return h("ul", { class: "pills" }, pill(all, "All"), pills);

@@ -1,6 +1,6 @@
 /** The steps of the present search in this tab, each a link back to it. */
 
-import { h } from "./dom.js";
+import { h, redraw } from "./dom.js";
 import { isSearch, lessOf, mixOf, nameOfSearch } from "./query.js";
 import { QUERY, link } from "./route.js";
 
@@ -41,7 +41,7 @@ function draw() {
   const items = steps.map(({ query, label }, position) =>
     h("li", {}, h("a", { href: link(query), "aria-current": position === at && "step" }, label)),
   );
-  nav.querySelector("ol").replaceChildren(...items);
+  redraw(nav.querySelector("ol"), ...items);
   remember();
 }
 
