@@ -25,7 +25,12 @@ export function icon(name) {
 
 /** A message in place of what was asked for, with what the shopper can do next. */
 export function note(text, { error = false, action, onaction } = {}) {
-  const button = action && h("button", { type: "button", onclick: onaction }, action);
+  const onclick = ({ currentTarget }) => {
+    const area = currentTarget.closest("main, [role=tabpanel]");
+    onaction();
+    if (!currentTarget.isConnected && document.activeElement === document.body) area?.focus({ preventScroll: true });
+  };
+  const button = action && h("button", { type: "button", onclick }, action);
   return h("div", { class: error ? "note error" : "note", role: error ? "alert" : "status" }, h("p", {}, text), button);
 }
 

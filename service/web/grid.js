@@ -83,7 +83,7 @@ function loadHits(state) {
       const byKeyboard = grid.querySelector(":focus-visible");
       grid.replaceChildren();
       const [best] = add(answer, signal);
-      if (byKeyboard) best?.querySelector("h3 a").focus({ preventScroll: true }); // its place is gone with the card
+      if (byKeyboard) best?.querySelector("h3 a").focus(); // its place is gone with the card
       continueHits(answer, add);
       if (answer.hits.length === 0) nothing(state);
     },

@@ -88,7 +88,11 @@ function showCropper(url, name) {
     onend: () => cropping.end(),
     onbroken: () => base.replaceChildren(h("div", { class: "photo" }, h("span", { class: "no-photo" }, icon("photo")))),
   });
-  const reset = { type: "button", class: "plain", "data-cropped": "true", onclick: () => go({ crop: null }) };
+  const onclick = () => {
+    go({ crop: null });
+    crop.element.querySelector("button").focus({ preventScroll: true }); // the button is gone
+  };
+  const reset = { type: "button", class: "plain", "data-cropped": "true", onclick };
   const whole = h("button", reset, "Whole photo");
   const hint = h("p", { class: "hint", "data-cropped": "false" }, "Drag the corners to the part that counts.");
   base.replaceChildren(crop.element, hint, whole);

@@ -41,6 +41,7 @@ function search(changes) {
   const whole = isSearch(state) ? {} : without([...FILTERS, "less"]);
   const left = isSearch({ ...state, ...changes }) ? {} : without(["less"]); // nothing to be unlike among
   go({ ...whole, ...left, ...changes, product: null, tab: null, by: null });
+  scrollTo({ top: 0 }); // the best match comes first
 }
 
 export function showWords(state) {

@@ -17,7 +17,7 @@ const TABS = [
     isOffers: true, // the service counts them, and sorts them by price
     part: (number) => `The ${number} cheapest, each currency by itself; “Show more” adds others.`,
     none: "No offer from another supplier was found.",
-    instead: { action: "See similar products", onaction: () => go({ tab: "similar" }, { replace: true }) },
+    instead: { action: "See similar products", onaction: showSimilar },
   },
   {
     id: "similar",
@@ -27,6 +27,12 @@ const TABS = [
     none: "Nothing similar in the catalogue.",
   },
 ];
+
+function showSimilar() {
+  const button = document.querySelector("#tab-similar");
+  button.click();
+  button.focus();
+}
 
 /** The tabs of a product, which fill themselves until `signal` aborts. */
 export function tabs(product, signal) {
@@ -45,7 +51,7 @@ export function tabs(product, signal) {
     ),
   );
   const panels = TABS.map((tab, position) => {
-    const panel = h("section", { role: "tabpanel", id: `panel-${tab.id}`, "aria-labelledby": `tab-${tab.id}` });
+    const panel = h("section", { role: "tabpanel", tabindex: "-1", id: `panel-${tab.id}`, "aria-labelledby": `tab-${tab.id}` });
     new Tab(tab, product, panel, buttons[position], signal).load();
     return panel;
   });

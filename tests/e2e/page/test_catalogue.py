@@ -117,7 +117,9 @@ def test_filters_that_leave_nothing_can_be_cleared(shop: Shop) -> None:
 def test_words_find_products(shop: Shop) -> None:
     shop.open()
     words = shop.cards().nth(5).locator("h3").inner_text()
+    shop.page.evaluate("scrollTo(0, 9999)")
     shop.find(words)
+    assert shop.page.evaluate("scrollY") == 0  # at the best match
     expect(shop.heading).to_have_text(f"Results for “{words}”")
     shop.expect_products(shop.search(text=words))
     expect_photo(shop.cards().first.locator("img"))
@@ -173,6 +175,8 @@ def test_a_scanned_barcode_finds_its_listings(shop: Shop) -> None:
         expect(shop.cards()).to_have_count(1)
         shop.find("9783161484100")
         expect(shop.page.get_by_text("No product has this barcode.")).to_be_visible()
+        shop.page.get_by_role("button", name="See all products").press("Enter")
+        expect(shop.page.locator("#results")).to_be_focused()  # the button is gone
     finally:
         for product_id in codes:
             shop.page.request.delete(f"{shop.url}/v1/products/{product_id}")
