@@ -15,10 +15,13 @@ export function priceOf({ price, currency }) {
 
 export function money(amount, currency) {
   try {
-    return new Intl.NumberFormat(undefined, currency ? { style: "currency", currency } : {}).format(amount);
+    if (currency) return new Intl.NumberFormat(undefined, { style: "currency", currency }).format(amount);
   } catch {
-    return `${amount} ${currency}`; // not an ISO 4217 code
+    // not an ISO 4217 code
   }
+  const minimumFractionDigits = Number.isInteger(amount) ? 0 : 2;
+  const number = new Intl.NumberFormat(undefined, { minimumFractionDigits }).format(amount);
+  return currency ? `${number} ${currency}` : number;
 }
 
 /** The photo in a frame: our copy in a fitting width, a foreign one as it is, a placeholder without one. */
@@ -62,8 +65,8 @@ export function card(product, { requestId = null, position = 0, refine = false, 
     "li",
     { class: "card", "data-id": product.product_id },
     photo(product),
-    h("h3", {}, h("a", { href: open(null), onclick }, name)),
-    h("p", { class: "supplier" }, product.supplier_id, alsoOf(product)),
+    h("h3", {}, h("a", { href: open(null), dir: "auto", onclick }, name)),
+    h("p", { class: "supplier" }, h("bdi", {}, product.supplier_id), alsoOf(product)),
     h("p", { class: "price" }, priceOf(product), soldOut),
     extra,
     h(

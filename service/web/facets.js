@@ -42,7 +42,7 @@ export function showFacets(state) {
     done(facets) {
       showCategories(facets.category, state.category, searching);
       const number = (count) => (searching ? "" : ` (${count.toLocaleString()})`);
-      showOptions(supplier, "All suppliers", facets.supplier, state.supplier, (value, count) => value + number(count));
+      showOptions(supplier, "All suppliers", facets.supplier, state.supplier, (value, count) => isolated(value) + number(count));
       supplier.hidden = supplier.options.length < 2; // who has no suppliers needs no choice of them
       stock.parentElement.hidden = !state.stock && !facets.in_stock.some(({ value }) => value === "true");
       showOptions(currency, "All currencies", facets.currency, state.currency, (value) => value);
@@ -56,6 +56,9 @@ export function showFacets(state) {
     },
   });
 }
+
+/** Text that keeps its own direction of writing where there can be no elements, between U+2068 and U+2069. */
+const isolated = (text) => `\u2068${text}\u2069`;
 
 /** Amounts of several currencies cannot be compared: there are no ranges of them, and sorting says what it does. */
 function showCurrencies(state, searching) {
@@ -137,7 +140,7 @@ function row(all, options, chosen, searching) {
   const pill = (category, label, count) => {
     const current = chosen === category || (category !== all && isWithin(chosen, category));
     const number = count && !searching && h("span", { class: "number" }, count.toLocaleString());
-    return h("li", {}, h("a", { href: within(category), "data-category": category, "aria-current": current && "true" }, label, number));
+    return h("li", {}, h("a", { href: within(category), "data-category": category, "aria-current": current && "true" }, h("bdi", {}, label), number));
   };
   const pills = [...options].map(([category, count]) => pill(category, category.split(LEVEL).at(-1), count));
   return h("ul", { class: "pills" }, pill(all, "All"), pills);

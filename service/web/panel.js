@@ -135,7 +135,7 @@ function showChips(state) {
   }
   if (state.q) {
     const kept = state.photo || state.like ? state.less : null;
-    list.push(chip([`“${state.q}”`], "Remove the words", { q: null, mix: null, less: kept }));
+    list.push(chip([h("span", { dir: "auto" }, `“${state.q}”`)], "Remove the words", { q: null, mix: null, less: kept }));
   }
   const less = lessOf(state);
   for (const productId of less) {
@@ -158,7 +158,7 @@ const nameNow = (productId) => names.get(productId) ?? productId;
 
 /** A product's name, as soon as it is known. */
 function named(productId) {
-  const text = h("span", { "data-of": productId }, nameNow(productId));
+  const text = h("span", { "data-of": productId, dir: "auto" }, nameNow(productId));
   if (!names.has(productId)) {
     names.set(productId, productId); // asked for once
     api.product(productId).then(

@@ -65,7 +65,7 @@ function remedy(error, productId) {
 
 function about(product) {
   const facts = Object.entries(product.attributes).map(([name, value]) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, value)),
+    h("div", {}, h("dt", { dir: "auto" }, name), h("dd", { dir: "auto" }, value)),
   );
   const listing = isWebAddress(product.url) && { href: product.url, target: "_blank", rel: "noopener noreferrer" };
   return h(
@@ -75,23 +75,27 @@ function about(product) {
     h(
       "div",
       { class: "about" },
-      product.category && h("p", { class: "path" }, product.category.split(" > ").join(" › ")),
-      h("h2", { id: "product-title", tabindex: "-1" }, nameOf(product)),
+      product.category && h("p", { class: "path" }, pathOf(product.category)),
+      h("h2", { id: "product-title", tabindex: "-1", dir: "auto" }, nameOf(product)),
       h("p", { class: "offer" }, h("strong", { class: "price" }, priceOf(product)), stockOf(product)),
-      product.supplier_id && h("p", { class: "supplier" }, "Sold by ", h("b", {}, product.supplier_id)),
+      product.supplier_id && h("p", { class: "supplier" }, "Sold by ", h("b", { dir: "auto" }, product.supplier_id)),
       facts.length > 0 && h("dl", {}, facts),
-      product.description && h("p", { class: "description", tabindex: "0" }, product.description),
+      product.description && h("p", { class: "description", tabindex: "0", dir: "auto" }, product.description),
       listing && h("p", {}, h("a", listing, "Open the supplier’s page")),
       but(product),
     ),
   );
 }
 
+/** Each level in its own direction of writing. */
+const pathOf = (category) => category.split(" > ").flatMap((level, at) => [at > 0 && " › ", h("bdi", {}, level)]);
+
 /** "Like this, but …", with words at once. */
 function but(product) {
   const words = h("input", {
     type: "text",
     id: "but",
+    dir: "auto",
     maxlength: 200,
     autocomplete: "off",
     enterkeyhint: "search",

@@ -174,16 +174,17 @@ def test_impressions_and_clicks_are_told(shop: Shop, events: list[dict[str, Any]
 
 
 def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> None:
-    nasty = "<img src=x onerror=alert(1)><b>bold</b>"
+    nasty = "<img src=x onerror=alert(1)><b>bold</b>" + "x" * 300
     plain = {
         "product_id": nasty, "title": nasty, "description": nasty, "category": nasty, "supplier_id": nasty,
         "price": None, "currency": None, "in_stock": None, "attributes": {nasty: nasty}, "image_url": None,
         "url": "javascript:alert(1)",
     }  # fmt: skip
-    odd = {**plain, "product_id": "odd", "title": "", "price": 2.5, "currency": "doubloons"}
-    values = [{"value": nasty, "count": 2}]
+    odd = {**plain, "product_id": "odd", "title": "", "price": 1234.5, "currency": "doubloons"}
+    arabic = {**plain, "product_id": "arabic", "title": "قميص XL", "price": 10**12, "currency": "IDR"}
+    values = [{"value": nasty, "count": 2}, {"value": "other", "count": 1}]
     facets = {"category": values, "supplier": values, "currency": values, "price": []}
-    listing = {"total": 2, "products": [plain, odd], "facets": facets, "next_cursor": None}
+    listing = {"total": 3, "products": [plain, odd, arabic], "facets": facets, "next_cursor": None}
     answer = {**plain, "score": 0.5, "request_id": nasty, "hits": [{**plain, "score": 0.5}], "next_cursor": None}
 
     def fulfil(route: Route) -> None:
@@ -197,10 +198,15 @@ def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> 
     expect(shop.cards().first.get_by_role("img", name="No photo")).to_be_visible()
     expect(shop.cards().first.locator(".price")).to_have_text("Price on request")
     expect(shop.cards().nth(1).locator("h3")).to_have_text("odd")
-    expect(shop.cards().nth(1).locator(".price")).to_have_text("2.5 doubloons")
+    expect(shop.cards().nth(1).locator(".price")).to_have_text("1,234.50 doubloons")
+    expect(shop.cards().nth(2).locator("h3 a")).to_have_css("direction", "rtl")
     shop.cards().first.locator("h3 a").click()
     expect(shop.page.locator("#product-title")).to_have_text(nasty)
     expect(shop.cards("#panel-same").locator("h3")).to_have_text(nasty)
+    for width in (1280, 768, 360):
+        shop.page.set_viewport_size({"width": width, "height": 740})
+        for part in ("html", "#product-body", ".card .price >> nth=2", ".about dl >> nth=0"):
+            assert shop.page.locator(part).evaluate("part => part.scrollWidth <= part.clientWidth"), (part, width)
     assert shop.page.locator("main img, main b, dialog img").count() == 0
     assert shop.page.locator("a[href^=javascript]").count() == 0
 
