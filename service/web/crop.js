@@ -21,12 +21,13 @@ const HELP = "Arrow keys move it.";
 export function cropper(url, { name, onchange, onend, onbroken }) {
   let box = WHOLE;
   let held = false;
-  const image = h("img", { src: url, alt: "The photo you search with", draggable: "false", onerror: () => onbroken() });
+  const onload = () => element.classList.remove("waiting");
+  const image = h("img", { src: url, alt: "The photo you search with", draggable: "false", onload, onerror: () => onbroken() });
   const frame = h("button", { type: "button", class: "crop-box", "aria-label": `The part of the photo to search with. ${HELP}` });
   const handles = CORNERS.map(({ corner, style }) =>
     h("button", { type: "button", class: `crop-handle ${style}`, "aria-label": `Its ${corner} corner. ${HELP}` }),
   );
-  const element = h("div", { class: "crop", role: "group", "aria-label": name }, image, frame, handles);
+  const element = h("div", { class: "crop waiting", role: "group", "aria-label": name }, image, frame, handles);
 
   const draw = () => {
     const names = ["--x0", "--y0", "--x1", "--y1"];

@@ -14,6 +14,7 @@ document.querySelector("#skip").addEventListener("click", (event) => {
   document.querySelector("#results").focus();
 });
 
+document.querySelector(".bar").hidden = false; // by now it says what is shown
 follow((state, replaced) => {
   const name = isSearch(state) ? `${nameOfSearch(state)} | samestyle` : "samestyle";
   if (!state.product) document.title = name; // else it is the product's

@@ -141,7 +141,14 @@ def test_a_search_has_more_pages_and_filters(shop: Shop) -> None:
     shop.expect_products(hits)
 
 
-def test_the_first_view_is_light(shop: Shop) -> None:
+_SHIFTS = """new PerformanceObserver((seen) => {
+    for (const shift of seen.getEntries()) window.shifted = (window.shifted ?? 0) + shift.value;
+}).observe({ type: "layout-shift", buffered: true })"""
+
+
+def test_the_first_view_is_light_and_stays_where_it_is(shop: Shop) -> None:
+    shop.page.set_viewport_size({"width": 360, "height": 740})
+    shop.page.add_init_script(_SHIFTS)
     answers: list[Response] = []
 
     def collect(answer: Response) -> None:
@@ -151,6 +158,11 @@ def test_the_first_view_is_light(shop: Shop) -> None:
     shop.open()
     shop.page.wait_for_load_state("networkidle")
     assert sum(len(answer.body()) for answer in answers if answer.request.resource_type != "image") < 200_000
+    scripts = {answer.url.removeprefix(shop.url) for answer in answers if answer.request.resource_type == "script"}
+    links = "links => links.map((link) => link.getAttribute('href'))"
+    ahead = set(shop.page.locator("link[rel=modulepreload]").evaluate_all(links))
+    assert ahead == scripts - {"/web/main.js"}  # none waits for another to be read
+    assert shop.page.evaluate("window.shifted ?? 0") < 0.05
 
 
 def test_the_description_of_the_api_is_a_page_too_without_a_network(shop: Shop) -> None:
