@@ -109,3 +109,15 @@ def test_the_keyboard_alone_reaches_search_camera_and_products(shop: Shop) -> No
     shop.page.locator("#skip").focus()
     shop.page.keyboard.press("Enter")
     expect(shop.page.locator("#results")).to_be_focused()
+
+
+def test_what_is_chosen_is_seen_where_colours_are_forced(shop: Shop) -> None:
+    shop.page.emulate_media(forced_colors="active")
+    product(shop)
+    for alike in ("[role=tab]", "#categories a"):
+        colours = "all => all.map((one) => getComputedStyle(one).backgroundColor)"
+        chosen, *others = shop.page.locator(alike).evaluate_all(colours)
+        assert chosen not in others
+    shop.page.keyboard.press("Escape")
+    shop.words.focus()
+    assert shop.page.locator(".search").evaluate("search => getComputedStyle(search).outlineStyle") == "solid"
