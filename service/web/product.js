@@ -79,7 +79,7 @@ function about(product) {
       h("h2", { id: "product-title", tabindex: "-1", dir: "auto" }, nameOf(product)),
       h("p", { class: "offer" }, h("strong", { class: "price" }, priceOf(product)), stockOf(product)),
       product.supplier_id && h("p", { class: "supplier" }, "Sold by ", h("b", { dir: "auto" }, product.supplier_id)),
-      facts.length > 0 && h("dl", {}, facts),
+      facts.length > 0 && h("dl", { tabindex: facts.length > 12 && "0" }, facts), // many are scrolled
       product.description && h("p", { class: "description", tabindex: "0", dir: "auto" }, product.description),
       listing && h("p", {}, h("a", listing, "Open the supplier’s page")),
       but(product),

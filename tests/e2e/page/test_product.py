@@ -175,9 +175,10 @@ def test_impressions_and_clicks_are_told(shop: Shop, events: list[dict[str, Any]
 
 def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> None:
     nasty = "<img src=x onerror=alert(1)><b>bold</b>" + "x" * 300
+    many = {nasty: nasty, **dict.fromkeys(map(str, range(200)), "value")}
     plain = {
         "product_id": nasty, "title": nasty, "description": nasty, "category": nasty, "supplier_id": nasty,
-        "price": None, "currency": None, "in_stock": None, "attributes": {nasty: nasty}, "image_url": None,
+        "price": None, "currency": None, "in_stock": None, "attributes": many, "image_url": None,
         "url": "javascript:alert(1)",
     }  # fmt: skip
     odd = {**plain, "product_id": "odd", "title": "", "price": 1234.5, "currency": "doubloons"}
@@ -203,6 +204,7 @@ def test_data_is_shown_as_text_and_missing_parts_have_a_stand_in(shop: Shop) -> 
     shop.cards().first.locator("h3 a").click()
     expect(shop.page.locator("#product-title")).to_have_text(nasty)
     expect(shop.cards("#panel-same").locator("h3")).to_have_text(nasty)
+    assert shop.page.locator(".about dl").evaluate("list => list.clientHeight") < 500  # the tabs are near
     for width in (1280, 768, 360):
         shop.page.set_viewport_size({"width": width, "height": 740})
         for part in ("html", "#product-body", ".card .price >> nth=2", ".about dl >> nth=0"):
