@@ -5,8 +5,9 @@ import { choosePhoto } from "./camera.js";
 import { card } from "./card.js";
 import { latest, note, skeletons } from "./dom.js";
 import * as events from "./events.js";
+import { showFacets } from "./facets.js";
 import { barcodeOf, filtersOf, hasBoth, isSearch, lacksPhoto, lessOf, mixOf, nameOfSearch } from "./query.js";
-import { FILTERS, QUERY, go, without } from "./route.js";
+import { FILTERS, QUERY, go, read, without } from "./route.js";
 import { isBadPhoto, trouble } from "./trouble.js";
 import { find } from "./turns.js";
 import { reason, tellApart } from "./why.js";
@@ -201,7 +202,10 @@ function fail(error, state) {
 
 /** The failure in words, how to try again, and what to do instead where that cannot help. */
 function remedy(error, state) {
-  const again = () => load(state);
+  const again = () => {
+    load(state);
+    showFacets(read()); // which may have failed, too
+  };
   if (state.photo && isBadPhoto(error)) {
     return [error, again, { action: "Choose another photo", onaction: choosePhoto }];
   }

@@ -117,7 +117,13 @@ def test_photos_that_were_missed_offline_come_with_the_connection(troubled: Shop
 
 
 def test_an_overloaded_service_is_asked_again_when_it_said(troubled: Shop) -> None:
-    troubled.open()
+    first = refuse(429, "Too many", times=2, headers={"Retry-After": "1"})  # products, and what they can be filtered by
+    troubled.page.route("**/v1/products?*", first)
+    troubled.visit()
+    expect(troubled.alert).to_contain_text("Trying again in a second.")
+    expect(troubled.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1)).to_be_visible()
+    troubled.page.unroute("**/v1/products?*")
+    expect(troubled.cards().first).to_be_visible()
     troubled.page.route("**/v1/search", refuse(429, "Too many", headers={"Retry-After": "1"}))
     troubled.find("mug")
     expect(troubled.alert).to_contain_text("Many people are asking right now. Trying again in a second.")
