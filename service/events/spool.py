@@ -90,8 +90,7 @@ class Spool:
     def __init__(self, root: Path, *, deadline_s: float) -> None:
         """Take up one that nobody has, or begin one; raises EventsUnavailable."""
         self._root = root
-        self.passed_over: list[str] = []
-        """Why spools that nobody has were not taken up: of a newer version, or damaged. They stay as they are."""
+        self._passed_over: dict[Path, str] = {}
         with unavailable(root):
             root.mkdir(parents=True, exist_ok=True)
             self._lock, self._db = self._take_one()
@@ -108,18 +107,23 @@ class Spool:
             except JournalLocked:
                 continue
             try:
-                db = connect(path)
-                _upgrade(db)
+                return lock, _taken_up(path)
             except BaseException as error:
                 lock.release()
                 if not isinstance(error, EventsUnavailable):
                     raise
-                self.passed_over.append(str(error))
-            else:
-                return lock, db
+                self._passed_over[path] = str(error)
         raise EventsUnavailable(
             f"{self._root}: {_MAX_SPOOLS} processes keep events here already, which is the most there can be."
         )
+
+    @property
+    def passed_over(self) -> list[str]:
+        """Why spools that nobody has were not taken up: of a newer version, or damaged; they stay as they are.
+
+        Those that are still there: somebody may have moved them away.
+        """
+        return [why for path, why in self._passed_over.items() if path.exists()]
 
     @property
     def pending(self) -> int:
@@ -190,7 +194,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises EventsUnavailable for a newer schema and for what is no database.
     """
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
+    with _closed_on_error(path, db):
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             db.execute(f"PRAGMA {pragma}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -198,12 +202,29 @@ def connect(path: Path) -> sqlite3.Connection:
         if not version:
             there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'events'").fetchone()[0]
             db.executescript(f"{_SCHEMA} PRAGMA user_version = {1 if there else SCHEMA_VERSION};")
+    return db
+
+
+def _taken_up(path: Path) -> sqlite3.Connection:
+    """The database of a spool whose lock is held, all of it looked at; raises as `connect`."""
+    db = connect(path)
+    with _closed_on_error(path, db):
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        _upgrade(db)
+    return db
+
+
+@contextmanager
+def _closed_on_error(path: Path, db: sqlite3.Connection) -> Iterator[None]:
+    """What tells of damage as EventsUnavailable."""
+    try:
+        yield
     except BaseException as error:
         db.close()
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             raise EventsUnavailable(f"{path} cannot be read: {error}. Repair it, or move it away.") from error
         raise
-    return db
 
 
 def _upgrade(db: sqlite3.Connection) -> None:

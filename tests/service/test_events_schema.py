@@ -143,3 +143,24 @@ def test_a_spool_that_cannot_be_used_stays_as_it_is_and_another_is_begun(tmp_pat
     spool = Spool(tmp_path, deadline_s=5)
     assert not spool.passed_over
     spool.close()
+
+
+@pytest.mark.parametrize("table", ["seen", "events", "searches"])
+def test_a_spool_that_is_damaged_further_in_is_passed_over_too(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "spool-0.sqlite3"
+    with closing(connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    before = path.read_bytes()
+    spool = Spool(tmp_path, deadline_s=5)
+    assert len(spool.passed_over) == 1
+    assert f"{path} cannot be read: database disk image is malformed." in spool.passed_over[0]
+    spool.add([an_event(1)], 1).result(10)
+    assert spool.file() == 1
+    assert path.read_bytes() == before
+    path.rename(tmp_path / "put aside")
+    assert spool.passed_over == []  # nobody has to look at it any more
+    spool.close()
