@@ -176,10 +176,13 @@ class _Judge:
         """Judge as many again."""
         self._left = _MOST_JUDGED
 
-    def keeps(self, row: int, score: float) -> bool:
-        """Whether a row counts; those that fit best are to be asked about first."""
+    def keeps(self, row: int, score: float, *, is_before: bool = False) -> bool:
+        """Whether a row counts; those that fit best are to be asked about first.
+
+        One before the page does not, but is judged no more: so pages of any length show the same.
+        """
         if self._keep is None:
-            return True
+            return not is_before
         kept = self._kept.get(row)
         if kept is None:
             if score >= self._scope.judged_from:
@@ -187,7 +190,7 @@ class _Judge:
                     self.is_cut = True
                     return False
                 self._left -= 1
-            kept = self._kept[row] = self._keep(row, self._view.listing(row), score)
+            kept = self._kept[row] = not is_before and self._keep(row, self._view.listing(row), score)
         return kept
 
 
@@ -224,6 +227,8 @@ def _ranked(
         if len(chosen) > wanted and (chosen[wanted - 1][1] > found.scores[-1] or fetch >= _MOST_TIED):
             return chosen
         fetch = max(4 * fetch, _MOST_TIED) if is_tied else 4 * fetch
+        if scope.keep is not None:
+            fetch = min(fetch, _MOST_FETCHED)  # the same ones for pages of any length
         is_tied = len(chosen) > wanted
 
 
@@ -234,11 +239,10 @@ def _taken(
     for row, score in _in_order(view, found):
         if scope.min_score is not None and score < scope.min_score:
             return
-        if row in without or (start is not None and score > start.score):
+        if row in without:
             continue
-        if start is not None and _is_before(start, score, view.id_of(row)):
-            continue
-        if judge.keeps(row, score):
+        is_before = start is not None and (score > start.score or _is_before(start, score, view.id_of(row)))
+        if judge.keeps(row, score, is_before=is_before):
             yield row, score
 
 

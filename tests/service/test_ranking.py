@@ -53,6 +53,13 @@ def view(snapshot: Snapshot) -> LiveView:
     return LiveIndex(snapshot).view
 
 
+@pytest.fixture(scope="module")
+def untied(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
+    """No two of its products have one score."""
+    products = [product(number) for number in range(COUNT)]
+    return LiveIndex(reopen(written(tmp_path_factory.mktemp("untied"), products, unit_rows(COUNT), None))).view
+
+
 def all_pages(view: LiveView, scope: Scope, excluded: frozenset[str] = frozenset()) -> list[list[Ranked]]:
     pages: list[list[Ranked]] = []
     start: Start | None = None
@@ -223,9 +230,8 @@ def test_of_very_many_others_the_best_are_judged_and_shown(tmp_path: Path) -> No
     assert len(judged) == ranking.WINDOW
 
 
-def test_the_best_are_judged_and_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    products = [product(number) for number in range(COUNT)]
-    view = LiveIndex(reopen(written(tmp_path, products, unit_rows(COUNT), None))).view
+def test_the_best_are_judged_and_each_once(untied: LiveView, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = untied
     monkeypatch.setattr(ranking, "_MOST_JUDGED", 20)
     monkeypatch.setattr(ranking, "_FEW", 8)
     judged: list[str] = []
@@ -254,7 +260,19 @@ def test_what_is_kept_is_not_looked_for_for_ever(
     monkeypatch.setattr(ranking, "_MOST_FETCHED", 20)
     none = Scope(k=2, keep=lambda _: lambda *_: False, arrange=lambda _, hits, __: [*hits], arranged=0, counted=True)
     assert rank(view, TERMS, none, frozenset(), None) == ([], False, (0, False))
-    assert asked == [4, 16, 64]
+    assert asked == [4, 16, 20]
+
+
+@pytest.mark.parametrize(("most_judged", "most_fetched", "shown"), [(20, 8_000, 2), (20, 60, 2), (8_000, 60, 6)])
+def test_pages_of_any_length_show_the_same_where_not_all_are_looked_at(
+    untied: LiveView, monkeypatch: pytest.MonkeyPatch, most_judged: int, most_fetched: int, shown: int
+) -> None:
+    monkeypatch.setattr(ranking, "_MOST_JUDGED", most_judged)
+    monkeypatch.setattr(ranking, "_MOST_FETCHED", most_fetched)
+    some = {name for _, name in in_full(untied, Scope())[9::10]}
+    few, more = (Scope(k=k, keep=lambda _: lambda _, listing, __: listing.product_id in some) for k in (1, 3))
+    assert flat(all_pages(untied, few)) == flat(all_pages(untied, more))
+    assert len(flat(all_pages(untied, few))) == shown
 
 
 def test_of_ten_thousand_that_tie_no_page_repeats_any(tmp_path: Path, asked: list[int]) -> None:
