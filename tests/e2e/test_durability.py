@@ -323,11 +323,14 @@ def test_gateways_on_one_port_take_turns_and_each_other_s_place(data: Path, post
         assert min(first.answered, second.answered) > 5
         assert put(first, "new", title="a mug that is new").status_code == 200
         wait_until(lambda: all(found(first, "a mug that is new")[0] == "new" for _ in range(8)), seconds=10)
-        statuses, done = [], threading.Event()
+        statuses, resets, done = [], [], threading.Event()
 
         def ask() -> None:
             while not done.is_set():
-                statuses.append(httpx.get(f"{first.url}/v1/products?limit=1", timeout=30).status_code)
+                try:
+                    statuses.append(httpx.get(f"{first.url}/v1/products?limit=1", timeout=30).status_code)
+                except httpx.TransportError:  # a connection that the one that ended had not taken yet is reset
+                    resets.append(len(statuses))
 
         asking = threading.Thread(target=ask)
         asking.start()
@@ -337,5 +340,6 @@ def test_gateways_on_one_port_take_turns_and_each_other_s_place(data: Path, post
         asking.join()
         assert len(statuses) > 10
         assert set(statuses) == {200}
+        assert len(resets) <= 1
         second.kill()
         assert [get(first, "/v1/products?limit=1")["total"] for _ in range(8)]
