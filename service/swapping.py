@@ -88,7 +88,10 @@ class Swaps:
         return [*self._unreadable, *self._ignored, *refused, *self._serving.feed.failures, *self._serving.damage]
 
     def open_first(self) -> None:
-        """Serve what is desired, or what was served before it, or the newest that can be; raises NotReady."""
+        """Serve what is desired, or what was served before it, or the newest that can be.
+
+        Raises NotReady, and JournalInvalid where others who share the journal cannot be told what of it is needed here.
+        """
         try:
             table = read_aliases(self._data)
         except SamestyleError as error:
@@ -98,6 +101,7 @@ class Swaps:
         for alias in self._followed(table):
             self._open_alias(alias, table)
         keep_previous_model(self._serving, table)
+        self._say_needed(table, {generation.name for generation in self._serving.served.values()})
 
     def _open_alias(self, alias: str, table: AliasTable) -> None:
         """What is desired, or what was before it, the last one first; for `live` then any other, the newest first."""

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from catalogue.errors import JournalInvalid
 from catalogue.settings import IndexSettings, Settings
 from index import Change, Journal, LiveIndex
 from index.aliases import AliasTable, activate, read_aliases
@@ -19,6 +21,7 @@ from models import StandInEncoders
 from service.build import build
 from service.swapping import open_serving
 from tests.index.builders import edit_manifest
+from tests.index.test_journal_postgres import role_without_rights
 from tests.service.conftest import StandIns, client_of, write_shop
 from tests.service.test_api_products import get
 from tests.service.test_api_writes import Counting, put
@@ -409,4 +412,17 @@ def test_others_who_share_the_journal_keep_what_this_data_directory_needs(
         for name in ("shop-2", "shop-1"):
             activate(two.data, "live", name)
         with client_of(two.model_copy(update={"journal": SecretStr(postgres)}), embedder):
-            wait_until(lambda: journal.needed() == 4)
+            assert journal.needed() == 4
+
+
+def test_a_gateway_that_may_not_say_what_it_needs_does_not_start(
+    own_shop: Settings, embedder: StandInEncoders, postgres: str
+) -> None:
+    """As after an upgrade, where the owner of the journal's tables forgot to grant rights on the new one."""
+    Journal.open(postgres).close()
+    with role_without_rights(postgres) as (engine, address):
+        with engine.begin() as owner:
+            owner.execute(text("GRANT ALL ON journal_state, journal_entries, journal_vectors TO gateway"))
+        settings = own_shop.model_copy(update={"journal": SecretStr(address)})
+        with pytest.raises(JournalInvalid, match="permission denied for table journal_readers"):
+            open_serving(settings, StandIns(embedder))
