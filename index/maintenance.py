@@ -133,11 +133,7 @@ def gc(data: Path, journal: Journal | None, *, keep: int, prefix: str = "", dry_
         for name in removed:
             forget(name, data / "verified")
         for gone in (*graves, *left):
-            if gone.is_dir():
-                with suppress(FileNotFoundError):  # of another gc, which removes the same
-                    shutil.rmtree(gone)
-            else:
-                gone.unlink(missing_ok=True)
+            _remove(gone)
     trimmed = _trim(journal, kept, dry_run=dry_run) if journal is not None and kept and not unreadable else 0
     return Collected(
         kept=tuple(manifest.name for manifest in kept),
@@ -235,7 +231,20 @@ def _torn_writes(data: Path) -> Iterator[Path]:
 
 
 def _bytes(path: Path) -> int:
-    return sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if inner.is_file())
+    """What a file or directory takes; of one that another gc is removing, what was seen of it."""
+    total = 0
+    with suppress(FileNotFoundError):
+        for inner in (path, *path.rglob("*")):
+            total += inner.lstat().st_size if inner.is_file() else 0
+    return total
+
+
+def _remove(path: Path) -> None:
+    """All of it is gone then, also where another gc removes the same."""
+    while path.is_dir():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def _trim(journal: Journal, kept: Sequence[Manifest], *, dry_run: bool) -> int:

@@ -307,6 +307,30 @@ def test_leftovers_are_removed_when_nothing_in_them_changed_for_a_day(data: Path
     assert {".s.young000", ".s.busy0000", ".hidden", ".s.TOOLARGE", ".s.longer_than_it"} < set(snapshots(data))
 
 
+def test_what_another_gc_removes_at_once_is_gone_in_the_end(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, is_file, rmtree = data / "snapshots", Path.is_file, shutil.rmtree
+    for name in (".s.00000000", ".s.11111111"):
+        (root / name / "vectors").mkdir(parents=True)
+        (root / name / "vectors" / "fusion.npy").touch()
+    make_old(root)
+
+    def seen_and_gone(path: Path) -> bool:
+        found = is_file(path)
+        if found and path.is_relative_to(root / ".s.00000000"):
+            rmtree(root / ".s.00000000", ignore_errors=True)
+        return found
+
+    def overtaken(path: Path) -> None:
+        monkeypatch.setattr(shutil, "rmtree", rmtree)
+        (path / "vectors" / "fusion.npy").unlink()
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "is_file", seen_and_gone)
+    monkeypatch.setattr(shutil, "rmtree", overtaken)
+    assert gc(data, None, keep=9).leftovers == (".s.00000000", ".s.11111111")
+    assert not [*root.glob(".*")]
+
+
 def test_a_directory_somebody_works_in_stays_whatever_the_clock_says(data: Path) -> None:
     with work_directory(data / "snapshots", "s") as work:
         (work / "vectors").mkdir()
