@@ -134,12 +134,14 @@ class AutoSnapshot:
 
     def _cut_and_serve(self, name: str) -> bool:
         """Whether it is served now; the snapshots it makes superfluous are removed, itself if it cannot be."""
-        is_served = self._cut(name) and self._serve(name)
+        snapshots = self._serving.settings.data / "snapshots"
+        is_cut = self._cut(name)
+        is_served = is_cut and self._serve(name)
         gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
-        if not is_served:
-            snapshots = self._serving.settings.data / "snapshots"
+        if not is_cut:
+            remove_leftovers(snapshots, name)  # a snapshot of that name is another gateway's
+        elif not is_served:
             shutil.rmtree(snapshots / name, ignore_errors=True)
-            remove_leftovers(snapshots, name)
         return is_served
 
     def _cut(self, name: str) -> bool:
