@@ -41,13 +41,13 @@ def run(settings: Settings) -> None:
 
     Raises ConfigurationError for an address that cannot or must not be bound, and what loading raises.
     """
+    for problem in sharing_a_port(settings):
+        raise ConfigurationError(problem)
     end_well_on_signals()
     keep_flat()
     _configure_logs()
     for problem in unknown_variables():
         structlog.get_logger(__name__).warning("unknown_setting", problem=problem)
-    for problem in sharing_a_port(settings):
-        raise ConfigurationError(problem)
     has_keys = settings.keys_file is not None and KeyRing(settings.keys_file) is not None
     listeners = [bind(settings.host, settings.port, has_keys=has_keys, shared=settings.reuse_port)]
     if settings.admin_port is not None:
