@@ -8,6 +8,7 @@ matching.) What is near-identical to a listing does not rival it, nor does what 
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Final, Self
 
 import numpy as np
@@ -18,7 +19,6 @@ from index import LiveView
 from index.filters import OPEN
 from index.products import Listing
 from service.arranging import NEAR_IDENTICAL
-from service.ranking import Vector
 
 LEAD: Final = 0.02
 """More ahead of its rivals than so counts no more."""
@@ -27,20 +27,18 @@ WEIGHT: Final = 2.0
 REACH: Final = 0.1
 """What is so far below the threshold rivals nobody: a supplier's other goods say nothing."""
 _NEAR: Final = 64
-_MOST_COMPARED: Final = 1_000
-"""Rivals read for contradictions; listings that come later are judged by their likeness alone."""
-
-Places = NDArray[np.int64]
+_MOST_COMPARED: Final = 16
+"""Rivals of one listing that are compared. A bound for a whole answer would let filters and pages say who has any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Near:
     """The nearest of a product: rows, vectors float32 [n, dim], likeness to it, and places in these by supplier."""
 
-    rows: NDArray[np.int64]
+    rows: list[int]
     vectors: NDArray[np.float32]
-    scores: Vector
-    of_supplier: dict[str, Places]
+    scores: list[float]
+    of_supplier: dict[str, list[int]]
 
     @classmethod
     def of(cls, view: LiveView, product_id: str) -> Self:
@@ -50,9 +48,10 @@ class _Near:
         found = view.search("fusion", own, _NEAR + 1, view.select(OPEN))
         others = found.rows != row
         rows = found.rows[others]
-        suppliers = np.array(view.suppliers(rows), object)
-        places = {name: np.flatnonzero(suppliers == name) for name in set(suppliers.tolist())}
-        return cls(rows, view.vectors("fusion", rows), found.scores[others], places)
+        places: dict[str, list[int]] = {}
+        for at, supplier in enumerate(view.suppliers(rows)):
+            places.setdefault(supplier, []).append(at)
+        return cls(rows.tolist(), view.vectors("fusion", rows), found.scores[others].tolist(), places)
 
 
 def most_gained() -> float:
@@ -66,47 +65,50 @@ class Rivals:
     def __init__(self, view: LiveView, own: Listing) -> None:
         self._view = view
         self._own = own
-        self._left = _MOST_COMPARED
+        self._read: dict[int, Listing] = {}
 
     def gain(self, row: int, other: Listing, score: float, floor: float) -> float:
         """What is added to the likeness of another supplier's listing for its lead; less than 0 where it is behind.
 
         `floor` is from where on the two are the same product without; 0 where no rival is near enough.
         """
-        own = self._own
-        if not own.supplier_id or not other.supplier_id or own.supplier_id == other.supplier_id:
+        mine, theirs = self._own.supplier_id, other.supplier_id
+        if not mine or not theirs or mine == theirs:
             return 0.0
-        near = self._near
-        theirs, mine = (near.of_supplier.get(name, _NONE) for name in (other.supplier_id, own.supplier_id))
-        theirs = theirs[near.rows[theirs] != row]
+        best = self._best(row, other, floor - REACH)
+        return 0.0 if best is None else WEIGHT * min(score - best, LEAD)
+
+    def _best(self, row: int, other: Listing, least: float) -> float | None:
+        """How like one of the two the best rival of the other is; None without one.
+
+        Likeness depends on what there is of a listing, so a rival has the same as what it rivals.
+        """
+        own, near = self._own, self._near
         vector = self._view.vectors("fusion", np.array([row], np.int64))[0]
         # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
-        likeness = np.einsum("ij,j->i", near.vectors, vector)
-        best = max(
-            self._best(theirs[near.scores[theirs] >= floor - REACH], near.scores, likeness, other, own),
-            self._best(mine[likeness[mine] >= floor - REACH], likeness, near.scores, own, other),
-        )
-        return WEIGHT * min(score - best, LEAD) if best > -1 else 0.0
-
-    def _best(self, some: Places, scores: Vector, twins: Vector, listing: Listing, like: Listing) -> float:
-        """The score of the best of `some` that might be the same as `like` in a listing's place; -1 without one.
-
-        Likeness depends on what there is of a listing, so they must have the same; `twins` is how like it they are.
-        """
-        for at in some[np.argsort(-scores[some], kind="stable")].tolist():
-            if twins[at] >= NEAR_IDENTICAL:
-                continue
-            if self._left <= 0:
+        likeness: list[float] = np.einsum("ij,j->i", near.vectors, vector).tolist()
+        of_supplier = near.of_supplier
+        theirs = ((near.scores[at], likeness[at], at, other, own) for at in of_supplier.get(other.supplier_id, ()))
+        mine = ((likeness[at], near.scores[at], at, own, other) for at in of_supplier.get(own.supplier_id, ()))
+        compared = 0
+        for score, to_rivalled, at, rivalled, like in sorted(chain(theirs, mine), key=lambda rival: -rival[0]):
+            if score < least or compared == _MOST_COMPARED:
                 break
-            self._left -= 1
-            rival = self._view.listing(int(self._near.rows[at]))
-            if rival.mode == listing.mode and not contradict(rival, like):
-                return float(scores[at])
-        return -1.0
+            if near.rows[at] == row or to_rivalled >= NEAR_IDENTICAL:
+                continue
+            rival = self._listing(near.rows[at])
+            if rival.mode != rivalled.mode:
+                continue
+            if not contradict(rival, like):
+                return score
+            compared += 1
+        return None
+
+    def _listing(self, row: int) -> Listing:
+        if row not in self._read:
+            self._read[row] = self._view.listing(row)
+        return self._read[row]
 
     @cached_property
     def _near(self) -> _Near:
         return _Near.of(self._view, self._own.product_id)
-
-
-_NONE: Final = np.empty(0, np.int64)

@@ -7,13 +7,14 @@ import pytest
 
 from catalogue import Product
 from catalogue.settings import Settings
+from index import Filters
 from index.live_styles import style_names
 from models import StandInEncoders
 from models.bundle import Threshold, Thresholds
 from service.build import build
 from service.comparing import compare
 from service.models import threshold
-from service.query import Query
+from service.query import Hits, Query
 from service.retrieval import Retrieval
 from service.same_style import same_style, similar
 from tests.service.conftest import photo
@@ -116,5 +117,37 @@ def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
         assert (found.listing.product_id, found.score < usual) == ("other", True)
         names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
         assert names[0] == names[1] != names[2]
+
+    with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
+
+
+def test_what_is_like_a_product_is_on_one_tab_whatever_is_asked_for(tmp_path: Path) -> None:
+    """By filters and pages, too, however many rivals that contradict them the listings before have."""
+    listings = [
+        ("own", "acme", WORDS, "13"),
+        *((f"sibling-{n}", "acme", f"{WORDS} s{n} y{n}", f"{n + 20}") for n in range(40)),
+        *((f"design-{n}", f"shop-{n}", f"{WORDS} black d{n} e{n}", "13") for n in range(40)),
+        ("better", "orion", f"{WORDS} black green", "13"),
+        ("look-alike", "orion", f"{WORDS} white waves moon sea and stars", "13"),
+    ]
+    catalogue = tmp_path / "cases.jsonl"
+    names = ("product_id", "supplier_id", "title")
+    rows = [dict(zip(names, row, strict=False)) | {"attributes": {"model": row[3]}} for row in listings]
+    catalogue.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = Blurred()
+    lower = Thresholds(same_style=Threshold(score=0.8, precision=0.95, interval=(0.9, 1.0), pairs=100))
+    embedder.thresholds = {**embedder.thresholds, "m-m": lower, "t-t": lower}
+    build(catalogue, tmp_path / "data", "cases", embedder, decode_threads=1)
+
+    async def ask(retrieval: Retrieval) -> None:
+        same = {found.listing.product_id for found in (await same_style(retrieval, "own", 100)).found}
+        assert same == {"better", *(f"design-{n}" for n in range(40))}
+        assert not (await same_style(retrieval, "own", 100, Filters(ids=("look-alike",)))).found
+        alike: list[str] = []
+        page = await similar(retrieval, "own", 10, diversity=0)
+        while page.found:
+            alike += [found.listing.product_id for found in page.found]
+            page = await similar(retrieval, "own", 10, diversity=0, start=page.next) if page.next else Hits([])
+        assert sorted(alike) == sorted({row[0] for row in listings} - same - {"own"})
 
     with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
