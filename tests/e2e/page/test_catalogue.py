@@ -119,7 +119,7 @@ def test_words_find_products(shop: Shop) -> None:
     words = shop.cards().nth(5).locator("h3").inner_text()
     shop.page.evaluate("scrollTo(0, 9999)")
     shop.find(words)
-    assert shop.page.evaluate("scrollY") == 0  # at the best match
+    shop.page.wait_for_function("scrollY === 0")  # at the best match
     expect(shop.heading).to_have_text(f"Results for “{words}”")
     shop.expect_products(shop.search(text=words))
     expect_photo(shop.cards().first.locator("img"))

@@ -151,7 +151,7 @@ def test_a_card_opens_by_keyboard_and_escape_closes(shop: Shop) -> None:
     shop.page.keyboard.press("Escape")
     expect(shop.dialog).to_be_hidden()
     expect(link).to_be_focused()
-    assert shop.page.url == f"{shop.url}/"
+    expect(shop.page).to_have_url(f"{shop.url}/")
 
 
 def test_impressions_and_clicks_are_told(shop: Shop, events: list[dict[str, Any]]) -> None:

@@ -179,7 +179,7 @@ def test_the_steps_lead_back_and_the_address_can_be_shared(shop: Shop, mug: dict
     shop.page.reload()
     expect(shop.steps).to_have_text(["Like this product", "“frog”", "words +40 %"])
     shop.settled()
-    shared, ids = shop.page.url, shop.ids()
+    shared, ids = shop.page.evaluate("location.href"), shop.ids()
     shop.steps.nth(1).press("Enter")
     expect(shop.steps.nth(1)).to_be_focused()
     shop.expect_products(shop.search(product_id=mug["product_id"], text="frog"))
