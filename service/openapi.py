@@ -125,8 +125,10 @@ def _leave_out_defaults(schema: dict[str, Any]) -> None:
 def _as_form(search: dict[str, Any]) -> dict[str, Any]:
     """A search as a form: the photo is a file, and null is left out, as a form has no way to say it."""
     properties = {"image": {"type": "string", "format": "binary", "description": "the photo"}}
-    for name in search["properties"].keys() - {"image", "image_url", "product_id"}:
-        described = dict(search["properties"][name])
+    for name, field in search["properties"].items():
+        if name in {"image", "image_url", "product_id"}:
+            continue
+        described = dict(field)
         for choice in described.pop("anyOf", ()):
             described |= choice if choice != {"type": "null"} else {}
         properties[name] = described
