@@ -25,7 +25,7 @@ from index import Filters, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups, group
 from index.manifest import read_manifest
 from index.near import K
-from index.products import modes_of, variants_of
+from index.products import modes_of, suppliers_of, variants_of
 from index.styles import StyleGroups, with_groups
 from index.workers import shared_workers
 from service.duplicates import find_snapshot
@@ -93,7 +93,9 @@ def measure_planted(count: int, work: Path) -> None:
     index = snapshot.index("fusion")
     del snapshot
     before = _reset_peak_mb()
-    groups, seconds = _timed(lambda: group(index, vectors, variants_of(table), _SAME, modes_of(table)))
+    groups, seconds = _timed(
+        lambda: group(index, vectors, variants_of(table), _SAME, modes_of(table), suppliers_of(table))
+    )
     kind, threads = read_manifest(path).index_type, shared_workers().threads
     console.print(f"Made-up catalogue: {count:,} products, {vectors.shape[1]} dimensions, threshold {THRESHOLD}")
     console.print(

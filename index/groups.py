@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from catalogue.variant_table import Variants
 from catalogue.variants import SameFrom, contradict
 from index.near import Floors, Pairs, near_pairs, pairs_of_one_gtin, similarities
+from index.rivals import Rivals, handicap
 from index.search import Neighbours, VectorIndex
 
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ class Groups:
 
 
 def group(
-    index: VectorIndex, vectors: NDArray[np.float16], variants: Variants, same: SameFrom, modes: NDArray[np.uint8]
+    index: VectorIndex,
+    vectors: NDArray[np.float16],
+    variants: Variants,
+    same: SameFrom,
+    modes: NDArray[np.uint8],
+    suppliers: NDArray[np.int32],
 ) -> Groups:
     """The style groups of float16 unit `vectors` [rows, dim] that are searched by `index`.
 
-    `variants` and `modes` (places in `catalogue.variants.MODES`) are those of the rows. The same on any number of
-    threads.
+    `variants`, `modes` (places in `catalogue.variants.MODES`) and `suppliers` (numbers, -1 without) are those of the
+    rows. The same on any number of threads.
     """
     floors = Floors.of(same, modes)
     original = _originals(vectors, variants)
@@ -58,7 +64,10 @@ def group(
     copies = np.bincount(original, minlength=len(original))
     near = near_pairs(index, vectors, rows, variants, floors)
     pairs = _together(near, pairs_of_one_gtin(vectors, rows, variants, same.with_gtin), len(vectors))
-    alike = _Alike(vectors, copies, variants, floors, same.with_gtin)
+    rivals = Rivals(vectors, suppliers, modes, variants, original, pairs)
+    alike = _Alike(vectors, copies, variants, floors, same.with_gtin, rivals)
+    fitting, _ = alike.fits(*pairs)
+    pairs = (pairs[0][fitting], pairs[1][fitting])
     medoid = _settle(_split(_mutual(pairs, len(vectors)), alike), pairs, alike)[original]
     score = similarities(vectors, np.arange(len(vectors)), medoid)
     score[original == medoid] = 1.0  # equal vectors are not quite of length 1, having been rounded
@@ -68,22 +77,27 @@ def group(
 def join(
     search: Callable[[NDArray[np.float32], int], Neighbours],
     listing_of: "Callable[[int], Listing]",
+    vectors_of: Callable[[Rows], NDArray[np.float32]],
     vector: NDArray[np.float32],
     own: "Listing",
     same: SameFrom,
 ) -> int | None:
     """The row of the nearest other listing that is alike enough and of no other variant, if any.
 
-    Its group is that of `own` too. `search` gives the rows nearest to a unit vector, best first.
+    Its group is that of `own` too. `search` gives the rows nearest to a unit vector, best first, and `vectors_of`
+    theirs, float32 [rows, dim].
     """
-    found, least = search(vector, JOIN_K + 1), same.least(own.mode)
-    for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
-        if score < least:
-            return None
-        other = listing_of(row)
-        is_alike = score >= same.of(own.mode, other.mode)
-        if is_alike and other.product_id != own.product_id and not contradict(own, other):
-            return int(row)
+    found = search(vector, JOIN_K + 1)
+    if not (found.scores >= same.least(own.mode)).any():
+        return None
+    scores, vectors = found.scores.tolist(), vectors_of(found.rows)
+    near = [listing_of(row) for row in found.rows.tolist()]
+    for at, other in enumerate(near):
+        floor = same.of(own.mode, other.mode)
+        if scores[at] < floor or other.product_id == own.product_id or contradict(own, other):
+            continue
+        if scores[at] - handicap(own, at, near, scores, (vectors @ vectors[at]).tolist()) >= floor:
+            return int(found.rows[at])
     return None
 
 
@@ -96,6 +110,7 @@ class _Alike:
     variants: Variants
     floors: Floors
     with_gtin: float
+    rivals: Rivals
 
     def fits(self, rows: Rows, medoids: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Whether each row may be in the group of the medoid beside it, and its score."""
@@ -103,6 +118,8 @@ class _Alike:
         floor = self.floors.between(rows, medoids)
         floor = np.where(self.variants.share_gtin(rows, medoids), floor.clip(max=np.float32(self.with_gtin)), floor)
         fitting = (scores >= floor) & ~self.variants.contradict(rows, medoids)
+        handicap = self.rivals.handicap(rows[fitting], medoids[fitting], scores[fitting])
+        fitting[fitting] = scores[fitting] - handicap >= floor[fitting]
         return fitting | (rows == medoids), scores
 
     def medoids(self, rows: Rows, starts: Rows) -> Rows:

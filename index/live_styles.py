@@ -1,13 +1,14 @@
 """Style groups of the live catalogue: those of the snapshot, joined by what changed since."""
 
 from collections import defaultdict
+from functools import partial
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalogue.errors import Conflict
+from catalogue.errors import Conflict, NotFound
 from catalogue.variants import MODES, SameFrom, contradict
 from index.groups import JOIN_K, join
 from index.live import LiveView, Selection
@@ -20,6 +21,8 @@ MOST_CHANGED: Final = 2_000
 """A search each, and a score for each two: seconds. The others are in groups when the next snapshot is cut."""
 _MOST_NEW: Final = 32
 """Changed products that one search looks up a style for: a search each. Later ones look up the others."""
+_UNCHANGED: Final = 0.999
+"""More like each other are two vectors of one photo and text, encoded twice and rounded."""
 
 
 def style_groups(view: LiveView, among: Selection) -> StyleGroups:
@@ -96,8 +99,26 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
 
     vector = view.vectors("fusion", np.array([row]))[0]
     products, own = view.snapshot.products, view.listing(row)
-    near = _of_its_gtin(view, own, vector, same)
-    return join(search, products.listing, vector, own, same) if near is None else near
+    near = _as_it_was(view, own, vector)
+    if near is None:
+        near = _of_its_gtin(view, own, vector, same)
+    if near is None:
+        near = join(search, products.listing, partial(view.snapshot.vectors, "fusion"), vector, own, same)
+    return near
+
+
+def _as_it_was(view: LiveView, own: Listing, vector: NDArray[np.float32]) -> int | None:
+    """The row of the product itself in the snapshot, where all that tells its style is as it was, unlike its price."""
+    try:
+        row = view.snapshot.products.row_of(own.product_id)
+    except NotFound:
+        return None
+    if row in view.damaged:
+        return None
+    before = view.snapshot.products.listing(row)
+    says = [(one.title, one.attributes, one.supplier_id, one.mode) for one in (before, own)]
+    is_like = float(view.snapshot.vectors("fusion", np.array([row]))[0] @ vector) > _UNCHANGED
+    return row if is_like and says[0] == says[1] else None
 
 
 def _of_its_gtin(view: LiveView, own: Listing, vector: NDArray[np.float32], same: SameFrom) -> int | None:

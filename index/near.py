@@ -16,6 +16,8 @@ from index.workers import shared_workers
 
 K: Final = 16
 """Styles of so many listings are seen whole; greater ones hold together through those that are nearest to many."""
+NEAR_IDENTICAL: Final = 0.95
+"""From here on two listings of one supplier are one listing twice. Chosen by `bench.tabs`: docs/benchmarks.md."""
 _FEW: Final = 1 / 40
 _ENOUGH: Final = 200
 _RANDOM_PAIRS: Final = 100_000

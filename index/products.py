@@ -155,6 +155,13 @@ def modes_of(table: pa.Table) -> NDArray[np.uint8]:
     return np.where(has_photo, both, MODES.index("t")).astype(np.uint8)
 
 
+def suppliers_of(table: pa.Table) -> NDArray[np.int32]:
+    """A number for the supplier of each row of a table with `SCHEMA`, -1 where it has none."""
+    column = one_chunk(table, "supplier_id")
+    numbers: NDArray[np.int32] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+    return np.where(numbers == pc.index(column.dictionary, "").as_py(), np.int32(-1), numbers)
+
+
 def read_table(path: Path) -> pa.Table:
     """`products.parquet` as a table with `SCHEMA`, whichever version wrote it."""
     table = pq.read_table(path, memory_map=True)

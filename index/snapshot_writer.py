@@ -23,7 +23,7 @@ from index.near import background
 from index.order import by_likeness
 from index.outline import write_outline
 from index.plan import Choice, Plan, Tuning, make_plan, tune
-from index.products import ProductTable, modes_of, variants_of
+from index.products import ProductTable, modes_of, suppliers_of, variants_of
 from index.seal import sealed
 from index.search import ShardedIndex, VectorIndex
 from index.shards import open_index, write_shards
@@ -155,7 +155,7 @@ def _write_products(work: Path, products: pa.Table, index: VectorIndex, same: Sa
     groups: Groups | None = None
     if same is not None:
         stored: NDArray[np.float16] = np.load(work / "vectors" / "fusion.npy", mmap_mode="r", allow_pickle=False)
-        groups = group(index, stored, variants_of(products), same, modes_of(products))
+        groups = group(index, stored, variants_of(products), same, modes_of(products), suppliers_of(products))
     products = with_groups(products, groups)
     pq.write_table(products, work / "products.parquet", compression="zstd")
     ProductTable.of(products).write(work / "products.arrow")

@@ -14,17 +14,16 @@ from catalogue.gtin import shares_gtin
 from catalogue.titles import telling
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
+from index.near import NEAR_IDENTICAL
 from service.ranking import WINDOW, Arrange, Group, Ranked, Vector
 
 DIVERSITY: Final = 0.4
 """How much a similar product's likeness to those before it counts against its likeness to the product.
 
-This and `NEAR_IDENTICAL` are chosen by `bench.tabs`: docs/benchmarks.md.
+Chosen by `bench.tabs`: docs/benchmarks.md.
 """
 DIVERSE: Final = 100
 """Of so many hits those that differ come first; whoever reads further reads by score."""
-NEAR_IDENTICAL: Final = 0.95
-"""From this cosine on, two listings of one supplier show the same thing in the same words."""
 PriceSort = Literal["price", "-price"]
 """Of those that a catalogue is sorted by."""
 _MOST_DECLARATIONS: Final = 16

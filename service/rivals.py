@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from catalogue.variants import contradict
 from index import LiveView
 from index.filters import OPEN
+from index.near import NEAR_IDENTICAL
 from index.products import Listing
-from service.arranging import NEAR_IDENTICAL
 
 LEAD: Final = 0.02
 """More ahead of its rivals than so counts no more."""

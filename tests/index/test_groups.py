@@ -40,11 +40,13 @@ def grouped(
     with_gtin: float = THRESHOLD,
     modes: Sequence[Mode] | None = None,
     by_modes: Mapping[str, float] = MappingProxyType({}),
+    suppliers: Sequence[int] | None = None,
 ) -> Groups:
     stored = vectors.astype(np.float16)
     own = variants(said if said is not None else [{}] * len(stored))
     had = np.array([MODES.index(mode) for mode in modes or ["m"] * len(stored)], np.uint8)
-    return group(index or FlatIndex(stored), stored, own, SameFrom(THRESHOLD, with_gtin, by_modes), had)
+    whose = np.array(suppliers or [-1] * len(stored), np.int32)
+    return group(index or FlatIndex(stored), stored, own, SameFrom(THRESHOLD, with_gtin, by_modes), had, whose)
 
 
 def partition(medoid: NDArray[np.int64]) -> set[frozenset[int]]:
@@ -339,6 +341,7 @@ class Shop:
         listing("i", photo=None),
     )
     scores = (0.97, 0.92, 0.5)
+    vectors = unit_rows(3)
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -349,7 +352,7 @@ class Shop:
 
     def join(self, own: Listing, threshold: float = THRESHOLD, **by_modes: float) -> int | None:
         same = SameFrom(threshold, threshold, {name.replace("_", "-"): score for name, score in by_modes.items()})
-        return join(self.search, self.products.__getitem__, unit_rows(1)[0], own, same)
+        return join(self.search, self.products.__getitem__, self.vectors.__getitem__, self.vectors[0], own, same)
 
 
 def test_a_product_joins_the_nearest_it_does_not_contradict() -> None:

@@ -1,0 +1,114 @@
+"""Rivals of listings, for all rows at once: what else of a supplier might be the product in a listing's place.
+
+A supplier lists a product once, as a rule; so who is behind another listing of its supplier must be the more alike to
+be of one style. (Entity resolution: one-to-one matching.) As for one product in `service.rivals`, whose words are used
+here; but only among rows that are near each other anyway, and a lead adds nothing, so it costs no searches.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogue.variant_table import Variants
+from catalogue.variants import contradict
+from index.near import NEAR_IDENTICAL, Pairs, similarities
+
+if TYPE_CHECKING:
+    from index.products import Listing
+
+BEHIND: Final = 4.0
+"""How often a listing must make up for what it is behind its best rival: docs/benchmarks.md."""
+_NONE: Final = -1.0
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+def handicap(
+    own: "Listing", at: int, near: "Sequence[Listing]", to_own: Sequence[float], to_other: Sequence[float]
+) -> float:
+    """As `Rivals.handicap`, for a listing and `near[at]`, given how like those near it are to each of the two."""
+    other = near[at]
+    if not own.supplier_id or not other.supplier_id or own.supplier_id == other.supplier_id:
+        return 0.0
+    best = to_own[at]
+    for place, rival in enumerate(near):
+        if place == at or rival.product_id == own.product_id:
+            continue
+        if to_own[place] > best and to_other[place] < NEAR_IDENTICAL and _is_rival(rival, other, own):
+            best = to_own[place]
+        if to_other[place] > best and to_own[place] < NEAR_IDENTICAL and _is_rival(rival, own, other):
+            best = to_other[place]
+    return BEHIND * (best - to_own[at])
+
+
+def _is_rival(listing: "Listing", rivalled: "Listing", like: "Listing") -> bool:
+    """Whether one of the supplier of another may be in its place."""
+    is_one = listing.supplier_id == rivalled.supplier_id and listing.mode == rivalled.mode
+    return is_one and not contradict(listing, like)
+
+
+class Rivals:
+    """The near rows of each row by the suppliers who have them; immutable."""
+
+    def __init__(
+        self,
+        vectors: NDArray[np.float16],
+        suppliers: NDArray[np.int32],
+        modes: NDArray[np.uint8],
+        variants: Variants,
+        original: Rows,
+        pairs: Pairs,
+    ) -> None:
+        """Of each row its supplier (a number, -1 without), modes, and the first row that is its equal; of near rows."""
+        self._vectors, self._modes, self._variants = vectors, modes, variants
+        self._suppliers = suppliers.astype(np.int64)
+        self._count = int(suppliers.max(initial=-1)) + 1
+        source, target = pairs
+        named = (self._suppliers[source] >= 0) & (self._suppliers[target] >= 0)
+        source, target = source[named], target[named]
+        score = similarities(vectors, source, target)
+        score[variants.share_gtin(source, target)] = 1.0
+        key = self._keys_of(source, target)
+        order = np.lexsort((target, -score, key))
+        self._keys, self._near, self._scores = key[order], target[order], score[order]
+        having = np.flatnonzero(self._suppliers >= 0)
+        self._copied = np.unique(self._keys_of(original[having], having))
+
+    def handicap(self, rows: Rows, others: Rows, scores: Scores) -> Scores:
+        """By how much each two must be more alike than other rows; 0 where no rival fits better, or of one GTIN."""
+        asked = (self._suppliers[rows] >= 0) & (self._suppliers[others] >= 0)
+        asked &= self._suppliers[rows] != self._suppliers[others]
+        asked[asked] = ~self._variants.share_gtin(rows[asked], others[asked])
+        handicaps = np.zeros(len(rows), np.float32)
+        one, other, score = rows[asked], others[asked], scores[asked]
+        best = np.maximum(self._best(one, other, score), self._best(other, one, score))
+        handicaps[asked] = np.float32(BEHIND) * (best - score).clip(min=0)
+        return handicaps
+
+    def _best(self, rows: Rows, others: Rows, scores: Scores) -> Scores:
+        """How like each row the best is that the other's supplier has in its place, -1 without; 1 for one GTIN."""
+        best = np.full(len(rows), _NONE, np.float32)
+        keys = self._keys_of(rows, others)
+        at, end = np.searchsorted(self._keys, keys), np.searchsorted(self._keys, keys, "right")
+        left = np.flatnonzero(at < end)
+        while len(left):  # as many turns as rows have near ones at most
+            rival, rivalled = self._near[at[left]], others[left]
+            fits = (rival != rivalled) & (self._modes[rival] == self._modes[rivalled])
+            fits[fits] = similarities(self._vectors, rival[fits], rivalled[fits]) < NEAR_IDENTICAL
+            best[left[fits]] = self._scores[at[left[fits]]]
+            left = left[~fits]
+            at[left] += 1
+            left = left[at[left] < end[left]]
+        if len(self._copied):
+            place = np.searchsorted(self._copied, keys).clip(max=len(self._copied) - 1)
+            has_it = (self._copied[place] == keys) & (self._modes[rows] == self._modes[others])
+            best[has_it & (scores < NEAR_IDENTICAL)] = 1.0
+        return best
+
+    def _keys_of(self, rows: Rows, others: Rows) -> Rows:
+        """A row and the supplier of the other, as one number."""
+        keys: Rows = rows * self._count + self._suppliers[others]
+        return keys

@@ -1,0 +1,70 @@
+"""Which style a product is of that changed since the snapshot was made."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from catalogue.variants import SameFrom
+from index import Change, IndexedProduct, LiveIndex, write_snapshot
+from index.live_styles import style_names
+from index.products import to_table
+from tests.index.builders import FINGERPRINT, item, reopen
+from tests.index.test_live_view import in_order
+from tests.index.test_rivals import FLOOR, OWN, at
+
+BEST, LOOK_ALIKE = at(0.93), at(0.88, (0, 1, 0))
+
+
+def listed(name: str, supplier: str, **more: Any) -> IndexedProduct:
+    return item(name, supplier_id=supplier, **more)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> LiveIndex:
+    """One style of acme's and orion's, and orion's look-alike of it."""
+    shop = {
+        "acme": (listed("acme", "acme", price=1.0), OWN),
+        "orion": (listed("orion", "orion", price=1.0), BEST),
+        "print": (listed("print", "orion", price=1.0), LOOK_ALIKE),
+    }
+    path = write_snapshot(
+        tmp_path, "snap", to_table([product for product, _ in shop.values()]),
+        {"fusion": np.array([vector for _, vector in shop.values()], np.float32)},
+        model="stand-in", fingerprint=FINGERPRINT, variant="v", same=SameFrom(FLOOR, FLOOR),
+    )  # fmt: skip
+    live = LiveIndex(reopen(path))
+    names = style_names(live.view, [0, 1, 2])
+    assert names[0] == names[1] != names[2] == "print"
+    return live
+
+
+def style_of(live: LiveIndex, product: IndexedProduct, vector: NDArray[Any]) -> str:
+    """After it was written."""
+    name = product.product.product_id
+    change = Change(name, product, {FINGERPRINT: {"fusion": vector.astype(np.float32)}})
+    live.apply(in_order([change], live.view.delta.position + 1))
+    return style_names(live.view, [live.view.row_of(name)])[0]
+
+
+def test_a_price_changes_no_style(live: LiveIndex) -> None:
+    assert style_of(live, listed("print", "orion", price=2.0), LOOK_ALIKE) == "print"
+    style = style_names(live.view, [0])[0]
+    assert style_of(live, listed("orion", "orion", price=2.0), BEST) == style
+    assert style_of(live, listed("acme", "acme", in_stock=False), OWN) == style
+
+
+def test_another_photo_title_or_supplier_does(live: LiveIndex) -> None:
+    style = style_names(live.view, [0])[0]
+    assert style_of(live, listed("print", "kestrel"), LOOK_ALIKE) == style
+    assert style_of(live, listed("print", "orion"), at(0.929)) == style
+    assert style_of(live, listed("orion", "orion", attributes={"thread": "M8"}), at(0.7)) == "orion"
+
+
+def test_what_is_new_has_rivals_too(live: LiveIndex) -> None:
+    style = style_names(live.view, [0])[0]
+    assert style_of(live, listed("new", "orion"), at(0.88, (0, 0, 1))) == "new"
+    assert style_of(live, listed("new", "kestrel"), at(0.88, (0, 0, 1))) == style
+    assert style_of(live, listed("twin", "orion"), at(0.92)) == style
