@@ -3,9 +3,11 @@
 A supplier lists a product once, as a rule. So of what one supplier has, that which is most like a product is it, and
 the rest are look-alikes: the same bag with other prints, which no threshold tells apart. And a listing that is more
 like another product of the first one's supplier belongs to that one. (Entity resolution: one-to-one, reciprocal
-matching.) What is near-identical to a listing does not rival it, nor does what contradicts the other one.
+matching.) What has the product's GTIN is it, however alike the others are. What is near-identical to a
+listing does not rival it, nor does what contradicts the other one.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -29,12 +31,18 @@ REACH: Final = 0.1
 _NEAR: Final = 64
 _MOST_COMPARED: Final = 16
 """Rivals of one listing that are compared. A bound for a whole answer would let filters and pages say who has any."""
+_Seen = tuple[Listing, NDArray[np.float32]]
+"""A listing and its vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Near:
-    """The nearest of a product: rows, vectors float32 [n, dim], likeness to it, and places in these by supplier."""
+    """The nearest of a product: rows, vectors float32 [n, dim], likeness to it, and places in these by supplier.
 
+    `own` is the vector of the product itself.
+    """
+
+    own: NDArray[np.float32]
     rows: list[int]
     vectors: NDArray[np.float32]
     scores: list[float]
@@ -48,10 +56,16 @@ class _Near:
         found = view.search("fusion", own, _NEAR + 1, view.select(OPEN))
         others = found.rows != row
         rows = found.rows[others]
-        places: dict[str, list[int]] = {}
-        for at, supplier in enumerate(view.suppliers(rows)):
-            places.setdefault(supplier, []).append(at)
-        return cls(rows.tolist(), view.vectors("fusion", rows), found.scores[others].tolist(), places)
+        places = _by_supplier(view, rows, range(len(rows)))
+        return cls(own, rows.tolist(), view.vectors("fusion", rows), found.scores[others].tolist(), places)
+
+
+def _by_supplier(view: LiveView, rows: NDArray[np.int64], named: Iterable[int]) -> dict[str, list[int]]:
+    """What some rows are called here, by the supplier of each."""
+    by_supplier: dict[str, list[int]] = {}
+    for name, supplier in zip(named, view.suppliers(rows), strict=True):
+        by_supplier.setdefault(supplier, []).append(name)
+    return by_supplier
 
 
 def most_gained() -> float:
@@ -62,29 +76,53 @@ def most_gained() -> float:
 class Rivals:
     """Those of a product and of what may be the same, in one view; what is near is looked up when it is asked for."""
 
-    def __init__(self, view: LiveView, own: Listing) -> None:
+    def __init__(self, view: LiveView, own: Listing, with_gtin: float) -> None:
+        """`with_gtin` is from where on two with one GTIN are the same product."""
         self._view = view
         self._own = own
+        self._with_gtin = with_gtin
         self._read: dict[int, Listing] = {}
+        self._numbers: dict[frozenset[str], dict[str, list[int]]] = {}
 
     def gain(self, row: int, other: Listing, score: float, floor: float) -> float:
         """What is added to the likeness of another supplier's listing for its lead; less than 0 where it is behind.
 
         `floor` is from where on the two are the same product without; 0 where no rival is near enough.
         """
-        mine, theirs = self._own.supplier_id, other.supplier_id
-        if not mine or not theirs or mine == theirs:
+        if not self._own.supplier_id or not other.supplier_id or self._own.supplier_id == other.supplier_id:
             return 0.0
-        best = self._best(row, other, floor - REACH)
+        vector = self._vectors([row])[0]
+        mine, theirs = (self._own, self._near.own), (other, vector)
+        if self._numbered(mine, theirs) or self._numbered(theirs, mine):
+            return WEIGHT * (score - 1.0)
+        best = self._best(row, other, vector, floor - REACH)
         return 0.0 if best is None else WEIGHT * min(score - best, LEAD)
 
-    def _best(self, row: int, other: Listing, least: float) -> float | None:
+    def _numbered(self, product: _Seen, rivalled: _Seen) -> bool:
+        """Whether the supplier of a listing without the GTIN of a product has another one with it, which is it then."""
+        (like, to), (listing, apart_from) = product, rivalled
+        codes = self._view.gtins(like.attributes)
+        rows = self._having(codes).get(listing.supplier_id, [])[:_MOST_COMPARED] if codes else []
+        vectors = self._vectors(rows)
+        likeness, twins = (np.einsum("ij,j->i", vectors, vector).tolist() for vector in (to, apart_from))
+        return any(
+            score >= self._with_gtin and twin < NEAR_IDENTICAL and not contradict(self._listing(row), like)
+            for row, score, twin in zip(rows, likeness, twins, strict=True)
+        )
+
+    def _having(self, codes: frozenset[str]) -> dict[str, list[int]]:
+        """The rows with these GTINs by supplier."""
+        if codes not in self._numbers:
+            rows = self._view.of_gtins(codes)
+            self._numbers[codes] = _by_supplier(self._view, rows, rows.tolist())
+        return self._numbers[codes]
+
+    def _best(self, row: int, other: Listing, vector: NDArray[np.float32], least: float) -> float | None:
         """How like one of the two the best rival of the other is; None without one.
 
         Likeness depends on what there is of a listing, so a rival has the same as what it rivals.
         """
         own, near = self._own, self._near
-        vector = self._view.vectors("fusion", np.array([row], np.int64))[0]
         # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
         likeness: list[float] = np.einsum("ij,j->i", near.vectors, vector).tolist()
         of_supplier = near.of_supplier
@@ -103,6 +141,9 @@ class Rivals:
                 return score
             compared += 1
         return None
+
+    def _vectors(self, rows: list[int]) -> NDArray[np.float32]:
+        return self._view.vectors("fusion", np.array(rows, np.int64))
 
     def _listing(self, row: int) -> Listing:
         if row not in self._read:

@@ -112,7 +112,7 @@ def _least(same: SameFrom, own: Listing) -> float:
 
 def _judge(view: LiveView, same: SameFrom, own: Listing, gtins: Collection[str]) -> Keep:
     """Whether a listing with a score is the same product as one with those GTINs."""
-    its_rivals = rivals.Rivals(view, own)
+    its_rivals = rivals.Rivals(view, own, same.with_gtin)
 
     def judge(row: int, other: Listing, score: float) -> bool:
         floor = same.of(own.mode, other.mode)

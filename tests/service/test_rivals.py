@@ -17,7 +17,8 @@ from service import rivals
 from service.rivals import LEAD, REACH, WEIGHT, Rivals
 from tests.index.builders import FINGERPRINT, item, reopen
 
-FLOOR = 0.85
+FLOOR, WITH_GTIN = 0.85, 0.6
+EAN, OTHER_EAN = {"ean": "4006381333931"}, {"ean": "4003994155486"}
 OWN = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -40,7 +41,7 @@ def gain(view: LiveView, own: str, other: str) -> float:
     """As the tab asks for it."""
     rows = np.array([view.row_of(own), view.row_of(other)])
     one, two = view.vectors("fusion", rows)
-    return Rivals(view, view.listing(int(rows[0]))).gain(
+    return Rivals(view, view.listing(int(rows[0])), WITH_GTIN).gain(
         int(rows[1]), view.listing(int(rows[1])), float(one @ two), FLOOR
     )
 
@@ -94,6 +95,37 @@ def test_only_of_two_suppliers_anything_is_said(tmp_path: Path, one: str, other:
         (item("nearer", supplier_id=one), at(0.91, (1, 0.5, 0))),
     ]
     assert gain(view_of(tmp_path, listings), "own", "other") == 0
+
+
+@pytest.mark.parametrize(
+    ("likeness", "attributes", "is_it"),
+    [
+        (0.7, EAN, True),
+        (0.7, OTHER_EAN, False),
+        (0.7, {**EAN, "thread": "M8"}, False),
+        (WITH_GTIN - 0.02, EAN, False),
+    ],
+)
+def test_who_has_the_products_gtin_is_it(
+    tmp_path: Path, likeness: float, attributes: dict[str, str], is_it: bool
+) -> None:
+    """However much more alike another listing of that supplier is, and both say so."""
+    view = view_of(
+        tmp_path,
+        [
+            (of_acme("own", attributes={**EAN, "thread": "M6"}), OWN),
+            (of_orion("other"), at(0.93)),
+            (of_orion("numbered", attributes=attributes), at(likeness, (0, 1, 0))),
+        ],
+    )
+    for one, two in (("own", "other"), ("other", "own")):
+        assert (gain(view, one, two) < -0.1) == is_it
+
+
+def test_a_twin_of_what_has_the_products_gtin_is_it_too(tmp_path: Path) -> None:
+    numbered = (of_orion("numbered", attributes=EAN), at(0.88))
+    view = view_of(tmp_path, [(of_acme("own", attributes=EAN), OWN), (of_orion("twin"), at(0.91)), numbered])
+    assert gain(view, "own", "twin") == gain(view, "twin", "own") == 0
 
 
 def test_of_very_many_rivals_not_all_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
