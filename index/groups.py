@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from catalogue.variant_table import Variants
 from catalogue.variants import SameFrom, contradict
 from index.near import Floors, Pairs, near_pairs, pairs_of_one_gtin, similarities
-from index.rivals import Rivals, handicap
+from index.rivals import Rivals, needed
 from index.search import Neighbours, VectorIndex
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def join(
         floor = same.of(own.mode, other.mode)
         if scores[at] < floor or other.product_id == own.product_id or contradict(own, other):
             continue
-        if scores[at] - handicap(own, at, near, scores, (vectors @ vectors[at]).tolist()) >= floor:
+        if scores[at] >= needed(own, at, near, scores, (vectors @ vectors[at]).tolist(), floor):
             return int(found.rows[at])
     return None
 
@@ -118,8 +118,8 @@ class _Alike:
         floor = self.floors.between(rows, medoids)
         floor = np.where(self.variants.share_gtin(rows, medoids), floor.clip(max=np.float32(self.with_gtin)), floor)
         fitting = (scores >= floor) & ~self.variants.contradict(rows, medoids)
-        handicap = self.rivals.handicap(rows[fitting], medoids[fitting], scores[fitting])
-        fitting[fitting] = scores[fitting] - handicap >= floor[fitting]
+        needed = self.rivals.needed(rows[fitting], medoids[fitting], scores[fitting], floor[fitting])
+        fitting[fitting] = scores[fitting] >= needed
         return fitting | (rows == medoids), scores
 
     def medoids(self, rows: Rows, starts: Rows) -> Rows:

@@ -14,6 +14,7 @@ from index.groups import JOIN_K, join
 from index.live import LiveView, Selection
 from index.near import Floors
 from index.products import Listing
+from index.rivals import AGAIN
 from index.search import Neighbours
 from index.styles import StyleGroups, several
 
@@ -145,6 +146,7 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     vectors = view.vectors("fusion", np.array(rows, np.int64))
     scores = vectors @ vectors.T
     products = [view.listing(row) for row in rows]
+    suppliers = np.array([product.supplier_id for product in products])
     having: defaultdict[str, list[int]] = defaultdict(list)
     floors = Floors.of(same, np.array([MODES.index(product.mode) for product in products], np.uint8))
     medoids: list[int] = []
@@ -155,6 +157,8 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
             shared[having[code]] = True
             having[code].append(at)
         floor = floors.between(np.full(at, at), np.arange(at))
+        if own.supplier_id:
+            floor = np.where(suppliers[:at] == own.supplier_id, floor + AGAIN * (1 - floor), floor)
         alike = scores[at, :at] >= np.where(shared, floor.clip(max=np.float32(same.with_gtin)), floor)
         earlier = np.flatnonzero(alike & is_medoid[:at])
         nearest = earlier[np.lexsort((earlier, -scores[at, earlier], ~shared[earlier]))][:JOIN_K]

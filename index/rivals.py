@@ -1,8 +1,9 @@
 """Rivals of listings, for all rows at once: what else of a supplier might be the product in a listing's place.
 
-A supplier lists a product once, as a rule; so who is behind another listing of its supplier must be the more alike to
-be of one style. (Entity resolution: one-to-one matching.) As for one product in `service.rivals`, whose words are used
-here; but only among rows that are near each other anyway, and a lead adds nothing, so it costs no searches.
+A supplier lists a product once, as a rule. So two listings of one must be more alike to be of one style, and so must
+one that is behind another listing of its supplier. (Entity resolution: one-to-one matching.) As for one product in
+`service.rivals`, whose words are used here; but only among rows that are near each other anyway, and a lead adds
+nothing, so it costs no searches.
 """
 
 from collections.abc import Sequence
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 
 BEHIND: Final = 4.0
 """How often a listing must make up for what it is behind its best rival: docs/benchmarks.md."""
+AGAIN: Final = 0.5
+"""How far from the threshold to 1 two listings of one supplier must be: he rather has two products than one twice."""
 _NONE: Final = -1.0
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
 
-def handicap(
-    own: "Listing", at: int, near: "Sequence[Listing]", to_own: Sequence[float], to_other: Sequence[float]
+def needed(
+    own: "Listing", at: int, near: "Sequence[Listing]", to_own: Sequence[float], to_other: Sequence[float], floor: float
 ) -> float:
-    """As `Rivals.handicap`, for a listing and `near[at]`, given how like those near it are to each of the two."""
+    """As `Rivals.needed`, for a listing and `near[at]`, given how like those near it are to each of the two."""
     other = near[at]
-    if not own.supplier_id or not other.supplier_id or own.supplier_id == other.supplier_id:
-        return 0.0
+    if not own.supplier_id or not other.supplier_id:
+        return floor
+    if own.supplier_id == other.supplier_id:
+        return floor + AGAIN * (1 - floor)
     best = to_own[at]
     for place, rival in enumerate(near):
         if place == at or rival.product_id == own.product_id:
@@ -41,7 +46,7 @@ def handicap(
             best = to_own[place]
         if to_other[place] > best and to_own[place] < NEAR_IDENTICAL and _is_rival(rival, own, other):
             best = to_other[place]
-    return BEHIND * (best - to_own[at])
+    return floor + BEHIND * (best - to_own[at])
 
 
 def _is_rival(listing: "Listing", rivalled: "Listing", like: "Listing") -> bool:
@@ -77,16 +82,21 @@ class Rivals:
         having = np.flatnonzero(self._suppliers >= 0)
         self._copied = np.unique(self._keys_of(original[having], having))
 
-    def handicap(self, rows: Rows, others: Rows, scores: Scores) -> Scores:
-        """By how much each two must be more alike than other rows; 0 where no rival fits better, or of one GTIN."""
-        asked = (self._suppliers[rows] >= 0) & (self._suppliers[others] >= 0)
-        asked &= self._suppliers[rows] != self._suppliers[others]
-        asked[asked] = ~self._variants.share_gtin(rows[asked], others[asked])
-        handicaps = np.zeros(len(rows), np.float32)
-        one, other, score = rows[asked], others[asked], scores[asked]
+    def needed(self, rows: Rows, others: Rows, scores: Scores, floors: Scores) -> Scores:
+        """How alike each two must be to be of one style: the floor, and more behind a rival or in one supplier's list.
+
+        Not where both have one GTIN.
+        """
+        named = (self._suppliers[rows] >= 0) & (self._suppliers[others] >= 0)
+        named[named] = ~self._variants.share_gtin(rows[named], others[named])
+        of_one = named & (self._suppliers[rows] == self._suppliers[others])
+        behind = named & ~of_one
+        needed = floors.copy()
+        needed[of_one] += np.float32(AGAIN) * (1 - floors[of_one])
+        one, other, score = rows[behind], others[behind], scores[behind]
         best = np.maximum(self._best(one, other, score), self._best(other, one, score))
-        handicaps[asked] = np.float32(BEHIND) * (best - score).clip(min=0)
-        return handicaps
+        needed[behind] += np.float32(BEHIND) * (best - score).clip(min=0)
+        return needed
 
     def _best(self, rows: Rows, others: Rows, scores: Scores) -> Scores:
         """How like each row the best is that the other's supplier has in its place, -1 without; 1 for one GTIN."""

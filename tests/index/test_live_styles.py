@@ -68,3 +68,17 @@ def test_what_is_new_has_rivals_too(live: LiveIndex) -> None:
     assert style_of(live, listed("new", "orion"), at(0.88, (0, 0, 1))) == "new"
     assert style_of(live, listed("new", "kestrel"), at(0.88, (0, 0, 1))) == style
     assert style_of(live, listed("twin", "orion"), at(0.92)) == style
+
+
+@pytest.mark.parametrize(
+    ("supplier", "likeness", "is_one"), [("acme", 0.90, False), ("acme", 0.94, True), ("other", 0.90, True)]
+)
+def test_new_listings_of_one_supplier_must_be_more_alike(
+    live: LiveIndex, supplier: str, likeness: float, is_one: bool
+) -> None:
+    """Neither is like anything in the snapshot."""
+    first, second = np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, np.sqrt(1 - likeness**2), likeness])
+    assert style_of(live, listed("first", "acme"), first) == "first"
+    assert style_of(live, listed("second", supplier), second) == "second"
+    rows = [live.view.row_of(name) for name in ("first", "second")]
+    assert (len(set(style_names(live.view, rows))) == 1) == is_one

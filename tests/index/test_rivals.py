@@ -17,7 +17,7 @@ from index.exact import FlatIndex
 from index.groups import group
 from index.near import NEAR_IDENTICAL, similarities
 from index.products import Listing
-from index.rivals import BEHIND, Rivals, handicap
+from index.rivals import AGAIN, BEHIND, Rivals, needed
 from tests.index.builders import item, unit
 
 FLOOR = 0.85
@@ -85,7 +85,14 @@ def test_twins_variants_other_modes_and_other_suppliers_rival_nobody(rival: Row)
     assert any({0, 1} <= one for one in found)
 
 
-@pytest.mark.parametrize(("one", "other"), [(1, 1), (-1, 2), (1, -1), (-1, -1)])
+def test_two_listings_of_one_supplier_must_be_more_alike() -> None:
+    needed = FLOOR + AGAIN * (1 - FLOOR)
+    assert groups(Row(1, OWN), Row(1, at(needed - 0.005))) == {frozenset({0}), frozenset({1})}
+    assert groups(Row(1, OWN), Row(1, at(needed + 0.005))) == {frozenset({0, 1})}
+    assert groups(Row(1, OWN, EAN), Row(1, at(0.6), EAN)) == {frozenset({0, 1})}
+
+
+@pytest.mark.parametrize(("one", "other"), [(-1, 2), (1, -1), (-1, -1)])
 def test_only_of_two_suppliers_anything_is_said(one: int, other: int) -> None:
     found = groups(Row(one, OWN), Row(other, at(0.88)), Row(other, at(0.93, (0, 1, 0))))
     assert any({0, 1} <= style for style in found)
@@ -134,13 +141,14 @@ def test_for_one_listing_as_for_all(seed: int, suppliers: int, modes: list[Mode]
     apart = variants.contradict(one, other)
     pairs = (one[~apart], other[~apart])
     rivals = Rivals(vectors, whose, places, variants, np.arange(count), pairs)
-    found = rivals.handicap(one, other, near)
-    assert (found >= 0).all()
-    assert np.array_equal(found, rivals.handicap(other, one, near))
+    floors = np.full(len(one), FLOOR, np.float32)
+    found = rivals.needed(one, other, near, floors)
+    assert (found >= floors).all()
+    assert np.array_equal(found, rivals.needed(other, one, near, floors))
     wide = vectors.astype(np.float32)
     scores = np.einsum("id,jd->ij", wide, wide).clip(-1, 1)
     if (np.abs(scores - NEAR_IDENTICAL) < 1e-4).any():
         return
     for row, to, figure in zip(one.tolist(), other.tolist(), found.tolist(), strict=True):
-        told = handicap(listings[row], to, listings, scores[row].tolist(), scores[to].tolist())
+        told = needed(listings[row], to, listings, scores[row].tolist(), scores[to].tolist(), FLOOR)
         assert told == pytest.approx(figure, abs=BEHIND * 1e-5)
