@@ -1,15 +1,16 @@
-"""How good style groups are, and what they cost: `python -m bench.duplicates [--products N] [--work DIR]`.
+"""How good style groups are, and what they cost: `python -m bench.duplicates [CATALOGUE] [--products N] [--work DIR]`.
 
 A pair of listings is found when both are in one group. On the demo catalogue, over the pairs with a product of a
-held-out style, as the default bundle sees them (`samestyle demo --once` builds its index). On a made-up catalogue of N
-products (`bench.planted`), with time and memory; its snapshot is kept in DIR, as its index takes far longer to build
-than the groups.
+held-out style, as the default bundle sees them (`samestyle demo --once` builds its index), or over all pairs of another
+catalogue with style ids, whose listings made-up suppliers have. On a made-up catalogue of N products (`bench.planted`),
+with time and memory; its snapshot is kept in DIR, as its index takes far longer to build than the groups.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,20 +20,25 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.planted import Planted, plant
+from bench.same_style import at_suppliers
 from catalogue import demo
 from catalogue.variants import SameFrom
-from index import Filters, ProductTable, Snapshot, write_snapshot
+from index import Filters, ProductTable, Snapshot, rivals, write_snapshot
+from index.exact import FlatIndex
 from index.groups import Groups, group
 from index.manifest import read_manifest
 from index.near import K
-from index.products import modes_of, suppliers_of, variants_of
+from index.products import modes_of, read_table, suppliers_of, variants_of
 from index.styles import StyleGroups, with_groups
 from index.workers import shared_workers
+from models import Encoders
 from service.duplicates import find_snapshot
 
 THRESHOLD: Final = 0.83
 _SAME: Final = SameFrom(THRESHOLD, THRESHOLD)
 """For the made-up catalogue: near that of the default bundle."""
+_RULES: Final = ((0, 0), (2, 0.5), (4, 0), (4, 0.25), (4, 0.5), (4, 0.75), (8, 0.5))
+"""`BEHIND` and `AGAIN` of `index.rivals`; 4 and 0.5 are what a build goes by."""
 _FINGERPRINT: Final = "0" * 64
 _LARGE: Final = 100
 _SUPPLIER: Final = "s7"
@@ -43,41 +49,52 @@ console = Console(width=120)
 
 
 def main(
+    catalogue: Annotated[Path | None, typer.Argument(help="A .parquet with style ids; none: the demo shop.")] = None,
+    suppliers: Annotated[int, typer.Option(help="Made-up suppliers that have its listings.")] = 5,
     products: Annotated[int, typer.Option(help="Size of the made-up catalogue; 0 leaves it out.")] = 1_000_000,
     work: Annotated[Path, typer.Option(help="Where its snapshot is kept.")] = Path("data/bench"),
     data: Annotated[Path, typer.Option(help="The demo's data directory.")] = Path("data/demo"),
 ) -> None:
     """Print quality on both catalogues, time and memory."""
-    measure_demo(data)
+    if catalogue is not None:
+        with at_suppliers(Encoders.load(Path("models/default")), catalogue, suppliers) as shop:
+            measure(shop, lambda _: True)
+        return
+    measure(data, demo.is_held_out)
     if products:
         measure_planted(products, work)
 
 
-def measure_demo(data: Path) -> None:
-    """Quality on the demo catalogue's held-out styles."""
+def measure(data: Path, is_asked: Callable[[str], bool]) -> None:
+    """Quality on a catalogue with style ids, over the pairs with a product of those styles that are asked for."""
     path = find_snapshot(data, None)
-    table = ProductTable.read(path / "products.parquet")
+    rows = read_table(path / "products.parquet")
+    table = ProductTable.of(rows)
     products = [table.get(row).product for row in range(len(table))]
-    groups = np.array(table.styles.medoids)
     styles = np.array([product.style_id or product.product_id for product in products])
-    held_out = np.array([demo.is_held_out(style) for style in styles.tolist()])
-    judged = np.triu(held_out[:, np.newaxis] | held_out, k=1)
-    found = (groups[:, np.newaxis] == groups) & judged
+    asked = np.array([is_asked(style) for style in styles.tolist()])
+    judged = np.triu(asked[:, np.newaxis] | asked, k=1)
     same = (styles[:, np.newaxis] == styles) & judged
-    threshold = read_manifest(path).same_style
-    vectors = np.load(path / "vectors" / "fusion.npy").astype(np.float32)
+    manifest = read_manifest(path)
+    assert manifest.same_from is not None
+    stored: NDArray[np.float16] = np.load(path / "vectors" / "fusion.npy")
+    vectors = stored.astype(np.float32)
+    variants = variants_of(rows)
     one, other = np.divmod(np.arange(len(products) ** 2), len(products))
-    contradicting = variants_of(pq.read_table(path / "products.parquet")).contradict(one, other).reshape(same.shape)
+    contradicting = variants.contradict(one, other).reshape(same.shape)
+    near = (vectors @ vectors.T >= manifest.same_from.score) & ~contradicting & judged
+    console.print(f"{data.name}: {len(products)} products, {asked.sum()} asked; threshold {manifest.same_from.score}")
     results = Table("pairs that should be found", "there are", "found", "right", "precision", "recall", "F1")
-    for name, truth in (("same style", same), ("same style, not contradicting", same & ~contradicting)):
-        _add(results, name, int(truth.sum()), int(found.sum()), int((truth & found).sum()))
-    near = (vectors @ vectors.T >= threshold) & ~contradicting & judged
-    _add(results, "the same, if every near pair were one", int(same.sum()), int(near.sum()), int((same & near).sum()))
-    console.print(
-        f"Demo catalogue: {len(products)} products, {held_out.sum()} of held-out styles; threshold {threshold}"
-    )
+    _add(results, "if every near pair were one", int(same.sum()), int(near.sum()), int((same & near).sum()))
+    for behind, again in _RULES:
+        with patch.multiple(rivals, BEHIND=behind, AGAIN=again):
+            given = (manifest.same_from, modes_of(rows), suppliers_of(rows))
+            groups = group(FlatIndex(stored), stored, variants, *given).medoid
+        found = (groups[:, np.newaxis] == groups) & judged
+        name = f"behind {behind:g}, again {again:g}"
+        _add(results, name, int(same.sum()), int(found.sum()), int((same & found).sum()))
     console.print(results)
-    console.print(f"Largest group: {np.unique(groups, return_counts=True)[1].max()} listings\n")
+    console.print(f"Largest group: {np.unique(table.styles.medoids, return_counts=True)[1].max()} listings\n")
 
 
 def measure_planted(count: int, work: Path) -> None:

@@ -6,8 +6,8 @@ all pairs of products, as a bundle sees them, or (`--suppliers`) as the service 
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Final
@@ -85,19 +85,28 @@ async def _measure(retrieval: Retrieval, products: list[Product], queries: list[
 
 
 def _at_suppliers(encoders: Encoders, catalogue: Path, suppliers: int) -> Table:
-    """A catalogue whose listings are shared out among made-up suppliers, so that some have a product more than once."""
+    with at_suppliers(encoders, catalogue, suppliers) as data:
+        products = [row.product for row in usable_rows(data.parent / catalogue.name)]
+        sizes = Counter(product.style_id for product in products)
+        queries = [product for product in products if product.style_id and sizes[product.style_id] > 1]
+        return asyncio.run(_ask(data, products, queries))
+
+
+@contextmanager
+def at_suppliers(encoders: Encoders, catalogue: Path, suppliers: int) -> Iterator[Path]:
+    """The index, beside it the catalogue, whose listings are shared out among made-up suppliers by chance.
+
+    So some have a product more than once.
+    """
     with TemporaryDirectory() as folder:
         table = pq.read_table(catalogue)
         names = np.random.default_rng(0).integers(0, suppliers, len(table)).astype(str)
         named = table.drop_columns([name for name in ("supplier_id",) if name in table.column_names])
-        shop = Path(folder) / "shop.parquet"
+        shop = Path(folder) / catalogue.name
         pq.write_table(named.append_column("supplier_id", pa.array(names)), shop)
         data = Path(folder) / f"{catalogue.stem} at {suppliers} suppliers"
         build(shop, data, "shop", encoders, decode_threads=1)
-        products = [row.product for row in usable_rows(shop)]
-        sizes = Counter(product.style_id for product in products)
-        queries = [product for product in products if product.style_id and sizes[product.style_id] > 1]
-        return asyncio.run(_ask(data, products, queries))
+        yield data
 
 
 def _pairs(encoders: Encoders, path: Path) -> Table:

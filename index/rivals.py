@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from index.products import Listing
 
 BEHIND: Final = 4.0
-"""How often a listing must make up for what it is behind its best rival: docs/benchmarks.md."""
+"""How often a listing must make up for what it is behind its best rival. This and `AGAIN`: docs/duplicates.md."""
 AGAIN: Final = 0.5
 """How far from the threshold to 1 two listings of one supplier must be: he rather has two products than one twice."""
 _NONE: Final = -1.0
