@@ -52,7 +52,7 @@ def hold(path: Path) -> int:
     """Let `is_held` say so of a file or folder, until the handle is closed or the process ends, however it ends."""
     handle = os.open(path, os.O_RDONLY)
     with suppress(OSError):  # of storage without locks
-        fcntl.flock(handle, fcntl.LOCK_SH)  # only ever kept from it for a moment
+        fcntl.flock(handle, fcntl.LOCK_SH)  # only ever kept from it while somebody looks, or removes it
     return handle
 
 
@@ -61,18 +61,36 @@ def is_held(path: Path) -> bool:
 
     False where the storage has no locks to tell.
     """
+    with kept_free(path) as is_free:
+        return not is_free
+
+
+@contextmanager
+def kept_free(path: Path) -> Iterator[bool]:
+    """Whether nobody holds a file or folder, as `is_held`; if so, whoever is about to waits meanwhile."""
+    handle = _opened(path)
+    if handle is None:
+        yield False
+        return
+    try:
+        yield _got_alone(handle)
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path) -> int | None:
     for access in (os.O_RDWR, os.O_RDONLY):  # storage of a network wants the former for such a lock
-        try:
-            handle = os.open(path, access)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in _NO_LOCKS
-        finally:
-            os.close(handle)
-        return False
+        with suppress(OSError):
+            return os.open(path, access)
+    return None
+
+
+def _got_alone(handle: int) -> bool:
+    """Whether it is locked for this process alone now; where there are no locks, it is as good as that."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS
     return True
 
 

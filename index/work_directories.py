@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from catalogue.files import hold, is_held
+from catalogue.files import hold, is_held, kept_free
 
 LEFTOVER_AGE_S: Final = 86_400.0
 _NAME: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
@@ -21,8 +21,7 @@ _NAME: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[a-z0-9_]{8}")
 def work_directory(root: Path, name: str) -> Iterator[Path]:
     """A new directory to make the snapshot `name` in, held meanwhile; what is still there at the end is removed."""
     root.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
-    handle = hold(work)
+    work, handle = _made_and_held(root, name)
     try:
         yield work
     finally:
@@ -47,5 +46,17 @@ def leftovers(root: Path) -> Iterator[Path]:
 def remove_leftovers(root: Path, name: str) -> None:
     """Remove, however young, what was left of snapshots `name` that were being made."""
     for path in root.glob(f".{name}.????????"):
-        if not is_held(path):
-            shutil.rmtree(path, ignore_errors=True)
+        with kept_free(path) as is_free:
+            if is_free:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _made_and_held(root: Path, name: str) -> tuple[Path, int]:
+    """A directory, and what holds it; another one where a sweep was there between the two."""
+    while True:
+        work = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
+        with suppress(FileNotFoundError):
+            handle = hold(work)
+            if work.exists():
+                return work, handle
+            os.close(handle)
