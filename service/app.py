@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
@@ -23,6 +21,7 @@ from service.limits import Limiter, make_limiter
 from service.middleware import BodyLimit, EncodedSlashes, Heads
 from service.observing import Observed
 from service.openapi import ABOUT, include_routes, openapi
+from service.page_files import PageFiles
 from service.paging import SearchCursors
 from service.refining import RefineCursors
 from service.routes import ops
@@ -85,7 +84,7 @@ def create_app(serving: Serving, swaps: Swaps, *, cursor_secret: bytes, tracing:
     app.state.keys = keys
     app.state.is_draining = False
     include_routes(app)
-    app.mount("/web", GZipMiddleware(StaticFiles(directory=ops.WEB)), name="web")
+    app.mount("/web", PageFiles(directory=ops.WEB), name="web")
     problems.install(app)
     _add_layers(app, serving, keys, limiter, tracing)
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to describe it otherwise
