@@ -135,9 +135,8 @@ class Writer:
         """Made, and made anew where another gateway changed a product after its photo was looked up here."""
         attempts = 0
         while True:
-            if any(_builds_on(write) for write in writes):
-                await self._see_all()
-            changes = await asyncio.gather(*(self._change(write) for write in writes))
+            head = await self._see_all() if any(_builds_on(write) for write in writes) else 0
+            changes = await asyncio.gather(*(self._change(write, head) for write in writes))
             try:
                 positions = iter(await self._append([change for change in changes if isinstance(change, Change)]))
             except ProductChanged:
@@ -155,12 +154,16 @@ class Writer:
                     "(samestyle build --from-live) and activate it; searches go on meanwhile."
                 )
 
-    async def _see_all(self) -> None:
-        """Wait until what is live shows all that was written, by other gateways too."""
+    async def _see_all(self) -> int:
+        """Wait until what is live shows all that was written, by other gateways too: up to the position returned.
+
+        Unless it cannot, as long as another index can: what builds on it is then refused by the journal.
+        """
         head = await self._serving.pools.off_loop(self._serving.journal.head)
         with self._serving.lease(LIVE) as retrieval:
             if retrieval.view.position < head:
                 await self._serving.pools.in_time(asyncio.wrap_future(self._serving.feed.reached(head)))
+        return head
 
     async def _with_photo(self, write: Write, stack: AsyncExitStack) -> Write | SamestyleError:
         """The change with the photo its URL names, held as long as `stack`."""
@@ -172,17 +175,17 @@ class Writer:
         except SamestyleError as error:
             return error
 
-    async def _change(self, write: Write | SamestyleError) -> Change | Outcome:
-        """What is to be appended, or the outcome where nothing is."""
+    async def _change(self, write: Write | SamestyleError, head: int) -> Change | Outcome:
+        """What is to be appended, or the outcome where nothing is; `head` was the journal's."""
         if isinstance(write, SamestyleError):
             return write
         try:
             if isinstance(write, Delete):
                 return Change.delete(write.product_id)
             try:
-                return await self._serving.pools.in_time(self._put(write))
+                return await self._serving.pools.in_time(self._put(write, head))
             except NotReady:  # a swap has closed a model that was no more needed
-                return await self._serving.pools.in_time(self._put(write))
+                return await self._serving.pools.in_time(self._put(write, head))
         except SamestyleError as error:
             return error
 
@@ -197,7 +200,7 @@ class Writer:
                 await asyncio.wrap_future(self._serving.feed.reached(positions[-1]))
         return positions
 
-    async def _put(self, write: Upsert | Patch) -> Change | int:
+    async def _put(self, write: Upsert | Patch, head: int) -> Change | int:
         """A patch goes through only if the product is as it was looked up; raises NotFound where there is none.
 
         Of one that changes nothing, the position at which that was so: prices that are sent every night stay, mostly.
@@ -209,7 +212,7 @@ class Writer:
             raise NotFound(f"There is no product {write.product_id[:128]!r} to change. PUT it as a whole.")
         product = write.changed(before.item.product)
         photo_stays = write.photo is None and (write.keeps_photo or not _has_photo(before.item))
-        if photo_stays and product == before.item.product:
+        if photo_stays and product == before.item.product and seen >= head:  # what lags behind cannot tell
             return seen
         upsert = Upsert(product, write.photo, keeps_photo=write.keeps_photo)
         return replace(await self._upsert(upsert), seen=seen)

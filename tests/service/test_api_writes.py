@@ -7,21 +7,28 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from catalogue.errors import ProductChanged
+from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
+from index import Journal, LiveIndex
 from models import StandInEncoders
 from service.build import build
+from service.cutting import cut_from_live
 from service.deadlines import current
+from service.encoding import EncoderQueues
 from service.pools import Pools
+from service.replay import step
 from service.schemas import BulkOutcome, BulkSums
-from tests.service.conftest import client_of, photo, style_colour
+from tests.service.conftest import StandIns, client_of, photo, style_colour
 from tests.service.test_api_products import get, pages
+from tests.waiting import wait_until
 
 LAMP = {
     "title": "lamp design3 from nobody",
@@ -404,6 +411,27 @@ def test_what_another_gateway_writes_meanwhile_is_not_undone_by_a_patch(
                 put(theirs, "acme-03", title="theirs", price=9)
                 patch(ours, "acme-03", price=8)  # changes something, though ours may still show 8
                 assert get(ours, path)["price"] == 8
+
+
+def test_what_lags_behind_does_not_say_that_a_patch_changes_nothing(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index of another alias shows the change before it, and that of live cannot."""
+    cut_from_live(own_shop, "newer", source=StandIns(embedder))
+    with client_of(own_shop, embedder) as api:
+        put(api, "new", title="gnome", price=3.5)
+        assert api.put("/admin/v1/aliases/next", json={"snapshot": "shop-1"}).status_code == 200
+        lagging = cast("FastAPI", api.app).state.serving.served["live"].retrieval.live
+
+        def only_others(journal: Journal, photos: PhotoStore, live: LiveIndex, encoder: EncoderQueues) -> bool:
+            if live is lagging:
+                raise OSError("no memory")
+            return step(journal, photos, live, encoder)
+
+        monkeypatch.setattr("service.feed.step", only_others)
+        wait_until(lambda: get(api, "/readyz")["status"] == "degraded")
+        put(api, "new", title="gnome", price=8)
+        patch(api, "new", 409, price=3.5)
 
 
 def test_a_write_that_always_comes_too_late_is_a_conflict(
