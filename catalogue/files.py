@@ -48,6 +48,19 @@ def lock_file(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def try_lock(path: Path) -> Iterator[int | None]:
+    """As `lock_file`, but None at once where somebody has it; a child that is given the handle has it, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lock.fileno()
+
+
 def hold(path: Path) -> int:
     """Let `is_held` say so of a file or folder, until the handle is closed or the process ends, however it ends."""
     handle = os.open(path, os.O_RDONLY)

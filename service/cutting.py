@@ -12,10 +12,11 @@ from typing import Final
 import structlog
 
 from catalogue.errors import Conflict, InvalidInput
+from catalogue.files import try_lock
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal, LiveIndex, Manifest, Snapshot
-from index.aliases import LIVE, live_name
+from index.aliases import LIVE, live_name, read_aliases
 from index.checksums import remember, verify
 from index.cut import cut
 from index.maintenance import gc
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 AUTOMATIC: Final = "auto-"
 """How the names of snapshots begin that a gateway cut by itself; it removes them when no alias needs them."""
+_LOCK: Final = ".auto-snapshot.lock"
 _AFTER_FAILURE_S: Final = 600.0
 _POLL_S: Final = 0.2
 _SAID_BYTES: Final = 100_000
@@ -101,7 +103,10 @@ def _caught_up(settings: Settings, snapshot: Snapshot, source: ModelSource) -> L
 
 
 class AutoSnapshot:
-    """Cuts a snapshot when one is due, in a process of its own at low priority, and has it served."""
+    """Cuts a snapshot when one is due, in a process of its own at low priority, and has it served.
+
+    Of the gateways of one data directory one at a time does, and the others serve what it has cut.
+    """
 
     def __init__(self, serving: Serving, swaps: Swaps) -> None:
         self._serving = serving
@@ -122,20 +127,31 @@ class AutoSnapshot:
     def _run(self) -> None:
         while not self._closing.wait(self._pause_s):
             try:
-                if not self._is_due() or self._cut_and_serve(f"{AUTOMATIC}{datetime.now(UTC):%Y%m%d-%H%M%S}"):
+                if not self._is_due() or self._take_turn():
                     continue
             except Exception as error:  # noqa: BLE001  # the thread must outlive whatever a disk raises
                 log.error("snapshot_not_cut", reason=str(error))  # noqa: TRY400
             self._closing.wait(_AFTER_FAILURE_S)
 
     def _is_due(self) -> bool:
+        """Whether what is served is, and is not about to be exchanged: somebody may have cut another one just now."""
         with self._serving.lease(LIVE) as retrieval:
-            return retrieval.view.is_due
+            if not retrieval.view.is_due:
+                return False
+            desired = read_aliases(self._serving.settings.data).get(LIVE)
+            return desired is None or desired.snapshot == retrieval.snapshot_name
 
-    def _cut_and_serve(self, name: str) -> bool:
+    def _take_turn(self) -> bool:
+        """Cut one unless another gateway does; False where that failed."""
+        with try_lock(self._serving.settings.data / _LOCK) as lock:
+            if lock is None or not self._is_due():
+                return True
+            return self._cut_and_serve(f"{AUTOMATIC}{datetime.now(UTC):%Y%m%d-%H%M%S}", lock)
+
+    def _cut_and_serve(self, name: str, lock: int) -> bool:
         """Whether it is served now; the snapshots it makes superfluous are removed, itself if it cannot be."""
         snapshots = self._serving.settings.data / "snapshots"
-        is_cut = self._cut(name)
+        is_cut = self._cut(name, lock)
         is_served = is_cut and self._serve(name)
         gc(self._serving.settings.data, self._serving.journal, keep=1, prefix=AUTOMATIC)
         if not is_cut:
@@ -144,13 +160,17 @@ class AutoSnapshot:
             shutil.rmtree(snapshots / name, ignore_errors=True)
         return is_served
 
-    def _cut(self, name: str) -> bool:
+    def _cut(self, name: str, lock: int) -> bool:
+        """In a process that keeps the lock to its end, even if this one is killed."""
         settings = self._serving.settings
         command = [*_LOW_PRIORITY, sys.executable, "-m", "service", "build", "--from-live"]
         command += ["--name", name, "--data", str(settings.data)]
         command += ["--bundle", str(settings.bundle)] if settings.bundle else []
         log.info("snapshot_cutting", snapshot=name)
-        with tempfile.TemporaryFile() as said, Popen(command, stdout=said, stderr=said) as process:  # noqa: S603
+        with (
+            tempfile.TemporaryFile() as said,
+            Popen(command, stdout=said, stderr=said, pass_fds=[lock]) as process,  # noqa: S603
+        ):
             while process.poll() is None:
                 if self._closing.wait(_POLL_S):
                     process.kill()

@@ -5,11 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotInvalid
+from catalogue.files import try_lock
 from catalogue.settings import IndexSettings, Settings
 from index import Journal, Snapshot
-from index.aliases import activate, read_aliases
+from index.aliases import activate
 from index.checksums import verify
 from index.plan import Choice
 from models import StandInEncoders
@@ -107,39 +110,46 @@ def test_an_automatic_cut_that_is_killed_leaves_nothing_but_what_is_not_its_own(
     snapshots = own_shop.data / "snapshots"
 
     class Killed(AutoSnapshot):
-        def _cut(self, name: str) -> bool:
+        def _cut(self, name: str, lock: int) -> bool:
             (snapshots / f".{name}.a1b2c3d4" / "vectors").mkdir(parents=True)
             return False
 
     serving, swaps = open_serving(own_shop, StandIns(embedder))
     cut_from_live(own_shop, "auto-1", choice=CHOICE, source=StandIns(embedder))  # by another gateway
     before = set(snapshots.iterdir())
-    assert not Killed(serving, swaps)._cut_and_serve("auto-1")
+    assert not Killed(serving, swaps)._cut_and_serve("auto-1", 0)
     assert set(snapshots.iterdir()) == before
     swaps.close()
     asyncio.run(serving.close())
 
 
-def test_a_gateway_cuts_and_serves_by_itself_and_tidies_up(
-    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+def test_gateways_cut_and_serve_by_themselves_one_for_all_and_tidy_up(
+    own_shop: Settings, embedder: StandInEncoders, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.live._DUE_LEAST", 1)
     index = IndexSettings(watch_s=0.05, auto_snapshot=True)
-    settings = own_shop.model_copy(update={"index": index})
+    settings = own_shop.model_copy(update={"index": index, "journal": SecretStr(postgres)})
+    cuts = []
 
-    def cut(self: object, name: str) -> bool:  # the command, without a process: it would look for a real model
+    def cut(self: object, name: str, lock: int) -> bool:  # without a process: it would look for a real model
+        with try_lock(own_shop.data / ".auto-snapshot.lock") as free:
+            assert free is None
+        cuts.append(name)
         cut_from_live(settings, name, choice=CHOICE, source=StandIns(embedder))
         return True
 
+    def is_due(api: TestClient) -> bool:
+        return bool(get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"])
+
     monkeypatch.setattr("service.cutting.AutoSnapshot._cut", cut)
-    with client_of(settings, embedder) as api:
-        for number in range(3):
-            put(api, f"new-{number}", title="garden gnome")
-        wait_until(lambda: live(api).startswith("auto-"))
-        assert get(api, "/v1/products")["total"] == 39
-        wait_until(lambda: not get(api, "/admin/v1/status")["aliases"][0]["snapshot_due"])
+    with client_of(settings, embedder) as api, client_of(settings, embedder) as other:
+        with try_lock(own_shop.data / ".auto-snapshot.lock"):  # so that both find all of it due
+            for number in range(3):
+                put(api, f"new-{number}", title="garden gnome")
+            wait_until(lambda: is_due(api) and is_due(other))
+        wait_until(lambda: all(live(each).startswith("auto-") and not is_due(each) for each in (api, other)))
+        for each in (api, other):
+            assert get(each, "/v1/products")["total"] == 39
+        assert len(cuts) == 1
     names = {path.name for path in (own_shop.data / "snapshots").iterdir() if not path.name.startswith(".")}
-    state = read_aliases(own_shop.data).get("live")
-    assert state is not None
-    assert {"shop-1", state.snapshot} <= names
-    assert len([name for name in names if name.startswith("auto-")]) <= 2
+    assert names == {"shop-1", *cuts}
