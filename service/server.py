@@ -128,9 +128,10 @@ def bind(host: str, port: int, *, has_keys: bool = False, shared: bool = False) 
             listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
+        sharing = "All that share it need SAMESTYLE_REUSE_PORT=true and the same user. " if shared else ""
         raise ConfigurationError(
             f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
-            "Is another server running there? Choose another --port."
+            f"Is another server running there? {sharing}Choose another --port."
         ) from None
     return listener
 

@@ -125,8 +125,10 @@ class TestBind:
                 for _ in range(20):
                     socket.create_connection(address, timeout=5).close()
                     ready.accept()[0].close()
-            with pytest.raises(ConfigurationError, match="another server"):
+            with pytest.raises(ConfigurationError, match=r"another server running there\? Choose"):
                 bind("127.0.0.1", address[1])
+        with bind("127.0.0.1", 0) as alone, pytest.raises(ConfigurationError, match="SAMESTYLE_REUSE_PORT=true"):
+            bind("127.0.0.1", alone.getsockname()[1], shared=True)
 
     def test_a_port_that_is_to_be_shared_is_not_without_what_that_takes(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="SAMESTYLE_JOURNAL"):
