@@ -58,20 +58,22 @@ def read_pairs(path: Path, photos: Photos, catalogue: Path | None = None) -> Eva
     else:
         products, left_out = read_products(catalogue, photos)
     number = {product.product_id: row for row, product in enumerate(products)}
-    targets: defaultdict[int, list[int]] = defaultdict(list)
-    unknown = 0
+    alike: defaultdict[int, set[int]] = defaultdict(set)
+    asked, unknown = set[int](), 0
     for row, label in zip(rows, labels, strict=True):
         trigger, recall = number.get(row["trigger_id"]), number.get(row["recall_id"])
         if trigger is None or recall is None:
             unknown += 1
         elif label and trigger != recall:
-            targets[trigger].append(recall)
+            asked.add(trigger)
+            alike[trigger].add(recall)
+            alike[recall].add(trigger)  # of a mined pair either may be the trigger
     if unknown:
         left_out.append(f"pairs that name a product that is not there: {unknown:,} of {len(rows):,}")
-    if not targets:
+    if not asked:
         raise InvalidInput(_nothing_left(path, catalogue, rows, labels, unknown))
-    own = np.array(sorted(targets), np.int64)
-    truth = of_targets(own, [targets[row] for row in own.tolist()], len(products))
+    own = np.array(sorted(asked), np.int64)
+    truth = of_targets(own, [sorted(alike[row]) for row in own.tolist()], len(products))
     return EvaluationData(path, products, photos, truth, None, [*left_out, *lacking(products, photos)])
 
 

@@ -86,6 +86,9 @@ def test_the_published_format_round_trips(tmp_path: Path, pairs: list[tuple[int,
     for trigger, recall, label in pairs:
         if label and trigger != recall:
             expected.setdefault(content[trigger]["product_id"], set()).add(content[recall]["product_id"])
+    for trigger, recall, label in pairs:  # what is alike is so both ways, but only a trigger is asked for
+        if label and trigger != recall and content[recall]["product_id"] in expected:
+            expected[content[recall]["product_id"]].add(content[trigger]["product_id"])
     assert is_pairs_file(path)
     with Photos(tmp_path) as photos:
         if not expected:
@@ -124,6 +127,15 @@ def test_what_counts_as_right(tmp_path: Path, label: Any) -> None:
     path = write(tmp_path / "pairs.parquet", published(rows(tmp_path), [(0, 1, label)]))
     with Photos(tmp_path) as photos:
         assert targets(read_pairs(path, photos)) == {"p0-red": {"p0-green"}}
+
+
+def test_a_pair_is_right_whichever_of_the_two_is_its_trigger(tmp_path: Path) -> None:
+    """A mined pair stands once, under either: the other way round it must not count against the model."""
+    pairs = [(0, 1, 1), (2, 0, 1), (0, 3, 0)]
+    with Photos(tmp_path) as photos:
+        data = read_pairs(write(tmp_path / "pairs.csv", published(rows(tmp_path), pairs)), photos)
+    ids = [row["product_id"] for row in rows(tmp_path)]
+    assert targets(data) == {ids[0]: {ids[1], ids[2]}, ids[2]: {ids[0]}}
 
 
 def test_ids_stay_text(tmp_path: Path) -> None:
