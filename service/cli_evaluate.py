@@ -64,7 +64,7 @@ def evaluate(
     ] = "{words}",
     category_level: Annotated[int, typer.Option(min=1, help="How many levels of the category to tell apart.")] = 1,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Ask only for the 30 % of styles that nothing is trained on.")
+        bool, typer.Option("--held-out", help="Ask only for the 30 % of styles that `train --held-out` leaves out.")
     ] = False,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Write thresholds of 95 % precision into the bundle.")

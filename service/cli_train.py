@@ -39,6 +39,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value on top, as losses.hinge=0; any number of times.")
     ] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Leave out the 30 % of styles that `evaluate --held-out` asks for.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     photos: Annotated[
         Path | None, typer.Option(help="Where decoded photos are kept, for several runs.", show_default="in --out")
@@ -49,7 +52,7 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait by spinning take the cores from each other
     with told():
         running = _training()
-        changes = _changes(catalogues, pairs, base, settings)
+        changes = _changes(catalogues, pairs, base, settings, held_out=held_out)
         run = running.Run(
             running.configuration(config, changes, out_dir, resume=resume),
             out_dir,
@@ -98,7 +101,12 @@ def _training() -> ModuleType:
 
 
 def _changes(
-    catalogues: list[Path] | None, pairs: Path | None, base: Path | None, settings: list[str] | None
+    catalogues: list[Path] | None,
+    pairs: Path | None,
+    base: Path | None,
+    settings: list[str] | None,
+    *,
+    held_out: bool,
 ) -> tuple[str, ...]:
     changes = list(settings or ())
     if catalogues:
@@ -107,6 +115,8 @@ def _changes(
         changes.append("data.pairs=" + json.dumps(str(pairs)))
     if base:
         changes.append("network.base=" + json.dumps(str(base)))
+    if held_out:
+        changes.append("data.held_out=true")
     return tuple(changes)
 
 

@@ -46,6 +46,8 @@ class DataConfig(_Strict):
     dev_share: Share = 0.05
     """Of the styles (of the pairs, where no style has two products) are never trained on; their figures choose among
     checkpoints."""
+    held_out: bool = False
+    """The 30 % of styles that `samestyle evaluate --held-out` asks for are neither trained on nor chosen by."""
 
 
 class NetworkConfig(_Strict):

@@ -1,7 +1,7 @@
 """Catalogues as training material: products with their decoded photos, styles and pairs to draw from."""
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.demo import is_held_out
 from catalogue.errors import CatalogueInvalid
 from catalogue.gtin import MOST_OF_ONE_GTIN, gtin_of
 from catalogue.product import Product
@@ -19,6 +20,7 @@ from models.training.config import DataConfig
 from models.training.pairs import NO_PAIRS, Pairs, read_pairs
 from models.training.photos import DecodedPhotos, Progress, read_rows, read_with_photos, stretched, usable_photo_of
 
+_STYLE: Final = "style "
 _GTIN: Final = "GTIN "
 _BUCKETS: Final = 10_000
 _MOST_DEV_PAIRS: Final = 1_000
@@ -157,7 +159,7 @@ class _Numbering:
 
 def _style(product: Product) -> str:
     if product.style_id:
-        return f"style {product.style_id}"
+        return f"{_STYLE}{product.style_id}"
     code = gtin_of(product.attributes)
     return f"product {product.product_id}" if code is None else f"{_GTIN}{code}"
 
@@ -167,21 +169,27 @@ def _split(config: DataConfig, numbering: _Numbering) -> tuple[dict[int, list[in
     items, names, share = numbering.items, list(numbering.names), config.dev_share
     numbers = {item.product.product_id: number for number, item in enumerate(items)}
     pairs = read_pairs(config.pairs, numbers) if config.pairs else NO_PAIRS
-    members: defaultdict[int, list[int]] = defaultdict(list)
+    members: dict[int, list[int]] = {}
     for number, item in enumerate(items):
-        members[item.style].append(number)
+        members.setdefault(item.style, []).append(number)
     if any(len(group) > 1 for group in members.values()):
+        if config.held_out:
+            members = {style: group for style, group in members.items() if not _is_held_out(names[style])}
         kept = {style for style in members if _is_kept(names[style], share)}
         styles = {style: group for style, group in members.items() if style not in kept}
         trained = np.array([items[a].style in styles and items[b].style in styles for a, b in pairs.items], dtype=bool)
         dev = [(item, style) for style in sorted(kept) for item in members[style]]
         return styles, _some(pairs, trained, items, styles), dev
+    if config.held_out:
+        raise CatalogueInvalid(
+            "No two products share a style_id or GTIN, so no styles can be held out. Leave --held-out out."
+        )
     kept_pairs = np.array([_is_kept(f"{a} {b}", share) for a, b in pairs.items], dtype=bool)
     groups: dict[int, int] = {}
     for number, (a, b) in enumerate(pairs.items[kept_pairs][:_MOST_DEV_PAIRS].tolist()):
         if a not in groups and b not in groups:
             groups |= {a: number, b: number}
-    return dict(members), _some(pairs, ~kept_pairs, items, members), sorted(groups.items())
+    return members, _some(pairs, ~kept_pairs, items, members), sorted(groups.items())
 
 
 def _some(pairs: Pairs, chosen: NDArray[np.bool_], items: Sequence[Item], styles: Mapping[int, Sequence[int]]) -> Pairs:
@@ -193,6 +201,12 @@ def _some(pairs: Pairs, chosen: NDArray[np.bool_], items: Sequence[Item], styles
     }
     negatives = {item: others for item, others in negatives.items() if others}
     return Pairs(pairs.items[chosen], pairs.weights[chosen], negatives, pairs.unknown)
+
+
+def _is_held_out(name: str) -> bool:
+    """By the bare style_id or GTIN, as evaluation goes by."""
+    bare = name.removeprefix(_STYLE if name.startswith(_STYLE) else _GTIN)
+    return bare != name and is_held_out(bare)
 
 
 def _is_kept(name: str, share: float) -> bool:

@@ -1,6 +1,7 @@
 """What is trained on, as far as it needs no PyTorch."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalogue.errors import CatalogueInvalid, InvalidInput
+from catalogue.gtin import check_digit
+from models.evaluation.data import read_catalogue_data
+from models.evaluation.photos import Photos
 from models.training.config import DataConfig, Source
 from models.training.data import Corpus, kept_products, read_corpus
 from models.training.pairs import pair_rows, read_pairs
@@ -96,6 +100,49 @@ def test_pairs_of_styles_that_are_kept_or_the_same_teach_nothing(tmp_path: Path)
     for item, others in made.pairs.negatives.items():
         assert {item, *others} <= trained
         assert all(made.items[item].style != made.items[other].style for other in others)
+
+
+def ean(number: int) -> str:
+    digits = f"40063813{number:04}"
+    return f"{digits}{check_digit(digits + '0')}"
+
+
+@pytest.mark.parametrize("by", ["style_id", "EAN"])
+def test_what_evaluation_holds_out_is_neither_trained_on_nor_chosen_by(tmp_path: Path, by: str) -> None:
+    write_shop(tmp_path / "whole.parquet", styles=16)
+    whole = pq.read_table(tmp_path / "whole.parquet").to_pylist()
+    if by == "EAN":
+        whole = [row | {"style_id": None, "EAN": ean(int(row["style_id"][1:]))} for row in whole]
+    path = write(tmp_path / "shop.parquet", whole)
+    pairs = [{"trigger_id": one["product_id"], "recall_id": other["product_id"]} for one, other in pairwise(whole)]
+    config = DataConfig(
+        catalogues=(Source(path=path),),
+        pairs=write(tmp_path / "pairs.csv", pairs),
+        dev_share=0.3,
+        cache_side=16,
+        held_out=True,
+    )
+    made = read_corpus(config, tmp_path / "work")
+    with Photos(tmp_path) as photos:
+        data = read_catalogue_data(path, photos, held_out=True)
+    asked = {data.products[row].product_id for row in data.truth.own.tolist()}
+    used = {item for members in made.styles.values() for item in members} | {item for item, _ in made.dev}
+    assert made.dev
+    assert asked
+    assert len(asked) + len(used) == len(whole)
+    assert not asked & {made.items[item].product.product_id for item in used | set(made.pairs.items.ravel().tolist())}
+    assert not asked & {kept.product.product_id for kept in kept_products(config)}
+
+
+def test_nothing_can_be_held_out_of_pairs_alone(tmp_path: Path) -> None:
+    rows = [{"product_id": name, "title": f"thing {name}"} for name in "abcd"]
+    config = DataConfig(
+        catalogues=(Source(path=write(tmp_path / "shop.csv", rows)),),
+        pairs=write(tmp_path / "pairs.csv", [{"trigger_id": "a", "recall_id": "b"}]),
+        held_out=True,
+    )
+    with pytest.raises(CatalogueInvalid, match="no styles can be held out"):
+        read_corpus(config, tmp_path / "work")
 
 
 def test_a_file_of_pairs_with_their_products_is_a_catalogue_too(tmp_path: Path) -> None:

@@ -34,12 +34,13 @@ def shop(tmp_path: Path) -> Path:
 def test_trains_keeps_its_configuration_and_goes_on(tmp_path: Path, shop: Path) -> None:
     config = write_config(tmp_path / "run.json", TINY)
     words = ("train", str(shop), "--out", str(tmp_path / "run"))
-    code, text = run(*words, "--config", str(config), "--set", "losses.locality=0")
+    code, text = run(*words, "--config", str(config), "--set", "losses.locality=0", "--held-out")
     assert code == 0
-    assert "30 products; 6 styles and 0 pairs to train on" in text
+    assert "30 products; 4 styles and 0 pairs to train on" in text
     assert "m-m@1" in text
     kept = json.loads((tmp_path / "run" / "config.json").read_bytes())
     assert kept["losses"]["locality"] == 0
+    assert kept["data"]["held_out"]
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert list((tmp_path / "run" / "tensorboard").rglob("events.*"))
