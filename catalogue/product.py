@@ -31,7 +31,19 @@ MAX_ATTRIBUTES: Final = 200
 AttributeName = Annotated[Text, Field(max_length=200)]
 AttributeValue = Annotated[Text, Field(max_length=MAX_ATTRIBUTE)]
 Location = Annotated[Text, Field(max_length=2_000)]
-ProductId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^[^{_INVISIBLE}]+$")]
+_ANY_INVISIBLE: Final = re.compile(f"[{_INVISIBLE}]")
+
+
+def _visible(value: object) -> object:
+    """Says in words what the pattern of an id does."""
+    if isinstance(value, str) and _ANY_INVISIBLE.search(value):
+        raise ValueError("has a space or an invisible character. Give ids of 1 to 128 visible characters")
+    return value
+
+
+ProductId = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=f"^[^{_INVISIBLE}]+$"), BeforeValidator(_visible)
+]
 
 
 class Details(BaseModel):
