@@ -155,7 +155,7 @@ def _print(made: "Report") -> None:
     for metric in METRICS:
         for arm in made.arms:
             against: Any = arm.compared.get(metric)
-            row = [metric, arm.arm, page.percent(arm.rates[metric].value)]
+            row = [metric, arm.arm, page.rate(arm.rates[metric], metric)]
             if against is not None:
                 row += [page.uplift(against.uplift), page.interval(against.interval), page.p_value(against.p)]
                 row.append(page.percent(against.detectable, 1))

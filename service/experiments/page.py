@@ -91,7 +91,7 @@ def _rates(made: Report, metric: str) -> str:
     rows = []
     for arm in made.arms:
         own, against = arm.rates[metric], arm.compared.get(metric)
-        row = [arm.arm, _rate(own, metric)]
+        row = [arm.arm, rate(own, metric)]
         if against is None:
             row += ["control", "", ""]
         else:
@@ -119,8 +119,9 @@ def money(value: float) -> str:
     return f"{value:,.2f}" if math.isfinite(value) else "-"
 
 
-def _rate(rate: Rate, metric: str) -> str:
-    return f"{rate.value:.4f}" if metric == "purchases" and math.isfinite(rate.value) else percent(rate.value)
+def rate(found: Rate, metric: str) -> str:
+    """A share as one; purchases for each user, of which there may be several, as a number."""
+    return f"{found.value:.4f}" if metric == "purchases" and math.isfinite(found.value) else percent(found.value)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

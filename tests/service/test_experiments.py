@@ -352,6 +352,8 @@ class TestReport:
         for text in ("ctr", "conversion", "next", "EUR", "Sample ratio: p ="):
             assert text in said
         machine = json.loads(run("report", "--data", str(data), "--json"))
+        bought = machine["arms"][1]["rates"]["purchases"]["value"]
+        assert f" {bought:.4f} │" in said  # of one user there may be several
         assert machine == json.loads(json.dumps(machine, allow_nan=False))
         assert machine["arms"][1]["compared"]["ctr"]["p"] < 1e-6
         assert len(machine["warnings"]) == 2
