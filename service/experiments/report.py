@@ -30,6 +30,9 @@ SLOWER: Final = 1.2
 """An arm whose 95th percentile of time is over so many times the control's fails a guard-rail."""
 MORE_ERRORS: Final = 0.005
 """So does one whose share of failures is so much higher, and surely is."""
+MUCH_OF_ONE: Final = 0.1
+"""So does one with a user who has more than this share of its answers, where there are `MANY_USERS`: a crawler."""
+MANY_USERS: Final = 100
 _Z_ERRORS: Final = 2.576
 """Of a p-value of 0.01."""
 
@@ -177,7 +180,7 @@ class _Table:
             p50_ms=p50,
             p95_ms=p95,
             failures=failures,
-            guards=_guards(control, p95, failures) if control else (),
+            guards=(*_crowding(seen), *(_guards(control, p95, failures) if control else ())),
             daily_ctr=_daily(answers, clicked),
             values={
                 currency: _value(
@@ -234,6 +237,15 @@ def _failures(asked: pa.Table) -> Rate:
     return rate(
         np.bincount(code, failed, users).astype(np.float64), np.bincount(code, minlength=users).astype(np.float64)
     )
+
+
+def _crowding(answers: Numbers) -> list[str]:
+    """Whether one user's answers outweigh those of many; `answers` is [users]."""
+    total = answers.sum()
+    share = float(answers.max() / total) if len(answers) >= MANY_USERS and total else 0.0
+    if share <= MUCH_OF_ONE:
+        return []
+    return [f"one user has {share:.0%} of its answers and sways its rates. Send no user_key for crawlers and monitors."]
 
 
 def _guards(control: ArmReport, p95_ms: float, failures: Rate) -> list[str]:

@@ -347,6 +347,36 @@ class TestReport:
         live = report(tmp_path, begun).arms[0]
         assert (live.answers, live.clicks) == (4, 2)
 
+    @pytest.mark.parametrize(("users", "most", "told"), [(200, 10, False), (200, 40, True), (50, 40, False)])
+    def test_a_user_of_very_many_answers_is_told_of(self, tmp_path: Path, users: int, most: int, told: bool) -> None:
+        begun, now = arms.start(tmp_path, "first", {"live": 1, "next": 1}), time.time_ns() // 10**6
+        searches = [
+            (
+                f"r-{number}-{turn}",
+                now,
+                "search",
+                None,
+                "mug",
+                0,
+                f"{number:032x}",
+                "[]",
+                "s",
+                "first",
+                "live",
+                1.0,
+                200,
+            )
+            for number in range(users)
+            for turn in range(1 if number else most)
+        ]
+        files.write(tmp_path / "events", "searches", "a", searches)
+        crowded = [warning for warning in report(tmp_path, begun).warnings if "one user has" in warning]
+        assert crowded == (
+            ["live: one user has 17% of its answers and sways its rates. Send no user_key for crawlers and monitors."]
+            if told
+            else []
+        )
+
     def test_as_a_table_as_json_and_as_a_page(self, data: Path, tmp_path: Path) -> None:
         said = run("report", "first", "--data", str(data), "--html", str(tmp_path / "report.html"))
         for text in ("ctr", "conversion", "next", "EUR", "Sample ratio: p ="):
