@@ -41,5 +41,6 @@ def first_reason(error: ValidationError) -> str:
     """The first thing that is wrong, after the name of its field, where it is in one."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))[:100]
-    reason = str(first["msg"]).removeprefix("Value error, ")
+    unknown = first["type"] == "extra_forbidden"
+    reason = "there is no such field" if unknown else str(first["msg"]).removeprefix("Value error, ")
     return f"{where}: {reason}" if where else reason

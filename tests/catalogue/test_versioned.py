@@ -43,6 +43,7 @@ def test_a_newer_one_is_told_from_a_broken_one(text: str, says: str) -> None:
     [
         ({"title": "lamp"}, "product_id: Field required"),
         ({"product_id": "1"}, "a product needs a title or a photo"),
+        ({"product_id": "1", "title": "lamp", "colr": "red"}, "colr: there is no such field"),
         ({"product_id": "1", "title": "lamp", "images": [1]}, "images.0: Input should be a valid string"),
         ({"product_id": "1", "title": "lamp", "attributes": {"x" * 200: 1}}, f"attributes.{'x' * 89}: Input"),
     ],

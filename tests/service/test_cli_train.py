@@ -71,7 +71,7 @@ def test_what_stopped_before_its_first_checkpoint_may_start_anew(tmp_path: Path,
     ("content", "words", "says"),
     [
         ({"steps": 0}, (), "steps: Input should be greater than or equal to 1"),
-        ({"losses": {"triplet": 1}}, (), "losses.triplet: Extra inputs are not permitted"),
+        ({"losses": {"triplet": 1}}, (), "losses.triplet: there is no such field"),
         ({}, ("--set", "steps"), "write it as name=value"),
         ({}, ("--resume",), "Leave --resume out"),
         ({}, ("--pairs", "nowhere.parquet"), "no such file. Check the path"),
