@@ -16,11 +16,14 @@ _MAX_WORK: Final = 512
 _MAX_THUMBNAILS: Final = 208
 """A grid of two hundred; of the requests there may be, it leaves room for others."""
 
+_JOURNAL_THREADS: Final = 2
+"""They but look where its head is; what is written has a thread of its own."""
+
 Result = TypeVar("Result")
 
 
 class Pools:
-    """The threads requests share: for bodies and stored photos, for decoding, for thumbnails, for scanning the index.
+    """The threads requests share: for bodies and stored photos, decoding, thumbnails, scanning the index, the journal.
 
     Whatever a request waits for, it waits no longer than `deadline_s`.
     """
@@ -33,6 +36,7 @@ class Pools:
         self.search = ThreadPoolExecutor(
             budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
         )
+        self.journal = ThreadPoolExecutor(_JOURNAL_THREADS, "journal-head")
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -40,6 +44,7 @@ class Pools:
         self.decode.close()
         self.thumbnail.close()
         self.search.shutdown()
+        self.journal.shutdown()
 
     async def off_loop(self, work: Callable[[], Result]) -> Result:
         """Run something slow on a working thread; raises DeadlineExceeded, Overloaded."""
@@ -48,6 +53,10 @@ class Pools:
     async def in_search(self, work: Callable[[], Result]) -> Result:
         """Look something up on a searching thread; raises DeadlineExceeded."""
         return await self.in_time(asyncio.get_running_loop().run_in_executor(self.search, work))
+
+    async def in_journal(self, work: Callable[[], Result]) -> Result:
+        """Ask the journal; raises DeadlineExceeded. A database that hangs must hold no thread that searches need."""
+        return await self.in_time(asyncio.get_running_loop().run_in_executor(self.journal, work))
 
     async def in_time(self, work: Awaitable[Result], *, within_s: float | None = None) -> Result:
         """The result of `work`, which knows its deadline (`service.deadlines`); raises DeadlineExceeded.

@@ -159,7 +159,7 @@ class Writer:
 
         Unless it cannot, as long as another index can: what builds on it is then refused by the journal.
         """
-        head = await self._serving.pools.off_loop(self._serving.journal.head)
+        head = await self._serving.pools.in_journal(self._serving.journal.head)
         with self._serving.lease(LIVE) as retrieval:
             if retrieval.view.position < head:
                 await self._serving.pools.in_time(asyncio.wrap_future(self._serving.feed.reached(head)))

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -482,6 +483,30 @@ def test_a_put_has_one_deadline_however_many_things_it_waits_for(
         deadlines.clear()
         assert get(shop_api, "/v1/products/lamp")["title"] == fields["title"], number
         deadlines.clear()
+
+
+def test_a_database_that_hangs_keeps_nothing_but_writes_waiting(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def head() -> int:
+        begun.set()
+        assert ended.wait(30)
+        return 0
+
+    settings = own_shop.model_copy(update={"cores": 1, "deadline_s": 2.0})
+    with client_of(settings, embedder) as api, ThreadPoolExecutor(4) as pool:
+        cursor = api.post("/v1/search", json={"text": "lamp", "k": 2}).json()["next_cursor"]
+        monkeypatch.setattr(api.app.state.serving.journal, "head", head)  # type: ignore[attr-defined]
+        try:
+            writes = [pool.submit(api.put, f"/v1/products/acme-0{n}", json={"title": "late"}) for n in range(4)]
+            assert begun.wait(10)
+            assert api.post("/v1/search", json={"cursor": cursor}).status_code == 200
+            assert found(api, image=PHOTO)
+            assert {write.result().status_code for write in writes} == {504}
+        finally:
+            ended.set()
 
 
 def test_a_restart_loses_nothing(own_shop: Settings, embedder: StandInEncoders) -> None:
