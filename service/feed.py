@@ -1,6 +1,7 @@
 """The journal's reader: what was written, here or by another gateway, reaches every index that is served."""
 
 import threading
+import time
 from concurrent.futures import Future
 from typing import Final
 
@@ -16,6 +17,8 @@ from service.replay import replay, step
 log = structlog.get_logger(__name__)
 
 _CLOSE_WAIT_S: Final = 10.0
+_SAY_AGAIN_S: Final = 60.0
+"""A database that comes and goes would fill the log: this feed looks 50 times a second."""
 
 
 class Feed:
@@ -36,6 +39,7 @@ class Feed:
         self.head = 0
         """The journal's last entry when it was looked at last."""
         self._failing: dict[LiveIndex, str] = {}
+        self._said: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
@@ -111,9 +115,15 @@ class Feed:
             known = self._failing.get(live) == str(error) or live not in self._fed
             if live in self._fed:
                 self._failing[live] = str(error)
-        if not known:
+        if not known and self._is_news(str(error)):
             trace = None if isinstance(error, SamestyleError) else error
             log.error("journal_not_applied", reason=str(error), exc_info=trace)
+
+    def _is_news(self, reason: str) -> bool:
+        """Whether it was not said within the last minute."""
+        now = time.monotonic()
+        self._said = {said: at for said, at in self._said.items() if now - at < _SAY_AGAIN_S}
+        return self._said.setdefault(reason, now) == now
 
     def _replay(self, live: LiveIndex, encoder: EncoderQueues) -> None:
         replay(self._journal, self._photos, live, encoder)

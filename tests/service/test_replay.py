@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from catalogue.errors import DeltaFull, NotFound, NotReady
+from catalogue.errors import DeltaFull, JournalUnavailable, NotFound, NotReady
 from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
@@ -21,6 +21,7 @@ from service.replay import replay, step
 from tests.index.builders import item
 from tests.service.conftest import photo, style_colour
 from tests.service.test_api_writes import Counting
+from tests.waiting import wait_until
 
 FIELDS = ("fusion", "image", "text")
 GONE = "0" * 64
@@ -329,3 +330,24 @@ def test_an_index_that_joins_shows_all_that_was_acknowledged(gateway: Gateway, m
         assert second.view.row_of("written") >= 0
     finally:
         feed.close()
+
+
+def test_a_journal_that_comes_and_goes_is_said_once_a_minute(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(range(1_000_000))
+    looked: list[int] = []
+
+    def come_and_go(*_: object) -> bool:
+        looked.append(next(looks))
+        if looked[-1] % 2:
+            raise JournalUnavailable("too many clients" if looked[-1] % 4 == 1 else "gone")
+        return False
+
+    with capture_logs() as logs:
+        feed = Feed(gateway.journal, gateway.photos, poll_s=0.001)
+        try:
+            feed.add(gateway.live(), gateway.encoder)
+            monkeypatch.setattr("service.feed.step", come_and_go)
+            wait_until(lambda: len(looked) > 20)
+        finally:
+            feed.close()
+    assert [line["reason"] for line in logs] == ["too many clients", "gone"]
