@@ -117,6 +117,8 @@ def _request_id(scope: Scope) -> str:
 
 
 def _about(trail: Trail, scope: Scope, route: str, status: int, seconds: float) -> dict[str, Any]:
+    """With the reason where it is ours; that of a 4xx may repeat what was sent."""
+    reason = {"reason": trail.reason} if status >= 500 and trail.reason is not None else {}
     return {
         "method": scope["method"][:16],
         "path": scope["path"][:_MAX_PATH],
@@ -125,6 +127,7 @@ def _about(trail: Trail, scope: Scope, route: str, status: int, seconds: float) 
         "ms": round(seconds * 1000, 2),
         "answers": trail.answers,
         "request_id": trail.request_id,
+        **reason,
     }
 
 

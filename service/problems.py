@@ -50,6 +50,7 @@ from catalogue.errors import (
 from service import metrics
 from service.examples import PROBLEMS
 from service.headers import ALWAYS
+from service.trail import CURRENT
 
 log = structlog.get_logger(__name__)
 
@@ -157,6 +158,8 @@ def problem(
 
 
 def _answer(body: Problem, headers: Mapping[str, str] | None) -> Response:
+    if (trail := CURRENT.get()) is not None:
+        trail.reason = body.detail
     content = orjson.dumps(body.model_dump(exclude_none=True))
     return Response(content, body.status, headers=headers, media_type="application/problem+json")
 

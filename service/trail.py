@@ -17,7 +17,7 @@ Stage = tuple[str, float, float]
 class Trail:
     """One request's id and stages, in the order they ended; `span` is what a trace knows it by, if it is traced."""
 
-    __slots__ = ("answers", "body_s", "request_id", "span", "stages", "started", "started_ns")
+    __slots__ = ("answers", "body_s", "reason", "request_id", "span", "stages", "started", "started_ns")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
@@ -28,6 +28,8 @@ class Trail:
         self.stages: list[Stage] = []
         self.answers: list[str] = []
         """The `request_id`s of the answers in it; a batch has several."""
+        self.reason: str | None = None
+        """Why it was refused, as its answer says."""
         self.span: Any = None
 
     def add(self, name: str, began: float, ended: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from catalogue.errors import JournalUnavailable
 from catalogue.settings import LogSettings, Settings
 from models import StandInEncoders
 from service import server
@@ -112,6 +113,20 @@ def test_lines_about_slow_requests_are_bounded() -> None:
     assert (len(trail.stages), len(trail.answers)) == (256, 16)
     assert trail.milliseconds() == {"stage": 256_000.0}
     assert trail.nanoseconds(trail.started + 0.5) == trail.started_ns + 500_000_000
+
+
+def test_what_failed_is_logged_with_its_reason(
+    own_shop: Settings, embedder: StandInEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise JournalUnavailable("The journal cannot be used (ReadOnlySqlTransaction).")
+
+    with logged() as lines, client_of(with_log(own_shop, access_sample=1), embedder) as api:
+        monkeypatch.setattr(api.app.state.serving.journal, "submit", read_only)  # type: ignore[attr-defined]
+        assert api.delete("/v1/products/acme-03").status_code == 503
+        assert api.get("/v1/products/acme-03?secret=1").status_code == 400
+    reasons = {line["status"]: line.get("reason") for line in lines if "status" in line}
+    assert reasons == {503: "The journal cannot be used (ReadOnlySqlTransaction).", 400: None}
 
 
 def test_a_fault_is_logged_for_its_request(own_shop: Settings, embedder: StandInEncoders) -> None:
