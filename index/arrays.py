@@ -1,6 +1,7 @@
 """Named arrays of any lengths in one file of Arrow's IPC format, mapped into memory and used where they lie.
 
-The file holds one row: a list for each array.
+The file holds one row: a list for each array. Of texts, where each begins is copied (4 or 8 bytes a text): Arrow looks
+there unasked, and a file that changes under it would end the process.
 """
 
 from collections.abc import Mapping
@@ -27,4 +28,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
     batch.validate()
     if batch.num_rows != 1:
         raise ValueError(f"{path.name} has {batch.num_rows} rows, not one list for each array")
-    return {name: batch.column(name).flatten() for name in batch.schema.names}
+    return {name: _with_own_starts(batch.column(name).flatten()) for name in batch.schema.names}
+
+
+def _with_own_starts(array: Any) -> Any:
+    if len(array.buffers()) != 3 or array.buffers()[1] is None:  # no texts, or none of them
+        return array
+    validity, starts, texts = array.buffers()
+    own = pa.py_buffer(starts.to_pybytes())
+    return pa.Array.from_buffers(array.type, len(array), [validity, own, texts], offset=array.offset)

@@ -153,6 +153,20 @@ def test_an_id_whose_row_is_not_there_holds_up_no_write(own_shop: Settings, embe
         assert api.get("/v1/products/new").status_code == 200
 
 
+@pytest.mark.parametrize("column", ["product_id", "title", "photo", "document", "attributes.values"])
+def test_where_texts_begin_cannot_change_under_it(own_shop: Settings, embedder: StandInEncoders, column: str) -> None:
+    """Arrow takes a beginning as it is: one that leads anywhere would end the process."""
+    with client_of(own_shop, embedder) as api:
+        file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
+        asked = "/v1/products?facets=attribute:size&sort=title&limit=50"
+        before = api.get(asked).json()
+        starts = read_arrays(file)[column].buffers()[1].to_pybytes()
+        _change(file, starts, starts[::-1])
+        after = api.get(asked).json()
+        assert (after["products"], after["facets"]) == (before["products"], before["facets"])
+        assert len(api.post("/v1/search", json={"text": "mug", "k": 50}).json()["hits"]) == 36
+
+
 def test_an_order_that_cannot_be_used_says_so(own_shop: Settings, embedder: StandInEncoders) -> None:
     with client_of(own_shop, embedder) as api:
         file = own_shop.data / "snapshots" / "shop-1" / "products.arrow"
