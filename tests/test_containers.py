@@ -78,6 +78,7 @@ def test_every_service_is_bounded_watched_and_kept_in(name: str) -> None:
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["restart"] == "unless-stopped"
+    assert service["logging"] == {"driver": "local"}  # whose files are bounded
     assert "healthcheck" in service or "build" in service  # the image has its own
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     assert all(need["condition"] == "service_healthy" for need in service.get("depends_on", {}).values())
