@@ -6,6 +6,8 @@ from typing import Final
 
 DNS_THREADS: Final = 4
 """Beside the budget: they only wait for the names of hosts to be resolved."""
+JOURNAL_THREADS: Final = 2
+"""They only ask where its head is; what is written has a thread of its own."""
 FETCH_THREADS: Final = 16
 """Of an evaluation whose photos are on the web: they mostly wait for them."""
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
-from catalogue.threads import ThreadBudget
+from catalogue.threads import JOURNAL_THREADS, ThreadBudget
 from index.search import set_faiss_threads
 from service.deadlines import Deadline, current, exceeded, under
 from service.encoding import WorkPool
@@ -15,9 +15,6 @@ _MAX_WORK: Final = 512
 """More than there may be requests (`service.admission`)."""
 _MAX_THUMBNAILS: Final = 208
 """A grid of two hundred; of the requests there may be, it leaves room for others."""
-
-_JOURNAL_THREADS: Final = 2
-"""They but look where its head is; what is written has a thread of its own."""
 
 Result = TypeVar("Result")
 
@@ -36,7 +33,7 @@ class Pools:
         self.search = ThreadPoolExecutor(
             budget.search, "search", initializer=set_faiss_threads, initargs=(budget.faiss,)
         )
-        self.journal = ThreadPoolExecutor(_JOURNAL_THREADS, "journal-head")
+        self.journal = ThreadPoolExecutor(JOURNAL_THREADS, "journal-head")
 
     def close(self) -> None:
         """Wait for what is under way."""
