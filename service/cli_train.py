@@ -82,7 +82,12 @@ def train(
                 encoded += photos
                 bar.update(task, description=f"{encoded:,} photos encoded")
 
-            run.train(corpus, report, encoding)
+            try:
+                run.train(corpus, report, encoding)
+            except KeyboardInterrupt:
+                if run.is_main and run.has_checkpoint:
+                    err.print("Stopped. The same command with --resume goes on from the last checkpoint.")
+                raise
     if not run.is_main:
         return
     if as_json:

@@ -186,7 +186,8 @@ def read_config(path: Path | None, overrides: tuple[str, ...] = ()) -> TrainConf
         raise ConfigurationError(f"{path}: cannot be read as TOML or JSON: {error}") from error
     for override in overrides:
         _put(content, override)
-    return parse_config(content, str(path or "the options"))
+    options = ["the options"] if overrides or path is None else []
+    return parse_config(content, " and ".join([*([str(path)] if path else []), *options]))
 
 
 def parse_config(content: object, where: str) -> TrainConfig:

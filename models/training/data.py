@@ -60,13 +60,12 @@ class Corpus:
     @property
     def summary(self) -> str:
         """How much of what there is, a line for people."""
-        negatives, unknown = sum(map(len, self.pairs.negatives.values())), self.pairs.unknown
-        told = (
-            f"{len(self.items):,} products; {len(self.styles):,} styles and {len(self.pairs.items):,} pairs to train on"
-        )
+        negatives, pairs = sum(map(len, self.pairs.negatives.values())), self.pairs
+        told = f"{len(self.items):,} products; {len(self.styles):,} styles and {len(pairs.items):,} pairs to train on"
         told += f" ({negatives:,} said not to be alike)" if negatives else ""
         told += f", {len(self.dev):,} products to choose by."
-        return told + (f" {unknown:,} pairs name a product that is not there." if unknown else "")
+        told += f" {pairs.left_out:,} pairs touch products that are kept apart." if pairs.left_out else ""
+        return told + (f" {pairs.unknown:,} pairs name a product that is not there." if pairs.unknown else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,8 @@ def _some(pairs: Pairs, chosen: NDArray[np.bool_], items: Sequence[Item], styles
         if items[item].style in styles
     }
     negatives = {item: others for item, others in negatives.items() if others}
-    return Pairs(pairs.items[chosen], pairs.weights[chosen], negatives, pairs.unknown)
+    left_out = int(np.count_nonzero(~chosen))
+    return Pairs(pairs.items[chosen], pairs.weights[chosen], negatives, pairs.unknown, left_out)
 
 
 def _is_held_out(name: str) -> bool:

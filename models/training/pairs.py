@@ -40,6 +40,8 @@ class Pairs:
     """Items that are said not to be like an item, by that."""
     unknown: int = 0
     """Rows of the file that name a product that is not there."""
+    left_out: int = 0
+    """Pairs of products that are not trained on."""
 
 
 NO_PAIRS: Final = Pairs(np.zeros((0, 2), np.int64), np.zeros(0))

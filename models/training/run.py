@@ -57,6 +57,11 @@ class Run:
         """The averaged weights with the best figures; the last ones where nothing is kept to choose by."""
         return self.out / BEST
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        return (self.out / CHECKPOINT).is_file()
+
     def read(self, progress: Progress = lambda _: None, photos: Path | None = None) -> Corpus:
         """The catalogues; their photos are decoded once, into `photos` or the run's own directory."""
         with processes().main_process_first():  # the others find the photos decoded

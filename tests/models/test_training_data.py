@@ -97,6 +97,8 @@ def test_pairs_of_styles_that_are_kept_or_the_same_teach_nothing(tmp_path: Path)
     assert made.dev
     assert set(made.pairs.items.ravel().tolist()) <= trained
     assert made.pairs.negatives
+    assert 0 < made.pairs.left_out == len(rows) - len(made.pairs.items)
+    assert f"{made.pairs.left_out} pairs touch products that are kept apart." in made.summary
     for item, others in made.pairs.negatives.items():
         assert {item, *others} <= trained
         assert all(made.items[item].style != made.items[other].style for other in others)

@@ -67,6 +67,29 @@ def test_what_stopped_before_its_first_checkpoint_may_start_anew(tmp_path: Path,
     assert (code, "There is no" in text, "Leave --resume out" in text) == (1, True, True)
 
 
+@pytest.mark.parametrize("at", [1, 3])
+def test_whoever_stops_it_hears_how_to_go_on(
+    tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Where there is a checkpoint: the first is written after the second step."""
+    from models.training.loop import Trainer  # needs PyTorch
+
+    step = Trainer._one_step
+
+    def stopped(self: Trainer, batch: Any) -> Any:
+        if self.step == at:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_one_step", stopped)
+    config = write_config(tmp_path / "run.json", TINY | {"save_every": 2})
+    words = ("train", str(shop), "--out", str(tmp_path / "run"), "--config", str(config))
+    code, text = run(*words)
+    assert (code, "with --resume goes on" in text) == (130, at > 2)
+    monkeypatch.undo()
+    assert run(*words, *(("--resume",) if at > 2 else ()))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "words", "says"),
     [
