@@ -64,10 +64,10 @@ def group(
     copies = np.bincount(original, minlength=len(original))
     near = near_pairs(index, vectors, rows, variants, floors)
     pairs = _together(near, pairs_of_one_gtin(vectors, rows, variants, same.with_gtin), len(vectors))
-    rivals = Rivals(vectors, suppliers, modes, variants, original, pairs)
+    scores = similarities(vectors, *pairs)
+    rivals = Rivals(vectors, suppliers, modes, variants, original, pairs, scores)
     alike = _Alike(vectors, copies, variants, floors, same.with_gtin, rivals)
-    fitting, _ = alike.fits(*pairs)
-    pairs = (pairs[0][fitting], pairs[1][fitting])
+    pairs = alike.enough_of(pairs, scores)
     medoid = _settle(_split(_mutual(pairs, len(vectors)), alike), pairs, alike)[original]
     score = similarities(vectors, np.arange(len(vectors)), medoid)
     score[original == medoid] = 1.0  # equal vectors are not quite of length 1, having been rounded
@@ -115,12 +115,25 @@ class _Alike:
     def fits(self, rows: Rows, medoids: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Whether each row may be in the group of the medoid beside it, and its score."""
         scores = similarities(self.vectors, rows, medoids)
-        floor = self.floors.between(rows, medoids)
-        floor = np.where(self.variants.share_gtin(rows, medoids), floor.clip(max=np.float32(self.with_gtin)), floor)
-        fitting = (scores >= floor) & ~self.variants.contradict(rows, medoids)
-        needed = self.rivals.needed(rows[fitting], medoids[fitting], scores[fitting], floor[fitting])
-        fitting[fitting] = scores[fitting] >= needed
+        fitting = self._are_enough(rows, medoids, scores)
+        fitting[fitting] = ~self.variants.contradict(rows[fitting], medoids[fitting])
         return fitting | (rows == medoids), scores
+
+    def enough_of(self, pairs: Pairs, scores: NDArray[np.float32]) -> Pairs:
+        """Those that are alike enough to be one style, of pairs that do not contradict each other."""
+        source, target = pairs
+        enough = np.empty(len(scores), np.bool_)
+        for part in _chunks(len(scores)):
+            enough[part] = self._are_enough(source[part], target[part], scores[part])
+        return source[enough], target[enough]
+
+    def _are_enough(self, rows: Rows, others: Rows, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        floor = self.floors.between(rows, others)
+        floor = np.where(self.variants.share_gtin(rows, others), floor.clip(max=np.float32(self.with_gtin)), floor)
+        enough = scores >= floor
+        needed = self.rivals.needed(rows[enough], others[enough], scores[enough], floor[enough])
+        enough[enough] = scores[enough] >= needed
+        return enough
 
     def medoids(self, rows: Rows, starts: Rows) -> Rows:
         """Of each stretch of rows, begun at `starts`, the one most like all of it; of several the first."""

@@ -66,19 +66,18 @@ class Rivals:
         variants: Variants,
         original: Rows,
         pairs: Pairs,
+        scores: Scores,
     ) -> None:
-        """Of each row its supplier (a number, -1 without), modes, and the first row that is its equal; of near rows."""
+        """Of each row its supplier (a number, -1 without), mode, and the first row that is its equal; and near rows."""
         self._vectors, self._modes, self._variants = vectors, modes, variants
         self._suppliers = suppliers.astype(np.int64)
         self._count = int(suppliers.max(initial=-1)) + 1
-        source, target = pairs
-        named = (self._suppliers[source] >= 0) & (self._suppliers[target] >= 0)
-        source, target = source[named], target[named]
-        score = similarities(vectors, source, target)
-        score[variants.share_gtin(source, target)] = 1.0
-        key = self._keys_of(source, target)
-        order = np.lexsort((target, -score, key))
-        self._keys, self._near, self._scores = key[order], target[order], score[order]
+        named = (self._suppliers[pairs[0]] >= 0) & (self._suppliers[pairs[1]] >= 0)
+        source, target = pairs[0][named], pairs[1][named]
+        keys, fit = self._keys_of(source, target), scores[named]
+        fit[variants.share_gtin(source, target)] = 1.0
+        order = np.lexsort((-fit, keys))
+        self._keys, self._near, self._scores = keys[order], target[order].astype(np.int32), fit[order]
         having = np.flatnonzero(self._suppliers >= 0)
         self._copied = np.unique(self._keys_of(original[having], having))
 

@@ -140,7 +140,7 @@ def test_for_one_listing_as_for_all(seed: int, suppliers: int, modes: list[Mode]
     near = similarities(vectors, one, other)
     apart = variants.contradict(one, other)
     pairs = (one[~apart], other[~apart])
-    rivals = Rivals(vectors, whose, places, variants, np.arange(count), pairs)
+    rivals = Rivals(vectors, whose, places, variants, np.arange(count), pairs, near[~apart])
     floors = np.full(len(one), FLOOR, np.float32)
     found = rivals.needed(one, other, near, floors)
     assert (found >= floors).all()
