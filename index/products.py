@@ -157,7 +157,7 @@ def modes_of(table: pa.Table) -> NDArray[np.uint8]:
 
 def suppliers_of(table: pa.Table) -> NDArray[np.int32]:
     """A number for the supplier of each row of a table with `SCHEMA`, -1 where it has none."""
-    column = one_chunk(table, "supplier_id")
+    column = one_chunk(table.select(["supplier_id"]).unify_dictionaries().combine_chunks(), "supplier_id")
     numbers: NDArray[np.int32] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
     return np.where(numbers == pc.index(column.dictionary, "").as_py(), np.int32(-1), numbers)
 

@@ -15,7 +15,7 @@ from index import Filters, IndexedProduct, ProductTable
 from index import products as module
 from index.columns import _sorted_pairs
 from index.facets import count as count_facets
-from index.products import SCHEMA, Sort, id_hash, packed, to_table
+from index.products import SCHEMA, Sort, id_hash, packed, suppliers_of, to_table
 from tests.index.builders import item, items, table
 from tests.index.shops import FACETS, passes, some_filters, some_products
 
@@ -277,3 +277,18 @@ def test_a_group_named_after_a_row_that_is_not_there_is_none(medoid: int) -> Non
     styles = damaged("style.medoids", 3, medoid).styles
     assert styles.medoid(3) is None
     assert styles.grouped(np.ones(10, np.bool_)).tolist() == []
+
+
+def test_suppliers_are_numbers_whatever_the_table_was_put_together_of() -> None:
+    """Each part numbers its suppliers by itself."""
+    whose = [["acme", "", "orion"], ["orion", "kestrel"], [""], ["acme"]]
+    parts = [
+        to_table([item(f"p{part}-{n}", supplier_id=name) for n, name in enumerate(names)])
+        for part, names in enumerate(whose)
+    ]
+    numbers = suppliers_of(pa.concat_tables(parts)).tolist()
+    assert numbers[0] == numbers[6] != numbers[2] == numbers[3] != numbers[4] != numbers[0]
+    assert (numbers[1], numbers[5]) == (-1, -1)
+    assert min(numbers[0], numbers[2], numbers[4]) >= 0
+    assert suppliers_of(to_table([])).tolist() == []
+    assert suppliers_of(to_table([item("p")])).tolist() == [-1]
