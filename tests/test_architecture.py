@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "service": {"catalogue", "models", "index"},
 }
 OURS = MAY_IMPORT.keys() | {"bench", "tests"}
-BENCH_ROOMS = ("service.cli_bench",)  # the command that runs measurements, and loads them when it does
+BENCH_ROOMS = ("service.cli.bench",)  # the command that runs measurements, and loads them when it does
 
 # What takes seconds or gigabytes to import, and where it may be imported at all.
 TRAINING_ROOMS = ("models.export", "models.training")
@@ -154,7 +154,7 @@ def test_our_modules_keep_the_rules() -> None:
         ("models.exporter", "import onnx", "imports onnx at run time"),
         ("models.encoders", "from transformers import AutoModel", "imports transformers at run time"),
         ("service.cli", "from models.training import train", "imports models.training.train at module level"),
-        ("service.cli_bench", "from bench.index.main import run", "service imports bench.index.main.run"),
+        ("service.cli.bench", "from bench.index.main import run", "service imports bench.index.main.run"),
         ("service.cli", "def index():\n    from bench.index.main import run", "service imports bench.index.main.run"),
         ("models", "from models import export", "imports models.export at module level"),
         ("models.training", "import duckdb", "imports duckdb outside pair mining"),
@@ -184,7 +184,7 @@ def test_the_checker_catches(module: str, source: str, complaint: str) -> None:
         ("models.pairs.database", "def late():\n    import duckdb"),
         ("catalogue.demo.render.mesh", "import bpy"),
         ("index.vectors", "numpy.load(path, allow_pickle=False)"),
-        ("service.cli_bench", "def index():\n    from bench.index.main import run"),
+        ("service.cli.bench", "def index():\n    from bench.index.main import run"),
     ],
 )
 def test_the_checker_lets_pass(module: str, source: str) -> None:

@@ -11,7 +11,7 @@ from catalogue.errors import BundleInvalid, ConfigurationError, Conflict
 from models import Bundle, Encoders, ProductInput
 from tests.models.bundles import SHIPPED
 from tests.models.shops import draw, write_shop
-from tests.service.test_cli import run as samestyle
+from tests.service.cli.test_main import run as samestyle
 
 if TYPE_CHECKING:
     from models.training.config import TrainConfig

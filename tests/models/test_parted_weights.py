@@ -14,7 +14,7 @@ from models import Bundle, Encoders, ProductInput
 from service.backup import create, restore
 from service.models import Bundles, find_bundle
 from tests.models.bundles import SHIPPED, copy_bundle, part_weights, replace
-from tests.service.test_cli import run
+from tests.service.cli.test_main import run
 
 WHOLE = "0fbd460de06bfa6c4220d5854b5aae8ac3768d93a73e3ed739dfe2774bde9761"
 """The fingerprint of the default bundle, which indexes out there were built with."""

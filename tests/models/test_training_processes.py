@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.models.shops import write_config, write_shop
-from tests.service.test_cli_train import TINY
+from tests.service.cli.test_train import TINY
 
 pytestmark = pytest.mark.heavy
 

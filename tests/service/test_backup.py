@@ -22,8 +22,8 @@ from models import StandInEncoders
 from service.backup import create, read, restore
 from service.cutting import cut_from_live
 from tests.index.builders import edit_manifest
+from tests.service.cli.test_main import run
 from tests.service.conftest import StandIns, client_of, photo
-from tests.service.test_cli import run
 
 NEW_PHOTO = photo((1, 200, 3), (50, 40))
 QUERIES: list[dict[str, Any]] = [

@@ -11,7 +11,7 @@ from catalogue.settings import Settings
 from service.config_check import Report, check
 from service.keys import create_key
 from tests.catalogue.test_settings import names_and_defaults
-from tests.service.test_cli import run
+from tests.service.cli.test_main import run
 
 
 @pytest.fixture(autouse=True)

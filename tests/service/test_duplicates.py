@@ -250,7 +250,7 @@ def test_in_a_pipe_a_listing_is_one_line(data: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_long_list_is_cut_on_the_terminal(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.cli_duplicates.SHOWN", 3)
+    monkeypatch.setattr("service.cli.duplicates.SHOWN", 3)
     code, text = run("--data", str(data))
     assert (code, "mug-k" in text, "The first 3 of 8 lines" in text) == (0, False, True)
 

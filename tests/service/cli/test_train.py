@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.models.shops import write_config, write_shop
-from tests.service.test_cli import run
+from tests.service.cli.test_main import run
 
 pytestmark = pytest.mark.heavy
 

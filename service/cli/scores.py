@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 from rich.table import Column, Table
 
-from service.cli_common import err, print_table
+from service.cli.common import err, print_table
 
 if TYPE_CHECKING:
     from models.bundle import ModePair

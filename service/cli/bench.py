@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from service.cli_common import AsJson, err, told
+from service.cli.common import AsJson, err, told
 
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine.")
 out = Console(width=160)  # the tables are kept in files

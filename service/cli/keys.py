@@ -10,7 +10,7 @@ from rich.table import Table
 
 from catalogue.errors import KeysInvalid
 from catalogue.settings import Settings
-from service.cli_common import AsJson, err, out, print_table, settings_of, told
+from service.cli.common import AsJson, err, out, print_table, settings_of, told
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 

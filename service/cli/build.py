@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from catalogue.errors import InvalidInput
 from catalogue.settings import Settings
-from service.cli_common import AsJson, Bundle, Data, err, out, progress_bar, settings_of, told
+from service.cli.common import AsJson, Bundle, Data, err, out, progress_bar, settings_of, told
 
 if TYPE_CHECKING:
     from index.plan import Choice

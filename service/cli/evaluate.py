@@ -12,8 +12,8 @@ from rich.markup import escape
 from catalogue.errors import ConfigurationError, InvalidInput
 from catalogue.files import write_atomic
 from catalogue.settings import Settings
-from service.cli_common import AsJson, err, out, progress_bar, settings_of, told
-from service.cli_scores import print_evaluation
+from service.cli.common import AsJson, err, out, progress_bar, settings_of, told
+from service.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
     from models.bundle import Thresholds

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from models.pairs import Options
 from service.cli import app
-from service.cli_pairs import mine
+from service.cli.pairs import mine
 
 LOG = """user_id,product_id,timestamp,event
 u1,mug-1,2026-01-05 10:00:00,click

@@ -17,9 +17,8 @@ from index import Journal
 from index.aliases import read_aliases
 from models import StandInEncoders
 from models.bundle import Bundle
-from service import cli_common, cli_snapshot
 from service.build import build as build_from_catalogue
-from service.cli import app
+from service.cli import app, common, snapshot
 from service.models import DEFAULT_BUNDLE, find_bundle
 from tests.index.builders import build, edit_manifest
 from tests.index.changes import sqlite, upsert
@@ -123,7 +122,7 @@ def test_on_a_narrow_terminal_nothing_of_it_is_cut(
     long_name: str, monkeypatch: pytest.MonkeyPatch, fingerprint: str
 ) -> None:
     screen = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
-    for module in (cli_common, cli_snapshot):
+    for module in (common, snapshot):
         monkeypatch.setattr(module, "out", screen)
     printed("list")
     lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]  # it is the one above
@@ -138,7 +137,7 @@ def test_list_says_what_is_wrong(data: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "refused: snapshot c: manifest.json" in good("list")  # which nothing stands for
     good("activate", "b")
     (data / "snapshots" / "b" / "manifest.json").write_bytes(b"{")
-    monkeypatch.setattr(cli_snapshot, "err", Console(stderr=True, width=40))
+    monkeypatch.setattr(snapshot, "err", Console(stderr=True, width=40))
     for words in (["list"], ["list", "--json"]):
         result = CliRunner().invoke(app, ["snapshot", *words])
         assert result.exit_code == 1

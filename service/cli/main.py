@@ -1,4 +1,4 @@
-"""The command line."""
+"""`samestyle` itself, `serve` and `demo`, and where all other commands are put together."""
 
 import asyncio
 from importlib.metadata import version
@@ -9,20 +9,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from service.cli_backup import backup_app
-from service.cli_bench import app as bench_app
-from service.cli_build import build, build_with_progress
-from service.cli_common import Bundle, Data, out, settings_of, told
-from service.cli_duplicates import duplicates
-from service.cli_evaluate import evaluate
-from service.cli_events import events_app
-from service.cli_experiment import experiment_app
-from service.cli_keys import keys_app
-from service.cli_model import model_app
-from service.cli_ops import config_app, healthcheck, status
-from service.cli_pairs import pairs_app
-from service.cli_snapshot import snapshot_app
-from service.cli_train import train
+from service.cli.backup import backup_app
+from service.cli.bench import app as bench_app
+from service.cli.build import build, build_with_progress
+from service.cli.common import Bundle, Data, out, settings_of, told
+from service.cli.duplicates import duplicates
+from service.cli.evaluate import evaluate
+from service.cli.events import events_app
+from service.cli.experiment import experiment_app
+from service.cli.keys import keys_app
+from service.cli.model import model_app
+from service.cli.ops import config_app, healthcheck, status
+from service.cli.pairs import pairs_app
+from service.cli.snapshot import snapshot_app
+from service.cli.train import train
 from service.signals import end_well_on_signals
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from catalogue.errors import InvalidInput
 from catalogue.files import write_atomic
-from service.cli_common import Data, err, print_table, settings_of, told
+from service.cli.common import Data, err, print_table, settings_of, told
 
 SHOWN: Final = 100
 """Lines on a terminal."""

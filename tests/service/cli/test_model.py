@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.bundles import ROOT, SHIPPED, copy_bundle, edit_json, replace
-from tests.service.test_cli import run
+from tests.service.cli.test_main import run
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from catalogue.errors import InvalidInput
-from service.cli_common import AsJson, Data, err, out, print_table, settings_of, told
+from service.cli.common import AsJson, Data, err, out, print_table, settings_of, told
 
 if TYPE_CHECKING:
     from service.experiments.arms import Experiment

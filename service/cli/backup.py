@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli_common import AsJson, Data, err, out, settings_of, told
+from service.cli.common import AsJson, Data, err, out, settings_of, told
 
 if TYPE_CHECKING:
     from service.backup import Backup

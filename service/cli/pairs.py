@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from catalogue.errors import InvalidInput
 from catalogue.threads import available_cores
-from service.cli_common import AsJson, err, out, print_table, told
+from service.cli.common import AsJson, err, out, print_table, told
 
 if TYPE_CHECKING:
     from models.pairs import Precision, Report

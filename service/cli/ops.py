@@ -20,7 +20,7 @@ from rich.text import Text
 
 from catalogue.addresses import check_url, url_from_here
 from catalogue.errors import NotReady
-from service.cli_common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
+from service.cli.common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
 
 if TYPE_CHECKING:
     from service.config_check import Report

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from catalogue.errors import BundleInvalid, NotFound
 from catalogue.settings import Settings
-from service.cli_common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
+from service.cli.common import AsJson, Bundle, Data, err, out, print_table, settings_of, told
 
 if TYPE_CHECKING:
     from index import Journal

@@ -17,8 +17,7 @@ from typer.testing import CliRunner, Result
 
 from catalogue.addresses import check_url
 from catalogue.errors import ConfigurationError, NotReady
-from service import cli_ops
-from service.cli import app
+from service.cli import app, ops
 from service.status import Watched, read_key
 
 
@@ -145,7 +144,7 @@ def test_what_a_key_file_holds_instead_is_not_shown(tmp_path: Path, content: str
 
 SPEAKING = """
 import typer
-from service.cli_common import told
+from service.cli.common import told
 try:
     with told():
         while True:
@@ -167,7 +166,7 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
 def test_no_setting_is_cut_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = StringIO()
-    monkeypatch.setattr(cli_ops, "out", Console(file=shown, force_terminal=True, no_color=True, width=44))
+    monkeypatch.setattr(ops, "out", Console(file=shown, force_terminal=True, no_color=True, width=44))
     assert run("config", "check").exit_code == 0
     assert "…" not in shown.getvalue()
     assert "SAMESTYLE_CACHE__TOKENS_MEMORY_BYTES=" in shown.getvalue()

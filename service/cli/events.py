@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli_common import AsJson, Data, out, progress_bar, settings_of, told
+from service.cli.common import AsJson, Data, out, progress_bar, settings_of, told
 
 events_app = typer.Typer(no_args_is_help=True, help="What shoppers were shown and did.")
 

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from catalogue.errors import ConfigurationError
-from service.cli_common import AsJson, err, out, settings_of, told
+from service.cli.common import AsJson, err, out, settings_of, told
 
 
 def train(

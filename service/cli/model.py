@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 
 from catalogue.errors import ConfigurationError, InvalidInput, SamestyleError
-from service.cli_common import AsJson, Data, err, out, print_table, settings_of, told
+from service.cli.common import AsJson, Data, err, out, print_table, settings_of, told
 
 model_app = typer.Typer(no_args_is_help=True, help="Model bundles: what is here, and what others trained.")
 
 _SAMPLE: Final = 200
 """Products that drift is measured on."""
-_DEMO: Final = Path(__file__).parent.parent / "catalogue" / "demo" / "products.jsonl"
+_DEMO: Final = Path(__file__).parents[2] / "catalogue" / "demo" / "products.jsonl"
 
 Out = Annotated[Path, typer.Option("--out", help="The bundle's directory; it must not be there yet.")]
 Name = Annotated[str | None, typer.Option(help="The bundle's name.", show_default="the source's")]
