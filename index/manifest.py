@@ -11,14 +11,10 @@ from catalogue.errors import InvalidInput, SnapshotInvalid
 from catalogue.variants import SameFrom
 from catalogue.versioned import check_version, first_reason
 from index.plan import Choice, IndexType, Tuning, check_parameters, choice_behind
-from index.seal import has_seal, is_intact
+from index.seal import is_intact
 
 SCHEMA_VERSION: Final = 3
-"""2: index types beside flat, and flat without files of its own. 3: a sealed manifest, style groups.
-
-Older snapshots are read; newer ones are refused.
-"""
-_SEALED_SINCE: Final = 3
+"""1 and 2 were of before the first release; neither they nor newer ones are read."""
 _MAPPED: Final = ("vectors/", "shards/", "products.arrow")
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -40,7 +36,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = Field(ge=1)
+    schema_version: int = Field(ge=SCHEMA_VERSION)
     name: SnapshotName
     created_at: AwareDatetime
     model: str
@@ -54,7 +50,6 @@ class Manifest(BaseModel):
     index_type: IndexType = "flat"
     index_parameters: dict[str, int] = Field(default_factory=dict, description="what the shards were built with")
     tuning: dict[FieldName, Tuning] = Field(default_factory=dict, description="how hard each field is searched")
-    product_bytes: int = Field(default=0, ge=0, description="the product table in memory; 0 where nobody counted")
     recall_at_10: float = Field(description="against exact search, on held-out queries; of several fields the least")
     same_style: float | None = Field(default=None, description="the score that style groups were made with, if any")
     same_gtin: float | None = Field(default=None, description="the same for listings with one GTIN")
@@ -102,9 +97,9 @@ def read_manifest(path: Path) -> Manifest:
     """Read and check `manifest.json`; raises SnapshotInvalid."""
     try:
         text = (path / "manifest.json").read_bytes()
-        schema = check_version(text, SCHEMA_VERSION, partial(invalid, path))
-        if (schema >= _SEALED_SINCE or has_seal(text)) and not is_intact(text):
-            raise invalid(path, "manifest.json is corrupt: it is not what its seal says")
+        check_version(text, SCHEMA_VERSION, partial(invalid, path))
+        if not is_intact(text):
+            raise invalid(path, "manifest.json is corrupt, or of before schema 3: it is not what its seal says")
         manifest = Manifest.model_validate_json(text)
     except OSError as error:
         if not path.exists():
@@ -133,7 +128,7 @@ def mapped_files(path: Path, manifest: Manifest) -> list[Path]:
 
 def check_files(path: Path, manifest: Manifest) -> None:
     """Every file of the manifest is there with its size; raises SnapshotInvalid."""
-    needed = {"products.parquet", "canary.npz"}
+    needed = {"products.parquet", "products.arrow", "canary.npz"}
     for field in manifest.fields:
         needed.add(f"vectors/{field}.npy")
         if manifest.index_type != "flat":

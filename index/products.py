@@ -3,7 +3,7 @@
 import bisect
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -163,24 +163,18 @@ def suppliers_of(table: pa.Table) -> NDArray[np.int32]:
 
 
 def read_table(path: Path) -> pa.Table:
-    """`products.parquet` as a table with `SCHEMA`, whichever version wrote it."""
-    table = pq.read_table(path, memory_map=True)
-    for name, of_document in _LATER.items():
-        if name not in table.column_names:
-            documents = map(orjson.loads, table.column("document").to_pylist())
-            values = pa.array([of_document(document) for document in documents], SCHEMA.field(name).type)
-            table = table.append_column(name, values)
-    for name in ("style_group", "style_score"):
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), SCHEMA.field(name).type))
-    return table.select(SCHEMA.names).cast(SCHEMA)
+    """`products.parquet` as a table with `SCHEMA`."""
+    return pq.read_table(path, memory_map=True).select(SCHEMA.names).cast(SCHEMA)
 
 
 def read_anew(table: pa.Table) -> pa.Table:
     """A table with `SCHEMA`, its attributes as this version reads them (GTINs) in the documents, whoever wrote it."""
-    kind, read = SCHEMA.field("attributes"), _LATER["attributes"]
+    kind = SCHEMA.field("attributes")
     parts = [
-        pa.array([read(orjson.loads(document)) for document in batch["document"].to_pylist()], kind.type)
+        pa.array(
+            [as_pairs(orjson.loads(document).get("attributes", {})) for document in batch["document"].to_pylist()],
+            kind.type,
+        )
         for batch in table.select(["document"]).to_batches(max_chunksize=_READ_TOGETHER)
     ]
     return table.set_column(table.schema.get_field_index(kind.name), kind, pa.chunked_array(parts, kind.type))
@@ -377,10 +371,3 @@ def packed(table: pa.Table) -> dict[str, Any]:
         "hash.rows": pa.array(by_hash),
         "hash.sorted": pa.array(hashes[by_hash]),
     }
-
-
-_LATER: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
-    "currency": lambda document: document.get("currency"),
-    "attributes": lambda document: as_pairs(document.get("attributes", {})),
-}
-"""Columns that older snapshots lack, made from a product's document."""

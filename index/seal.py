@@ -16,11 +16,6 @@ def sealed(text: bytes) -> bytes:
     return body + _MARK + hashlib.sha256(body).hexdigest().encode() + _END
 
 
-def has_seal(text: bytes) -> bool:
-    """Whether there is a seal, right or wrong."""
-    return _MARK in text
-
-
 def is_intact(text: bytes) -> bool:
     """Whether a sealed text is what was sealed, byte for byte."""
     body, _, _ = text.rpartition(_MARK)

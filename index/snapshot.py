@@ -134,16 +134,13 @@ class Snapshot:
         products it takes seconds of both cores.
         """
         with np.load(BytesIO((self.path / "canary.npz").read_bytes()), allow_pickle=False) as canary:
-            queries, expected = canary["queries"], canary["scores"].clip(-1, 1)
-            rows = canary.get("rows")  # older ones lack this, and what follows
-            among = int(canary["among"]) if "among" in canary else len(self.products)
-            found_when_built = float(canary["recall"]) if "recall" in canary else 1.0
+            queries, expected, rows = canary["queries"], canary["scores"].clip(-1, 1), canary["rows"]
+            among, found_when_built = int(canary["among"]), float(canary["recall"])
         if len(queries) != min(CANARY_QUERIES, len(self.products)) or among != len(self.products):
             raise ValueError(f"the canary has {len(queries)} queries among {among} products")
-        if rows is not None:
-            scores = np.einsum("qkd,qd->qk", self._vectors["fusion"][rows].astype(np.float32), queries).clip(-1, 1)
-            if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-4):
-                raise ValueError("stored queries no longer give their stored answers")
+        scores = np.einsum("qkd,qd->qk", self._vectors["fusion"][rows].astype(np.float32), queries).clip(-1, 1)
+        if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-4):
+            raise ValueError("stored queries no longer give their stored answers")
         self._canary = queries, expected
         self.canary_when_built = found_when_built
         now = self.canary_recall()
@@ -154,10 +151,9 @@ class Snapshot:
 
 
 def _open_products(path: Path, manifest: Manifest) -> ProductTable:
-    """Mapped, or made from the table in an older snapshot, in memory of its own."""
+    """Mapped; raises ValueError unless there are as many as there should be."""
     listed = pq.read_metadata(path / "products.parquet").num_rows
-    is_mapped = "products.arrow" in manifest.files
-    products = ProductTable.map(path / "products.arrow") if is_mapped else ProductTable.read(path / "products.parquet")
+    products = ProductTable.map(path / "products.arrow")
     if {listed, len(products)} != {manifest.products}:
         raise ValueError(
             f"{listed} products, {len(products)} of them found, where the manifest says {manifest.products}"
@@ -189,6 +185,6 @@ def _open_field(
         return open_on_gpus(devices, manifest.index_type, vectors, target or DEFAULT_RECALL)
     files = [path / shard_file(field, shard) for shard in range(manifest.shards)]
     effort = manifest.tuning[field].value if manifest.index_type != "flat" else 1
-    has_outline = manifest.files.keys() >= set(outline_files(field))  # few vectors have none, nor older snapshots
+    has_outline = manifest.files.keys() >= set(outline_files(field))  # few vectors have none
     outline = Outline.open(path / "vectors", field, vectors) if has_outline else None
     return open_index(files, manifest.index_type, manifest.index_parameters, effort, vectors, outline)

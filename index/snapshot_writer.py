@@ -98,7 +98,6 @@ def write_snapshot(
                 recall_at_10=min((tuned.recall_at_10 for tuned in tuning.values()), default=1.0),
                 journal=journal,
                 journal_position=journal_position,
-                product_bytes=products.nbytes,
                 same_style=same.score if same is not None else None,
                 same_gtin=same.with_gtin if same is not None else None,
                 same_modes=dict(same.by_modes) if same is not None else {},

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from catalogue.device_memory import free_device_bytes
 from catalogue.errors import NotEnoughMemory
@@ -16,28 +15,17 @@ _CGROUP: Final = Path("/sys/fs/cgroup")
 _KEPT_FREE: Final = 0.05
 _FIXED_BYTES: Final = 32_000_000
 """Pools and buffers of any snapshot."""
-_TABLE_FACTOR: Final = 4
-"""Of an older snapshot: the table, its columns, and what reading it leaves behind."""
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BLOCK: Final = 1_048_576
 """From this size on, asking the system for a block and giving it back takes little beside decoding what is in it."""
 _PRODUCT_BYTES: Final = 64
-"""Of an index; of an older snapshot, order, hashes and codes too."""
+"""Of an index."""
 
 
-def snapshot_bytes(path: Path, manifest: Manifest) -> int:
+def snapshot_bytes(manifest: Manifest) -> int:
     """What a snapshot keeps in memory of its own, roughly and at most; mapped files need none."""
-    mapped = _FIXED_BYTES + manifest.products * _PRODUCT_BYTES
-    if "products.arrow" in manifest.files:
-        return mapped
-    table = manifest.product_bytes
-    if not table:  # of a version still older; encoded columns are smaller than those in memory
-        metadata = pq.read_metadata(path / "products.parquet")
-        table = _TABLE_FACTOR * sum(
-            metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)
-        )
-    return mapped + _TABLE_FACTOR * table
+    return _FIXED_BYTES + manifest.products * _PRODUCT_BYTES
 
 
 def check_memory(needed: int, *, limit: int | None) -> None:

@@ -217,7 +217,7 @@ class Serving:
         stage("loading")
         manifest = read_manifest(path)
         check_files(path, manifest)
-        needed = snapshot_bytes(path, manifest) + self.models.needs(manifest.fingerprint)
+        needed = snapshot_bytes(manifest) + self.models.needs(manifest.fingerprint)
         if self._devices:
             needed += making_bytes(manifest.index_type, manifest.products, manifest.dim, len(self._devices))
         check_memory(needed, limit=self.settings.index.memory_bytes)

@@ -100,13 +100,21 @@ def test_a_directory_without_a_manifest_is_no_snapshot(built: Path) -> None:
         {"files": []},
         {"created_at": "yesterday"},
         {"created_at": "2024-05-01T00:00:00"},
-        {"schema_version": 0},
+        {"schema_version": 2},
     ],
     ids=str,
 )
 def test_a_manifest_that_says_something_else_is_refused(built: Path, change: dict[str, Any]) -> None:
     edit_manifest(built, lambda manifest: manifest.update(change))
     refused_by_open(built)
+
+
+def test_one_of_before_the_first_release_is_refused(built: Path) -> None:
+    text = (built / "manifest.json").read_bytes()
+    edit_manifest(built, lambda manifest: manifest["files"].pop("products.arrow"))
+    refused_by_open(built, "does not list products.arrow")
+    (built / "manifest.json").write_bytes(text.rpartition(b",")[0] + b"\n}")  # without the seal
+    refused_by_open(built, "of before schema 3")
 
 
 @pytest.mark.parametrize("change", [{}, {"index_type": "hologram"}, {"files": "elsewhere"}])

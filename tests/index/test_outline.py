@@ -131,8 +131,7 @@ def test_an_index_asks_it_for_what_lies_far_and_scans_where_it_does_not_know(
     assert scanned == [10]
 
 
-def test_a_snapshot_holds_one_and_is_read_without(tmp_path: Path) -> None:
-    """Older snapshots have none."""
+def test_a_snapshot_holds_one(tmp_path: Path) -> None:
     path = build(tmp_path, products=items(2_000), vectors={"fusion": VECTORS[:2_000]}, choice=Choice(0.99, "hnsw"))
     snapshot = Snapshot.open(path, fingerprint=FINGERPRINT)
     assert {"vectors/fusion.outline.npy", "vectors/fusion.axes.npy"} <= snapshot.manifest.files.keys()

@@ -187,14 +187,6 @@ def test_row_groups_with_dictionaries_of_their_own_are_joined(tmp_path: Path) ->
     assert [products.get(row) for row in range(50)] == entries
 
 
-def test_a_table_of_an_older_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:
-    entries = [item("1", currency="EUR", attributes={"Colour": "red"}), item("2")]
-    pq.write_table(to_table(entries).drop_columns(["currency", "attributes"]), tmp_path / "p.parquet")
-    products = ProductTable.read(tmp_path / "p.parquet")
-    assert products.mask(Filters.parse("currency=EUR colour=red")).tolist() == [True, False]
-    assert [products.get(row) for row in range(2)] == entries
-
-
 def test_columns_that_may_pass_2_gb_have_64_bit_offsets() -> None:
     """Arrow cuts a column of 32-bit offsets into chunks there, and then rows are no longer found."""
     assert SCHEMA.field("document").type == pa.large_binary()

@@ -1,7 +1,6 @@
-"""Snapshots of every index type: written, mapped, checked, refused; and those of older versions."""
+"""Snapshots of every index type: written, mapped, checked, refused."""
 
 import errno
-import json
 import os
 import resource
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ import numpy as np
 import pytest
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
-from index import Snapshot, plan, verify
+from index import plan, verify
 from index import snapshot_writer as module
 from index.manifest import read_manifest, shard_file
 from index.plan import Choice
 from index.search import ShardedIndex, set_faiss_threads
 from index.workers import shared_workers
-from tests.index.builders import FINGERPRINT, accept, build, edit_manifest, items, reopen, unit_rows
+from tests.index.builders import accept, build, edit_manifest, items, reopen, unit_rows
 
 ROWS, DIM = 1_200, 16
 TYPES = {
@@ -228,25 +227,3 @@ def test_a_manifest_of_another_index_is_refused(tmp_path: Path, change: dict[str
     edit_manifest(path, lambda manifest: manifest.update(change))
     with pytest.raises(SnapshotInvalid):
         reopen(path)
-
-
-def test_a_snapshot_of_the_first_schema_is_read(tmp_path: Path) -> None:
-    """It had flat shards in float32, a canary without recall, and nothing to say about its index."""
-    path = build(tmp_path)
-    stored = np.load(path / "vectors" / "fusion.npy")
-    flat = faiss.IndexFlatIP(stored.shape[1])
-    flat.add(stored.astype(np.float32))
-    (path / "shards").mkdir()
-    faiss.write_index(flat, str(path / shard_file("fusion", 0)))
-    with np.load(path / "canary.npz") as canary:
-        queries, scores = canary["queries"], canary["scores"]
-    np.savez(path / "canary.npz", queries=queries, scores=scores)
-    accept(path, "canary.npz")
-    accept(path, shard_file("fusion", 0))
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    del manifest["index_parameters"], manifest["tuning"], manifest["seal"]
-    (path / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 1}, indent=2))
-    verify(path)
-    snapshot = Snapshot.open(path, fingerprint=FINGERPRINT)
-    assert snapshot.manifest.index_type == "flat"
-    np.testing.assert_allclose(snapshot.index("fusion").search(queries[0], 10).scores, scores[0], atol=1e-5)

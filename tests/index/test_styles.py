@@ -1,6 +1,5 @@
 """Style groups in a snapshot: written with it, read by row, and listed for a selection of rows."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catalogue.files import sha256_file
 from catalogue.variants import SameFrom
 from index import Filters, IndexedProduct, ProductTable, Snapshot, write_snapshot
 from index.groups import Groups
@@ -18,7 +16,7 @@ from index.near import background
 from index.plan import Choice
 from index.products import to_table
 from index.styles import with_groups
-from tests.index.builders import FINGERPRINT, build, item, reopen, unit, unit_rows
+from tests.index.builders import FINGERPRINT, item, reopen, unit, unit_rows
 
 
 def write(
@@ -91,21 +89,6 @@ def test_without_a_threshold_there_are_no_groups_whatever_the_table_says(tmp_pat
     assert [style_group(table, row) for row in range(4)] == [None] * 4
     assert np.isnan(table.styles.scores).all()
     assert len(table.styles.groups(np.ones(4, np.bool_))) == 0
-
-
-@pytest.mark.parametrize("schema", [1, 2])
-def test_snapshots_from_before_there_were_groups_are_read(tmp_path: Path, schema: int) -> None:
-    path = build(tmp_path)
-    file = path / "products.parquet"
-    pq.write_table(pq.read_table(file).drop_columns(["style_group", "style_score"]), file)
-    manifest = json.loads((path / "manifest.json").read_bytes())
-    manifest["files"][file.name] = {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
-    del manifest["same_style"]
-    (path / "manifest.json").write_text(json.dumps(manifest | {"schema_version": schema}))
-    snapshot = reopen(path)
-    assert snapshot.manifest.same_style is None
-    assert style_group(snapshot.products, 3) is None
-    assert snapshot.products.id_of(3) == "p3"
 
 
 @pytest.mark.parametrize("count", [0, 1])

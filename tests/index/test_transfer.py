@@ -263,13 +263,3 @@ def test_one_that_is_here_is_verified_instead(pushed: Path, there: Path) -> None
     (path / "canary.npz").write_bytes(damaged)
     with pytest.raises(SnapshotInvalid, match=r"canary\.npz is corrupt"):
         pull(str(pushed), there)
-
-
-def test_one_of_an_older_schema_travels_too(built: Path, there: Path, store: str) -> None:
-    """It has no seal; under another name it gets one."""
-    edit_manifest(built, lambda manifest: manifest.update(schema_version=2))
-    text = (built / "manifest.json").read_bytes()
-    (built / "manifest.json").write_bytes(text.rpartition(b",")[0] + b"\n}")
-    place = push(built, store)
-    assert contents(pull(place, there)) == contents(built)
-    assert verify(pull(place, there, name="other")).name == "other"
