@@ -223,11 +223,15 @@ def _torn_writes(data: Path) -> Iterator[Path]:
     folders = (data, data / "verified", data / "reports", *data.glob("builds/*/"), *data.glob("photos/*/"))
     for folder in filter(Path.is_dir, folders):
         with os.scandir(folder) as found:
-            for entry in found:
-                if _TORN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                    with suppress(FileNotFoundError):  # renamed meanwhile
-                        if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFTOVER_AGE_S:
-                            yield Path(entry.path)
+            yield from (Path(entry.path) for entry in found if _TORN.fullmatch(entry.name) and _is_old_file(entry))
+
+
+def _is_old_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFTOVER_AGE_S
+    except FileNotFoundError:  # renamed meanwhile
+        return False
+    return is_old and entry.is_file(follow_symlinks=False)
 
 
 def _bytes(path: Path) -> int:

@@ -66,21 +66,8 @@ def write_snapshot(
     plan = make_plan(count, vectors["fusion"].shape[1], shards, choice)
     try:
         with work_directory(root, name) as work:
-            shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
-            cells = by_likeness(vectors["fusion"]) if plan.index_type != "flat" else np.zeros(count, np.int64)
-            order = np.lexsort((cells, shard_of))
-            sizes = np.bincount(shard_of, minlength=shards)
-            (work / "vectors").mkdir()
-            tuning: dict[FieldName, Tuning] = {}
-            for field, rows in vectors.items():
-                index = _write_field(work, field, rows[order], plan, sizes)
-                if isinstance(index, ShardedIndex):
-                    tuning[field] = tune(index, index.flat, plan)
-                    index = index.with_effort(tuning[field].value)
-                if field == "fusion":
-                    write_canary(work, index)
-                    same = _with_background(same, vectors["fusion"])
-                    _write_products(work, products.take(pa.array(order)), index, same)
+            same = _with_background(same, vectors["fusion"])
+            tuning = _write_files(work, products, vectors, plan, shards, same)
             manifest = Manifest(
                 schema_version=SCHEMA_VERSION,
                 name=name,
@@ -130,6 +117,33 @@ def _check_vectors(products: pa.Table, vectors: Mapping[FieldName, NDArray[Any]]
             absent = lengths == 0 if field != "fusion" else False  # a product has every field it has something for
             if not np.all(absent | np.isclose(lengths, 1.0, atol=1e-3)):
                 raise ValueError(f"vectors of {field} are not all of length 1")
+
+
+def _write_files(
+    work: Path,
+    products: pa.Table,
+    vectors: Mapping[FieldName, NDArray[Any]],
+    plan: Plan,
+    shards: int,
+    same: SameFrom | None,
+) -> dict[FieldName, Tuning]:
+    """All but the manifest, row by row as they will be numbered; returns how the indexes are tuned."""
+    shard_of = (products["id_hash"].to_numpy() % np.uint64(shards)).astype(np.int64)
+    is_flat = plan.index_type == "flat"
+    cells = np.zeros(products.num_rows, np.int64) if is_flat else by_likeness(vectors["fusion"])
+    order = np.lexsort((cells, shard_of))
+    sizes = np.bincount(shard_of, minlength=shards)
+    (work / "vectors").mkdir()
+    tuning: dict[FieldName, Tuning] = {}
+    for field, rows in vectors.items():
+        index = _write_field(work, field, rows[order], plan, sizes)
+        if isinstance(index, ShardedIndex):
+            tuning[field] = tune(index, index.flat, plan)
+            index = index.with_effort(tuning[field].value)
+        if field == "fusion":
+            write_canary(work, index)
+            _write_products(work, products.take(pa.array(order)), index, same)
+    return tuning
 
 
 def _write_field(work: Path, field: FieldName, rows: NDArray[Any], plan: Plan, sizes: NDArray[np.intp]) -> VectorIndex:

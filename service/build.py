@@ -236,60 +236,32 @@ def build(
     """
     started = time.perf_counter()
     check(catalogue, data, name, choice)
-    with _only_one(data / "builds", name):
-        return _build(
-            catalogue, data, name, embedder, decode_threads, choice, (journal, journal_position), progress, started
-        )
-
-
-@contextmanager
-def _only_one(folder: Path, name: str) -> Iterator[None]:
-    """Hold the right to build `name`; raises InvalidInput while another process does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(f"Another build of {name} is running. Wait for it, or choose another --name.") from None
-        yield
-
-
-def _build(
-    catalogue: Path,
-    data: Path,
-    name: str,
-    embedder: Embedder,
-    decode_threads: int,
-    choice: Choice,
-    since: tuple[str | None, int],
-    progress: Progress,
-    started: float,
-) -> BuildReport:
-    remove_leftovers(data / "snapshots", name)
-    vectors = _VectorFiles(data / "builds" / name, embedder.fingerprint)
-    work = _Build(embedder, PhotoStore(data / "photos"), catalogue.parent, vectors)
-    work.run(read_catalogue(catalogue), decode_threads, progress)
     report = data / "reports" / f"{name}.jsonl"
-    problems = sorted(work.problems, key=lambda problem: problem.line)
-    write_atomic(report, b"".join(orjson.dumps(problem, option=orjson.OPT_APPEND_NEWLINE) for problem in problems))
-    if not work.items:
-        first = f" The first: line {problems[0].line}: {problems[0].reason}." if problems else " It has no rows."
-        raise CatalogueInvalid(f"{catalogue}: no row could be used.{first} All reasons are in {report}.")
-    snapshot = write_snapshot(
-        data / "snapshots",
-        name,
-        to_table(work.items),
-        {"fusion": np.stack([vectors[key] for key in work.keys])},
-        model=embedder.name,
-        fingerprint=embedder.fingerprint,
-        variant=embedder.variant,
-        choice=choice,
-        journal=since[0],
-        journal_position=since[1],
-        same=same_from(embedder),
-    )
-    remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
-    vectors.discard()
+    with _only_one(data / "builds", name):
+        remove_leftovers(data / "snapshots", name)
+        vectors = _VectorFiles(data / "builds" / name, embedder.fingerprint)
+        work = _Build(embedder, PhotoStore(data / "photos"), catalogue.parent, vectors)
+        work.run(read_catalogue(catalogue), decode_threads, progress)
+        problems = sorted(work.problems, key=lambda problem: problem.line)
+        write_atomic(report, b"".join(orjson.dumps(problem, option=orjson.OPT_APPEND_NEWLINE) for problem in problems))
+        if not work.items:
+            first = f" The first: line {problems[0].line}: {problems[0].reason}." if problems else " It has no rows."
+            raise CatalogueInvalid(f"{catalogue}: no row could be used.{first} All reasons are in {report}.")
+        snapshot = write_snapshot(
+            data / "snapshots",
+            name,
+            to_table(work.items),
+            {"fusion": np.stack([vectors[key] for key in work.keys])},
+            model=embedder.name,
+            fingerprint=embedder.fingerprint,
+            variant=embedder.variant,
+            choice=choice,
+            journal=journal,
+            journal_position=journal_position,
+            same=same_from(embedder),
+        )
+        remember(snapshot, data / "verified")  # the manifest's checksums were read back from the disk
+        vectors.discard()
     manifest = read_manifest(snapshot)
     errors = sum(problem.severity == "error" for problem in problems)
     return BuildReport(
@@ -304,3 +276,15 @@ def _build(
         index_type=manifest.index_type,
         recall_at_10=manifest.recall_at_10,
     )
+
+
+@contextmanager
+def _only_one(folder: Path, name: str) -> Iterator[None]:
+    """Hold the right to build `name`; raises InvalidInput while another process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(f"Another build of {name} is running. Wait for it, or choose another --name.") from None
+        yield
