@@ -1,1 +1,1 @@
-"""The gateway: HTTP API, retrieval, embedding cache, metrics, web page and command line."""
+"""The gateway; docs/architecture.md says which module is for what."""
