@@ -2,19 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from catalogue.errors import SnapshotInvalid
-from index import plan, verify
+from index import verify
 from index.manifest import FieldName, read_manifest
 from index.plan import Choice
-from index.search import set_faiss_threads
-from index.workers import shared_workers
 from tests.index.builders import build, items, reopen, unit_rows
+
+pytestmark = pytest.mark.usefixtures("quickly_built")
 
 ROWS, DIM = 1_000, 16
 TYPES = {
@@ -26,17 +25,6 @@ TYPES = {
 }
 SAYS_WHY = r"^snapshot snap: ."
 FIELDS: tuple[FieldName, ...] = ("fusion", "image")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
-    """One thread, which OpenMP needs not wait for, and few queries to tune on."""
-    before = shared_workers().threads
-    set_faiss_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "_QUERIES", 120)
-        yield
-    set_faiss_threads(before)
 
 
 @pytest.fixture(scope="module", params=TYPES)

@@ -29,12 +29,7 @@ from index.journal import Journal
 from index.journal_entries import Change
 from index.journal_store import state
 from tests.index.builders import FINGERPRINT, item, unit_rows
-from tests.index.changes import OTHER, everything, ids, only_vectors, sqlite, upsert
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    return sqlite(tmp_path) if request.param == "sqlite" else str(request.getfixturevalue("postgres"))
+from tests.index.changes import OTHER, everything, ids, only_vectors, upsert
 
 
 @pytest.fixture

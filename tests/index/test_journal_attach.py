@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,6 @@ from index.journal import Journal
 from tests.index.changes import everything, ids, sqlite, upsert
 from tests.index.journal_writer import PER_BATCH
 from tests.index.test_journal_sqlite import lines, tell, writer
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    return sqlite(tmp_path) if request.param == "sqlite" else str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -102,23 +96,6 @@ def test_it_trims_and_reads_while_another_process_appends(tmp_path: Path, monkey
     with Journal.open(sqlite(tmp_path)) as journal:
         assert journal.bounds() == (batches * PER_BATCH - 5, batches * PER_BATCH)
         assert ids(everything(journal, batches * PER_BATCH - 5)) == seen[-5:]
-
-
-def test_a_trim_amid_an_append_of_another_waits_for_its_turn(tmp_path: Path) -> None:
-    """SQLite refuses to write what was read before somebody else's commit."""
-    with Journal.open(sqlite(tmp_path)) as owner, Journal.attach(sqlite(tmp_path)) as beside:
-        owner.append([upsert("p")])
-        pending: list[Future[list[int]]] = []
-
-        def amid(_: object, __: object, statement: str, *___: object) -> None:
-            if statement.startswith("SELECT journal_entries.position") and not pending:
-                pending.append(owner.submit([upsert("q")]))
-                wait(pending, timeout=0.3)
-
-        event.listen(beside._engine, "after_cursor_execute", amid)
-        beside.trim(1)
-        assert pending[0].result(10) == [2]
-        assert ids(beside.read_after(1)) == ["q"]
 
 
 def test_between_two_steps_of_a_trim_others_get_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

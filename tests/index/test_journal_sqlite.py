@@ -181,9 +181,11 @@ def test_appends_are_not_held_up_by_a_long_read(tmp_path: Path) -> None:
             assert reader.exec_driver_sql("SELECT count(*) FROM journal_entries").scalar() == 1
 
 
-def test_an_append_amid_a_trim_waits_for_its_turn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trims", ["itself", "another"])
+def test_an_append_amid_a_trim_waits_for_its_turn(tmp_path: Path, trims: str) -> None:
     """SQLite refuses to write what was read before somebody else's commit."""
-    with Journal.open(sqlite(tmp_path)) as journal:
+    with Journal.open(sqlite(tmp_path)) as journal, Journal.attach(sqlite(tmp_path)) as beside:
+        trimming = journal if trims == "itself" else beside
         journal.append([upsert("p")])
         pending: list[Future[list[int]]] = []
 
@@ -192,7 +194,7 @@ def test_an_append_amid_a_trim_waits_for_its_turn(tmp_path: Path) -> None:
                 pending.append(journal.submit([upsert("q")]))
                 wait(pending, timeout=0.3)
 
-        event.listen(journal._engine, "after_cursor_execute", amid)
-        journal.trim(1)
+        event.listen(trimming._engine, "after_cursor_execute", amid)
+        trimming.trim(1)
         assert pending[0].result(60) == [2]
-        assert ids(journal.read_after(1)) == ["q"]
+        assert ids(trimming.read_after(1)) == ["q"]

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from catalogue.errors import InvalidInput, SnapshotInvalid
-from index import plan, verify
 from index import snapshot_writer as module
+from index import verify
 from index.manifest import read_manifest, shard_file
 from index.plan import Choice
-from index.search import ShardedIndex, set_faiss_threads
-from index.workers import shared_workers
+from index.search import ShardedIndex
 from tests.index.builders import accept, build, edit_manifest, items, reopen, unit_rows
+
+pytestmark = pytest.mark.usefixtures("quickly_built")
 
 ROWS, DIM = 1_200, 16
 TYPES = {
@@ -28,17 +29,6 @@ TYPES = {
     "ivf-pq": {"nlist": 20, "pq_m": 8, "refine": 10},
 }
 VECTORS = unit_rows(ROWS, DIM)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
-    """One thread, which OpenMP needs not wait for, and few queries to tune on."""
-    before = shared_workers().threads
-    set_faiss_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "_QUERIES", 120)
-        yield
-    set_faiss_threads(before)
 
 
 def write(root: Path, kind: str, **more: int) -> Path:

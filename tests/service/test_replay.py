@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
@@ -13,6 +14,7 @@ from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Change, Filters, IndexedProduct, Journal, LiveIndex, LiveView, Snapshot, write_snapshot
 from index.journal_store import entries, vectors
+from index.manifest import FieldName
 from index.products import to_table
 from models import ProductInput, StandInEncoders
 from service.encoding import EncoderQueues, WorkPool
@@ -23,7 +25,7 @@ from tests.service.conftest import photo, style_colour
 from tests.service.test_api_writes import Counting
 from tests.waiting import wait_until
 
-FIELDS = ("fusion", "image", "text")
+FIELDS: tuple[FieldName, ...] = ("fusion", "image", "text")
 GONE = "0" * 64
 """A photo that is in no store."""
 
@@ -111,19 +113,24 @@ def test_however_much_is_read_at_once(gateway: Gateway, monkeypatch: pytest.Monk
     assert gateway.embedder.encoded == 20
 
 
-def test_every_field_of_the_snapshot_is_embedded(gateway: Gateway) -> None:
-    """Each from what it is made of; a product without a photo, or without words, lacks that field."""
-    picture = photo(style_colour(3))
-    (vector,) = StandInEncoders().embed([ProductInput(picture, "red mug")])
+def serve_every_field(gateway: Gateway, vector: NDArray[np.float32]) -> None:
+    """A snapshot of one product, `old`, with the same vector of each field."""
     gateway.snapshot = write_snapshot(
         gateway.snapshot.parent,
         "fields",
         to_table([item("old", title="red mug")]),
-        {"fusion": vector[np.newaxis], "image": vector[np.newaxis], "text": vector[np.newaxis]},
+        dict.fromkeys(FIELDS, vector[np.newaxis]),
         model="standin",
         fingerprint=gateway.embedder.fingerprint,
         variant="standin",
     )
+
+
+def test_every_field_of_the_snapshot_is_embedded(gateway: Gateway) -> None:
+    """Each from what it is made of; a product without a photo, or without words, lacks that field."""
+    picture = photo(style_colour(3))
+    (vector,) = StandInEncoders().embed([ProductInput(picture, "red mug")])
+    serve_every_field(gateway, vector)
     digest = gateway.photos.put(picture)
     gateway.journal.append(
         [unembedded("both", "red mug", digest), unembedded("words", "mug"), unembedded("seen", "", digest)]
@@ -145,15 +152,7 @@ def test_fields_that_the_writer_had_no_use_for_are_embedded_once(gateway: Gatewa
     """It served a snapshot with `fusion` alone; a vector that is there stays as it is."""
     picture = photo(style_colour(3))
     (vector,) = StandInEncoders().embed([ProductInput(picture, "red mug")])
-    gateway.snapshot = write_snapshot(
-        gateway.snapshot.parent,
-        "fields",
-        to_table([item("old", title="red mug")]),
-        {"fusion": vector[np.newaxis], "image": vector[np.newaxis], "text": vector[np.newaxis]},
-        model="standin",
-        fingerprint=gateway.embedder.fingerprint,
-        variant="standin",
-    )
+    serve_every_field(gateway, vector)
     digest = gateway.photos.put(picture)
     known = {gateway.embedder.fingerprint: {"fusion": vector}}
     for product_id, title, photo_digest in (
