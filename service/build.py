@@ -4,14 +4,12 @@ Photos are read, stored and decoded in a pool while the encoder works on what is
 they come, under a hash of what they were made from, so that a build that was interrupted goes on where it was.
 """
 
-import fcntl
 import hashlib
 import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -24,7 +22,7 @@ import orjson
 from numpy.typing import NDArray
 
 from catalogue.errors import CatalogueInvalid, InvalidInput
-from catalogue.files import write_atomic
+from catalogue.files import try_lock, write_atomic
 from catalogue.photos import PhotoStore
 from catalogue.readers import CatalogueRow, RowProblem, check_catalogue, read_catalogue
 from index import IndexedProduct, write_snapshot
@@ -237,7 +235,9 @@ def build(
     started = time.perf_counter()
     check(catalogue, data, name, choice)
     report = data / "reports" / f"{name}.jsonl"
-    with _only_one(data / "builds", name):
+    with try_lock(data / "builds" / f"{name}.lock") as lock:
+        if lock is None:
+            raise InvalidInput(f"Another build of {name} is running. Wait for it, or choose another --name.")
         remove_leftovers(data / "snapshots", name)
         vectors = _VectorFiles(data / "builds" / name, embedder.fingerprint)
         work = _Build(embedder, PhotoStore(data / "photos"), catalogue.parent, vectors)
@@ -276,15 +276,3 @@ def build(
         index_type=manifest.index_type,
         recall_at_10=manifest.recall_at_10,
     )
-
-
-@contextmanager
-def _only_one(folder: Path, name: str) -> Iterator[None]:
-    """Hold the right to build `name`; raises InvalidInput while another process does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(f"Another build of {name} is running. Wait for it, or choose another --name.") from None
-        yield
