@@ -27,11 +27,12 @@ from catalogue.errors import (
     JournalLocked,
     JournalUnavailable,
 )
+from catalogue.process_lock import ProcessLock
 from index.group_commit import MAX_ROWS, GroupCommit
 from index.journal_entries import Change, Entry, check_size, check_vectors, to_rows, vector_rows
 from index.journal_postgres import open_postgresql
 from index.journal_reading import bounds, check_reach, entries_after, stored_after
-from index.journal_sqlite import ProcessLock, SqliteAppends, attach_sqlite, open_sqlite
+from index.journal_sqlite import SqliteAppends, attach_sqlite, open_sqlite
 from index.journal_store import (
     NEEDED_S,
     Row,

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -38,6 +39,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from catalogue.errors import JournalInvalid, JournalUnavailable, ProductChanged
+from catalogue.process_lock import machine
 
 SCHEMA_VERSION: Final = 1
 CONNECTIONS: Final = 8
@@ -110,6 +112,12 @@ class Row:
 
 ENTRY_COLUMNS: Final = ("position", "operation", "product_id", "document", "photo", "bytes", "written_at")
 """What `numbered` gives an entry."""
+
+
+def reader_of(data: Path) -> str:
+    """Names a data directory among those whose hosts share a journal: no copy of it, and none elsewhere, has this."""
+    status = data.stat()
+    return f"{machine()} {status.st_dev}:{status.st_ino}"
 
 
 def check_unchanged(

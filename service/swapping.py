@@ -21,7 +21,7 @@ from catalogue.errors import Conflict, JournalUnavailable, NotFound, NotReady, S
 from catalogue.fetch import Fetcher
 from catalogue.settings import Settings
 from index.aliases import LIVE, MAX_ALIASES, NO_ALIASES, AliasTable, activate, read_aliases, rollback, too_many
-from index.journal_sqlite import reader_of
+from index.journal_store import reader_of
 from index.manifest import list_snapshots
 from service.exchange import Exchange, Operation, keep_previous_model
 from service.models import Bundles, ModelSource

@@ -22,8 +22,8 @@ from typing import Any, Final
 from catalogue.errors import EventsUnavailable, JournalLocked, Overloaded
 from catalogue.event_files import SCHEMA_VERSION, check_schema
 from catalogue.files import sync_directory
+from catalogue.process_lock import ProcessLock, is_held_elsewhere
 from index.group_commit import GroupCommit
-from index.journal_sqlite import ProcessLock, is_held_elsewhere
 from service.events import files
 from service.ids import uuid7
 

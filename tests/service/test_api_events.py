@@ -21,9 +21,9 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from catalogue import process_lock
 from catalogue.errors import ConfigurationError, Conflict
 from catalogue.settings import EventSettings, Settings
-from index import journal_sqlite as process_lock
 from models import StandInEncoders
 from service.cli import app
 from service.events import files
@@ -340,7 +340,7 @@ class TestFiles:
     ) -> None:
         """SQLite's log is shared through memory of one machine: who opens it from another one may ruin it."""
         with monkeypatch.context() as elsewhere:
-            elsewhere.setattr(process_lock, "_machine", lambda: "another")
+            elsewhere.setattr(process_lock, "machine", lambda: "another")
             there = Spool(tmp_path, deadline_s=5)
         here = Spool(tmp_path, deadline_s=5)
         there.add([an_event(1)], 100).result(60)

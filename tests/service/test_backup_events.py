@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
+from catalogue import process_lock
 from catalogue.errors import EventsUnavailable, ExperimentsInvalid
 from catalogue.settings import Settings
-from index import journal_sqlite as process_lock
 from service import backup
 from service.events import files
 from service.events.erasing import file_all
@@ -131,7 +131,7 @@ def test_a_spool_in_use_on_another_machine_is_not_opened(
     """SQLite's log is shared through memory of one machine: who reads it from another one may ruin it."""
     root = own_shop.data / "events"
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(process_lock, "_machine", lambda: "another")
+        elsewhere.setattr(process_lock, "machine", lambda: "another")
         there = Spool(root, deadline_s=PATIENCE_S)
     here = Spool(root, deadline_s=PATIENCE_S)
     there.add([an_event(1)], 100).result(PATIENCE_S)
