@@ -54,7 +54,9 @@ _NO_COLOUR: Final = re.compile(
 )
 _USUAL: Final = str.maketrans({"\u00d7": "x", "\u2013": "-", "\u2033": '"', "\u201d": '"'})
 """Signs for times, from-to and inches."""
-_FRACTION: Final = re.compile(r'(?:(\d{1,3})[\s-])?\b(\d{1,2})/([2-9]|\d\d)(?=\s?(?:inch|in\b|zoll|"))', re.IGNORECASE)
+_FRACTION: Final = re.compile(  # of no nought: 1/00 is nothing
+    r'(?:(\d{1,3})[\s-])?\b(\d{1,2})/([2-9]|[1-9]\d)(?=\s?(?:inch|in\b|zoll|"))', re.IGNORECASE
+)
 
 
 class Fact(NamedTuple):

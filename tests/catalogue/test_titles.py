@@ -1,7 +1,7 @@
 """What texts say of a variant."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalogue.titles import EDITION, Fact, facts
@@ -85,6 +85,8 @@ def test_editions_of_a_model(text: str, wanted: set[tuple[str, str]]) -> None:
 
 
 @given(st.text(st.sampled_from('0123456789.,xX- /mcinGB"%²M'), max_size=200))
+@example("pan 1/00 inch")
+@example("sieve \u0663/\u0660\u0660 inch")
 def test_any_text_is_read_and_its_sizes_are_numbers(text: str) -> None:
     for fact in facts(text):
         assert fact.size is None or 0 <= fact.size < float("inf")
