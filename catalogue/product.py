@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 CATEGORY_SEPARATOR: Final = " > "
-_BETWEEN_LEVELS: Final = re.compile("\\s*(?:>+|\u00bb|\u203a)\\s*")
+_BETWEEN_LEVELS: Final = re.compile(">+|\u00bb|\u203a")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -18,7 +18,9 @@ def _clean(value: object) -> object:
 
 def _levels(value: object) -> object:
     """Levels joined as everywhere: suppliers also write A>B, A >> B and A » B."""
-    return _BETWEEN_LEVELS.sub(CATEGORY_SEPARATOR, value).strip() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return CATEGORY_SEPARATOR.join(level.strip() for level in _BETWEEN_LEVELS.split(value)).strip()
 
 
 Text = Annotated[str, BeforeValidator(_clean)]

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -86,6 +87,13 @@ def test_limits_hold() -> None:
     }.items():
         with pytest.raises(ValidationError, match=name):
             Product.model_validate({"product_id": "1", "title": "x", name: value})
+
+
+def test_a_category_over_its_limit_is_refused_at_once() -> None:
+    began = time.process_time()
+    with pytest.raises(ValidationError, match="category"):
+        Product(product_id="1", title="x", category=f"x{' ' * 100_000}x")
+    assert time.process_time() - began < 1
 
 
 def test_category_levels() -> None:
