@@ -5,10 +5,13 @@ import re
 from typing import Final
 
 _MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d{2,7}|#x[\da-fA-F]{2,6}|[a-zA-Z]{2,8});")
-_UNSEEN: Final = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_UNSEEN: Final = re.compile(
+    r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",  # without \Z each that never ends is sought to the end
+    re.IGNORECASE | re.DOTALL,
+)
 _BLOCK: Final = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|h\d|table)\b[^<>]*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>")
-_END: Final = re.compile(r"[ \t\xa0]*\n\s*")
+_END: Final = re.compile(r"(?<![ \t\xa0])[ \t\xa0]*\n\s*")
 
 
 def without_html(text: str) -> str:

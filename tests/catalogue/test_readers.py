@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from catalogue import Product, readers
 from catalogue.errors import CatalogueInvalid
+from catalogue.prose import without_html
 from catalogue.readers import CatalogueRow, RowProblem, count_rows, read_catalogue
 
 ROWS: list[dict[str, Any]] = [
@@ -324,6 +326,17 @@ def test_texts_have_no_html(tmp_path: Path) -> None:
     product = only(as_jsonl(tmp_path, rows))
     assert (product.title, product.description) == ("M&M mug", "Sturdy mug,\xa05 < 6\n330 ml\nblue")
     assert only(as_jsonl(tmp_path, [{"product_id": "1", "title": "a < b > c & d"}])).title == "a < b > c & d"
+
+
+@pytest.mark.parametrize("part", ["<!--", "<style>", "</script", "<p ", " ", " \n", "&", "&#1"])
+def test_html_of_any_length_is_read_at_once(part: str) -> None:
+    began = time.process_time()
+    without_html(f"<b>{part * 100_000}x")
+    assert time.process_time() - began < 2
+
+
+def test_what_is_hidden_and_never_ends_hides_the_rest() -> None:
+    assert without_html("<p>a</p><script>b()") == without_html("<p>a</p><!-- b") == "a"
 
 
 @pytest.mark.parametrize("category", ["Home > Mugs", "Home>Mugs", "Home >> Mugs", "Home » Mugs", ["Home", "Mugs"]])
