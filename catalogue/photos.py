@@ -5,7 +5,7 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -16,8 +16,8 @@ from catalogue.fetch import MAX_PHOTO_BYTES, Fetcher
 from catalogue.files import write_atomic
 
 FETCH_TIMEOUT_S: Final = 20.0
-_CHAINED_WEB: Final = re.compile(r"(^|::)https?:", re.IGNORECASE)
-"""Through fsspec the web would be asked without any check."""
+_STORES: Final = frozenset({"file", "memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
+"""What fsspec may be asked for: others (ftp, webhdfs, chains) would ask any host a catalogue names, without a check."""
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -69,7 +69,7 @@ def _unavailable(error: OSError) -> StorageUnavailable:
 
 
 def load_photo(source: str, folder: str | Path, fetcher: Fetcher | None = None) -> bytes:
-    """The bytes behind a catalogue's `image`: an http(s) or fsspec URL, or a path relative to `folder`.
+    """The bytes behind a catalogue's `image`: a URL of the web or of an object store, or a path relative to `folder`.
 
     Of the web, any public host is asked, or those of `fetcher`; not to be called where an event loop runs. Raises
     InvalidInput when it cannot be read, TooLarge over 20 MB.
@@ -77,18 +77,29 @@ def load_photo(source: str, folder: str | Path, fetcher: Fetcher | None = None) 
     try:
         if source.lower().startswith(("http://", "https://")):
             return asyncio.run((fetcher or _public_web()).fetch(source))
-        if _CHAINED_WEB.search(source):
-            raise InvalidInput("photos of the web are named by a plain URL")  # noqa: TRY301
-        path = Path(folder, source)
-        if "://" not in source:
-            _check_is_file(path)
-        with fsspec.open(source, "rb") if "://" in source else path.open("rb") as file:
+        with _opened(source, folder) as file:
             data: bytes = file.read(MAX_PHOTO_BYTES + 1)
     except Exception as error:  # whatever the file systems behind fsspec raise
         kind = type(error) if isinstance(error, InvalidInput) else InvalidInput
         raise kind(f"photo {_without_query(source)!r} cannot be read: {error}") from error
     _check_size(data, source)
     return data
+
+
+def _opened(source: str, folder: str | Path) -> IO[bytes]:
+    """A file of this machine or of an object store."""
+    protocol, is_url, _ = source.partition("://")
+    if not is_url:
+        path = Path(folder, source)
+        _check_is_file(path)
+        return path.open("rb")
+    if protocol not in _STORES or "::" in source:
+        raise InvalidInput("give a path, or a plain URL of http, https or an object store, such as s3 or gs")
+    fs, place = fsspec.core.url_to_fs(source)
+    if isinstance(fs, LocalFileSystem):
+        _check_is_file(Path(place))
+    opened: IO[bytes] = fs.open(place, "rb")
+    return opened
 
 
 @cache

@@ -131,10 +131,21 @@ def test_no_catalogue_leads_inside(shop: Web, address: str) -> None:
     assert shop.connections == before
 
 
-@pytest.mark.parametrize("chain", ["simplecache::http://127.0.0.1/a.jpg", "blockcache::HTTPS://localhost/a.jpg"])
-def test_nor_through_a_file_system(chain: str) -> None:
-    with pytest.raises(InvalidInput, match="by a plain URL"):
-        load_photo(chain, "/nowhere")
+@pytest.mark.parametrize(
+    "start", ["simplecache::http", "blockcache::HTTP", "file://a::http", "webhdfs", "WebHDFS", "jupyter", "ftp", "sftp"]
+)
+def test_nor_through_a_file_system(shop: Web, start: str) -> None:
+    before = shop.connections
+    with pytest.raises(InvalidInput, match="a plain URL of http"):
+        load_photo(f"{start}://127.0.0.1:{shop.server_port}/a.jpg", "/nowhere")
+    assert shop.connections == before
+
+
+@pytest.mark.parametrize("start", ["", "file://"])
+def test_no_catalogue_has_a_pipe_waited_for(tmp_path: Path, start: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="it is no file"):
+        load_photo(f"{start}{tmp_path}/pipe", "/nowhere")
 
 
 def test_query_strings_are_not_told(shop: Web) -> None:
