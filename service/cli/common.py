@@ -1,6 +1,7 @@
 """What the commands share: options, the two consoles, and how errors are told."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +11,29 @@ from typing import Annotated, Any, Final, Protocol
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from catalogue.errors import ConfigurationError, SamestyleError
 from catalogue.secret_files import variable_of
 from catalogue.settings import Settings
 
-out = Console()
-err = Console(stderr=True)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class PlainConsole(Console):
+    """Writes no control characters but its own: a title from a catalogue could have a terminal do things with them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The parts of what is printed."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else _CONTROLS.sub("", text), style, control)
+
+
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", show_default="SAMESTYLE_DATA or data")]
 Bundle = Annotated[Path | None, typer.Option("--bundle", help="A model bundle.", show_default="the default one")]
@@ -31,7 +45,7 @@ _NATURAL_WIDTH: Final = 10_000
 
 def print_table(table: Table) -> None:
     """Within the terminal's width; in a pipe or a file as wide as it is, one line a row, so that no name is cut."""
-    (out if out.is_terminal else Console(width=_NATURAL_WIDTH)).print(table)
+    (out if out.is_terminal else PlainConsole(width=_NATURAL_WIDTH)).print(table)
 
 
 class Advance(Protocol):

@@ -13,11 +13,13 @@ from threading import Thread
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner, Result
 
 from catalogue.addresses import check_url
 from catalogue.errors import ConfigurationError, NotReady
 from service.cli import app, ops
+from service.cli.common import PlainConsole
 from service.status import Watched, read_key
 
 
@@ -162,6 +164,17 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 1
+
+
+def test_no_title_gets_at_the_terminal() -> None:
+    shown = StringIO()
+    console = PlainConsole(file=shown, force_terminal=True, color_system="standard", width=80)
+    table = Table("title")
+    table.add_row("[bold]mug[/bold] \x1b]52;c;cm0=\x07\x9b31m, blue")
+    console.print(table)
+    console.print("error: \x1b[2J", markup=False, highlight=False)
+    assert "\x1b[1mmug\x1b[0m ]52;c;cm0=31m, blue" in shown.getvalue()
+    assert "error: [2J" in shown.getvalue()
 
 
 def test_no_setting_is_cut_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
