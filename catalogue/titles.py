@@ -42,8 +42,9 @@ _NO_MODELS: Final = frozenset({"bluetooth", "class", "fi", "gen", "hdmi", "size"
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 _OFFER: Final = re.compile(
-    r"\b(?:moq|mindestmenge|minimum order)\b\D{0,10}\d+\s*\w*|\d+\s*(?:pcs|pieces)?\s*minimum\b|\d+\s*\w?起批"
-    r"|\d+(?:[.,]\d+)?\s*元|\d+\s*h(?:ours?)?\s+delivery|\b(?:(?:19|20)\d\d(?=[^\W\d_])|(?:ss|aw|fw)\d\d\b)",
+    r"\b(?:moq|mindestmenge|minimum order)\b\D{0,10}\d+\s*\w*"
+    r"|(?<!\d)\d+(?:\s*(?:(?:pcs|pieces)\s*)?minimum\b|\s*\w?起批|(?:[.,]\d+)?\s*元|\s*h(?:ours?)?\s+delivery)"
+    r"|\b(?:(?:19|20)\d\d(?=[^\W\d_])|(?:ss|aw|fw)\d\d\b)",
     re.IGNORECASE,
 )
 """How much one must order, by when it comes, the season: nothing of the thing itself."""

@@ -1,5 +1,7 @@
 """What texts say of a variant."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -90,3 +92,10 @@ def test_editions_of_a_model(text: str, wanted: set[tuple[str, str]]) -> None:
 def test_any_text_is_read_and_its_sizes_are_numbers(text: str) -> None:
     for fact in facts(text):
         assert fact.size is None or 0 <= fact.size < float("inf")
+
+
+def test_no_text_takes_long() -> None:
+    began = time.process_time()
+    for length in range(180, 200):
+        facts("1" * length + " " * length)
+    assert time.process_time() - began < 0.5
