@@ -29,7 +29,7 @@ from index import Journal
 from index.aliases import FILE as ALIASES
 from index.aliases import AliasTable, read_aliases
 from index.checksums import verify
-from index.manifest import FileEntry, Manifest, SnapshotName, list_snapshots
+from index.manifest import FileEntry, Manifest, SnapshotName, check_files, list_snapshots, read_manifest
 from index.work_directories import remove_leftovers, work_directory
 from service.events.copying import copy_events
 from service.experiments.arms import FILE as EXPERIMENTS
@@ -181,13 +181,14 @@ def _fitting(manifests: list[Manifest], aliases: AliasTable, journal: JournalBou
 
 
 def _copy_snapshot(data: Path, work: Path, name: str, previous: Path | None) -> None:
-    """Copy a snapshot and check it, or link its files to those of an earlier backup that holds the very same."""
+    """Copy a snapshot's files and check them, or link to those of an earlier backup that holds the very same."""
     source, target = data / "snapshots" / name, work / "snapshots" / name
     earlier = previous / "snapshots" / name if previous is not None else None
     is_known = earlier is not None and _bytes_of(earlier / _MANIFEST) == _bytes_of(source / _MANIFEST)
-    for path in _files(source):
-        inner = path.relative_to(source)
-        _link_or_copy(earlier / inner if earlier is not None and is_known else None, path, target / inner)
+    manifest = read_manifest(source)
+    check_files(source, manifest)
+    for inner in (*manifest.files, _MANIFEST):
+        _link_or_copy(earlier / inner if earlier is not None and is_known else None, source / inner, target / inner)
     verify(target)
 
 
@@ -251,6 +252,7 @@ def restore(source: Path, settings: Settings, *, say: Say = lambda _: None) -> B
     if data.exists() and any(path.name not in _MOUNTED for path in data.iterdir()):
         raise Conflict(f"{data} is not empty. Restore to a new data directory, and then serve that one.")
     backup = read(source)
+    _check_plain(source)
     with work_directory(data, _RESTORE) as work:  # inside: it may be a disk of its own
         for name, entry in backup.files.items():
             if not (source / name).is_file():
@@ -271,6 +273,14 @@ def restore(source: Path, settings: Settings, *, say: Say = lambda _: None) -> B
             path.rename(data / path.name)
         sync_directory(data)
     return backup.model_copy(update={"photos": photos})
+
+
+def _check_plain(source: Path) -> None:
+    """Raise BackupInvalid for what would have anything copied but the backup: links, pipes, devices."""
+    for folder, folders, names in os.walk(source):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise BackupInvalid(f"{path} is neither a file nor a folder, which is all a backup has. Take it away.")
 
 
 def read(source: Path) -> Backup:

@@ -2,10 +2,11 @@
 
 import base64
 import json
+import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,22 @@ def test_what_was_damaged_is_not_restored(changed: tuple[Settings, TestClient], 
     (tmp_path / "backup" / "journal.sqlite3").unlink()
     with pytest.raises(BackupInvalid, match="lacks"):
         restore(tmp_path / "backup", restored)
+
+
+def test_nothing_but_the_backup_is_restored(changed: tuple[Settings, TestClient], tmp_path: Path) -> None:
+    settings, _ = changed
+    create(settings, tmp_path / "backup")
+    restored = elsewhere(settings, tmp_path / "restored")
+    more = tmp_path / "backup" / "snapshots" / "shop-1" / "more"
+    links: list[Callable[[Path], None]] = [lambda to: to.symlink_to("/dev/zero"), lambda to: to.symlink_to("/etc")]
+    for lay in (*links, os.mkfifo):
+        lay(more)
+        with pytest.raises(BackupInvalid, match="neither a file nor a folder"):
+            restore(tmp_path / "backup", restored)
+        more.unlink()
+    more.write_bytes(b"of no manifest")
+    restore(tmp_path / "backup", restored)
+    assert not (restored.data / "snapshots" / "shop-1" / "more").exists()
 
 
 def test_one_rotten_photo_costs_that_photo_only(changed: tuple[Settings, TestClient], tmp_path: Path) -> None:
