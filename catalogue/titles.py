@@ -142,7 +142,7 @@ def _models(text: str) -> Iterator[Fact]:
 def _plain_text(text: str) -> str:
     """Without what is of the offer; signs and fractions as most write them."""
     text = re.sub("(?<=\\d)(?=[\u00bc-\u00be\u2153-\u215e])", " ", text)  # 1½ must not become 11/2
-    text = unicodedata.normalize("NFKC", text.translate(_USUAL)).replace("\u2044", "/")
+    text = unicodedata.normalize("NFKC", text.translate(_USUAL))[: 2 * _READ].replace("\u2044", "/")
     text = _FRACTION.sub(lambda m: f"{int(m[1] or 0) + int(m[2]) / int(m[3]):.4f}", _OFFER.sub(" ", text))
     return re.sub(r"(?<=[^\W\d_])/(?=\d)", " / ", text)  # 100ml/3.4oz
 

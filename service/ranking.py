@@ -190,6 +190,8 @@ class _Judge:
                     self.is_cut = True
                     return False
                 self._left -= 1
+            if current().has_passed:  # a listing may say so much that it takes a second to compare
+                raise exceeded()
             kept = self._kept[row] = not is_before and self._keep(row, self._view.listing(row), score)
         return kept
 

@@ -99,3 +99,4 @@ def test_no_text_takes_long() -> None:
     for length in range(180, 200):
         facts("1" * length + " " * length)
     assert time.process_time() - began < 0.5
+    assert len(facts(f"{chr(0xFDFA) * 380} 5 cm")) == 0  # each is 18 characters in plain writing

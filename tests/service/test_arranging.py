@@ -13,12 +13,14 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogue.errors import DeadlineExceeded
 from catalogue.settings import Settings
 from catalogue.variants import Described, contradict
 from index import LiveIndex, LiveView
 from models import StandInEncoders
 from service import arranging, ranking
 from service.build import build
+from service.deadlines import Deadline, under
 from service.ranking import Ranked, Scope, Term, rank
 from tests.index.builders import item, reopen, unit, unit_rows
 from tests.service.conftest import client_of
@@ -141,6 +143,8 @@ class TestCollapsing:
         assert len(compared) <= needed // 2
         assert len(usual) < len(some) < 60
         assert sum(hit.group.size if hit.group else 1 for hit in some) == 60
+        with under(Deadline(0.0)), pytest.raises(DeadlineExceeded):
+            arrange(crowd, hits, 0)
 
 
 @pytest.fixture

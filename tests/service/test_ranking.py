@@ -332,4 +332,4 @@ def test_nothing_is_looked_for_that_nobody_waits_for_any_more(view: LiveView) ->
 
     with under(deadline), pytest.raises(DeadlineExceeded):
         rank(view, TERMS, Scope(k=2, keep=lambda _: keep), frozenset(), None)
-    assert looks == 3
+    assert looks == 1
