@@ -4,7 +4,6 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -20,7 +19,8 @@ MANIFOLD: Final = frozenset({"m", "g", "v", "hz"})
 _MOST: Final = 64
 _READ: Final = 400
 """A text of more facts or characters says much and tells nothing."""
-_REMEMBERED: Final = 8_192
+_REMEMBERED: Final = 65_536
+"""Facts of texts that were read: 20 MB, or what 10,000 titles say."""
 
 _DIGITS: Final = r"\d{1,12}(?:[.,]\d{1,12}){0,3}"
 _UNIT: Final = "|".join(sorted(map(re.escape, UNITS.keys() - {"in"}), key=len, reverse=True))
@@ -80,20 +80,50 @@ class Fact(NamedTuple):
         return NUMBER if self.kind.endswith(f" {NUMBER}") else self.kind
 
 
-@lru_cache(_REMEMBERED)
 def facts(text: str) -> tuple[Fact, ...]:
     """The quantities, codes, numbers and colours in the beginning of a text."""
+    return _KNOWN.of(text)[0]
+
+
+def telling(text: str) -> tuple[Fact, ...]:
+    """Those of a text's facts that tell."""
+    return _KNOWN.of(text)[1]
+
+
+class _Known:
+    """What texts say, and what of it tells: of the last ones, as many as fit; all go when no more do.
+
+    By the facts, not by the texts, as an `lru_cache` would: one text may have hundreds.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, tuple[tuple[Fact, ...], tuple[Fact, ...]]] = {}
+        self.held = 0
+
+    def of(self, text: str) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:
+        """Both; any number of threads may ask."""
+        known = self._texts.get(text)
+        if known is None:
+            found = read_facts(text)
+            known = found, tuple(fact for fact in found if fact.tells)
+            weight = 1 + len(found) + len(text) // 100
+            if self.held + weight > _REMEMBERED:
+                self._texts, self.held = {}, 0
+            self._texts[text] = known
+            self.held += weight
+        return known
+
+
+_KNOWN: Final = _Known()
+
+
+def read_facts(text: str) -> tuple[Fact, ...]:
+    """As `facts`, for who asks about each text once: nothing is remembered."""
     read = text if len(text) <= _READ else text[:_READ].rpartition(" ")[0]
     found = tuple(dict.fromkeys(islice(_facts(read), 8 * _MOST)))
     if sum(not fact.kind.endswith(EDITION) for fact in found) <= _MOST and read == text:
         return found
     return tuple(fact._replace(tells=False) for fact in found)
-
-
-@lru_cache(_REMEMBERED)
-def telling(text: str) -> tuple[Fact, ...]:
-    """Those of a text's facts that tell."""
-    return tuple(fact for fact in facts(text) if fact.tells)
 
 
 def number(text: str) -> float:

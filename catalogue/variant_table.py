@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from catalogue.gtin import MOST_OF_ONE_GTIN, NAME, gtins_of, read_gtins
 from catalogue.names import is_gtin_name, key_of
 from catalogue.product import Product
-from catalogue.titles import FAR, MANIFOLD, Fact, facts
+from catalogue.titles import FAR, MANIFOLD, Fact, read_facts
 from catalogue.variants import TOLERANCE, as_text, declared
 
 _CHUNK: Final = 262_144
@@ -238,7 +238,7 @@ class _Facts:
         """The facts of each text, one after the other, and where those of each begin, with the end of all."""
         found, starts = array("q"), array("q", [0])
         for text in texts:
-            found.extend(self._number(fact) for fact in facts.__wrapped__(text))  # each text comes once
+            found.extend(self._number(fact) for fact in read_facts(text))  # each text comes once
             starts.append(len(found))
         return np.frombuffer(found, np.int64) if found else np.empty(0, np.int64), np.frombuffer(starts, np.int64)
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalogue.titles import EDITION, Fact, facts
+from catalogue import titles
+from catalogue.titles import EDITION, Fact, facts, telling
 
 
 def said(text: str) -> set[str]:
@@ -100,3 +101,14 @@ def test_no_text_takes_long() -> None:
         facts("1" * length + " " * length)
     assert time.process_time() - began < 0.5
     assert len(facts(f"{chr(0xFDFA) * 380} 5 cm")) == 0  # each is 18 characters in plain writing
+
+
+def test_what_is_remembered_is_bounded_however_much_texts_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(titles, "_REMEMBERED", 200)
+    known = titles._Known()
+    held = []
+    for start in range(0, 1_000, 50):
+        known.of(" ".join(f"a{number}" for number in range(start, start + 50)))
+        held.append(known.held)
+    assert max(held) <= 200
+    assert known.of("mug 5 cm")[1] == telling("mug 5 cm") == facts("mug 5 cm")
