@@ -23,6 +23,9 @@ from catalogue.prose import without_html
 from catalogue.versioned import first_reason
 
 MAX_LINE_BYTES: Final = 4_000_000
+_TOGETHER: Final = 256
+_TOGETHER_WITH_PHOTOS: Final = 8
+"""Rows of Parquet that are unpacked at once: photos may have 20 MB each, whatever they take in the file."""
 _FIELDS: Final = frozenset(Product.model_fields) - {"attributes", "images"}
 _OTHER_FIELDS: Final = frozenset({"attributes", "image", "image_jpeg", "images"})
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
@@ -178,10 +181,16 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     with pq.ParquetFile(path) as file:
         if "product_id" not in file.schema_arrow.names:
             raise CatalogueInvalid(f"{path}: has no column product_id")
-        for batch in file.iter_batches(batch_size=256):
+        has_photos = any(map(_is_binary, file.schema_arrow.types))
+        for batch in file.iter_batches(batch_size=_TOGETHER_WITH_PHOTOS if has_photos else _TOGETHER):
             for row in _parquet_rows(batch):
                 number += 1
                 yield number, row
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    told = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(test(told) for test in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary))
 
 
 def _parquet_rows(batch: pa.RecordBatch) -> Iterator[Mapping[str, Any] | str]:

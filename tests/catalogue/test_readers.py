@@ -413,6 +413,17 @@ def test_parquet_with_the_photo_inside(tmp_path: Path) -> None:
     assert all(row.product.attributes == {} for row in rows)
 
 
+def test_few_photos_of_a_parquet_are_unpacked_at_once(tmp_path: Path) -> None:
+    table = {"product_id": list(map(str, range(256))), "image_jpeg": [bytes(1_000_000)] * 256}
+    pq.write_table(pa.table(table), tmp_path / "c.parquet")
+    assert (tmp_path / "c.parquet").stat().st_size < 100_000
+    before = pa.total_allocated_bytes()
+    for at, _ in enumerate(read_catalogue(tmp_path / "c.parquet"), 1):
+        if at % 64 == 1:
+            assert pa.total_allocated_bytes() - before < 50_000_000
+    assert at == 256
+
+
 def test_the_main_photo_may_be_bytes_in_the_column_image(tmp_path: Path) -> None:
     pq.write_table(pa.table({"product_id": ["1"], "image": [b"\xff\xd8"]}), tmp_path / "c.parquet")
     (row,) = read_catalogue(tmp_path / "c.parquet")
