@@ -1,6 +1,7 @@
 """Style groups of the live catalogue: those of the snapshot, joined by what changed since."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -26,19 +27,20 @@ _UNCHANGED: Final = 0.999
 """More like each other are two vectors of one photo and text, encoded twice and rounded."""
 
 
-def style_groups(view: LiveView, among: Selection) -> StyleGroups:
+def style_groups(view: LiveView, among: Selection, go_on: Callable[[], None]) -> StyleGroups:
     """The groups with at least two of the selected rows of a view.
 
     A changed product is of the style of its nearest product in the snapshot, or else of the changed one among the
     selected that it is most alike to; what was found for it is kept for later views. Of more than `MOST_CHANGED`
-    selected changes, the latest count. Raises Conflict where the snapshot has no groups.
+    selected changes, the latest count. `go_on` is called before each is looked at, and may raise. Raises Conflict where
+    the snapshot has no groups.
     """
     same = _same_from(view)
     styles = view.snapshot.products.styles
     base = np.ones(view.base_rows, np.bool_) if among.base is None else among.base
     old = styles.grouped(base & view.visible)
     new = np.flatnonzero(among.delta)[-MOST_CHANGED:] + view.base_rows
-    medoids = np.array(_joined(view, new.tolist(), same), np.int64)
+    medoids = np.array(_joined(view, new.tolist(), same, go_on), np.int64)
     scores = np.einsum("ij,ij->i", view.vectors("fusion", new), view.vectors("fusion", medoids)).astype(np.float32)
     return several(
         np.concatenate([old, new]),
@@ -48,7 +50,7 @@ def style_groups(view: LiveView, among: Selection) -> StyleGroups:
     )
 
 
-def style_names(view: LiveView, rows: list[int]) -> list[str]:
+def style_names(view: LiveView, rows: list[int], go_on: Callable[[], None]) -> list[str]:
     """The id of the product that the style of each of some rows is named after, its own where it is alone.
 
     As in `style_groups`; few of the changed products nobody has looked at yet are looked at, the others are alone.
@@ -58,7 +60,7 @@ def style_names(view: LiveView, rows: list[int]) -> list[str]:
     changed = [row for row in rows if row >= view.base_rows]
     later = [row for row in changed if row not in view.joined][_MOST_NEW:]
     changed = sorted(set(changed).difference(later))
-    medoids = dict(zip(changed, _joined(view, changed, same), strict=True))
+    medoids = dict(zip(changed, _joined(view, changed, same, go_on), strict=True))
     for row in rows:
         if row < view.base_rows and (medoid := view.snapshot.products.styles.medoid(row)) is not None:
             medoids[row] = medoid
@@ -75,13 +77,14 @@ def _same_from(view: LiveView) -> SameFrom:
     return same
 
 
-def _joined(view: LiveView, rows: list[int], same: SameFrom) -> list[int]:
+def _joined(view: LiveView, rows: list[int], same: SameFrom, go_on: Callable[[], None]) -> list[int]:
     """The medoid of each changed row: one of the snapshot, or a changed row, which may be itself."""
     for row in rows:
         if row not in view.joined:
+            go_on()
             view.joined[row] = _nearest(view, row, same)
     strangers = [row for row in rows if view.joined[row] is None]
-    medoids = dict(zip(strangers, _among_themselves(view, strangers, same), strict=True))
+    medoids = dict(zip(strangers, _among_themselves(view, strangers, same, go_on), strict=True))
     for row in rows:
         near = view.joined[row]
         if near is not None:
@@ -138,7 +141,7 @@ def _of_its_gtin(view: LiveView, own: Listing, vector: NDArray[np.float32], same
     return None
 
 
-def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[int]:
+def _among_themselves(view: LiveView, rows: list[int], same: SameFrom, go_on: Callable[[], None]) -> list[int]:
     """For each of some changed rows the earlier one that it is most alike to and that is alike to none, or itself.
 
     One that has its GTIN comes first.
@@ -152,6 +155,7 @@ def _among_themselves(view: LiveView, rows: list[int], same: SameFrom) -> list[i
     medoids: list[int] = []
     is_medoid = np.zeros(len(rows), np.bool_)
     for at, own in enumerate(products):
+        go_on()
         shared = np.zeros(at, np.bool_)
         for code in view.gtins(own.attributes):
             shared[having[code]] = True

@@ -61,6 +61,12 @@ def under(deadline: Deadline) -> Iterator[Deadline]:
         _CURRENT.reset(token)
 
 
+def check_deadline() -> None:
+    """Raises DeadlineExceeded where nobody waits any more."""
+    if current().has_passed:
+        raise exceeded()
+
+
 def exceeded(seconds: float | None = None) -> DeadlineExceeded:
     """What is raised when it has passed."""
     within = f" within {seconds:g} s" if seconds is not None else " in time"

@@ -17,7 +17,7 @@ from index import Filters, LiveView, Neighbours
 from index.filters import OPEN
 from index.live_styles import style_names
 from index.products import Listing, id_hash
-from service.deadlines import current, exceeded
+from service.deadlines import check_deadline, current, exceeded
 
 WINDOW: Final = 1_000
 """The most hits there are, however many pages they stand on, and the products that groups are made of."""
@@ -333,7 +333,7 @@ def _goes_on(view: LiveView, start: Start, name: str | int, row: int, score: flo
 def _keys(view: LiveView, rows: list[int], by: GroupBy | None) -> list[str | None]:
     """What each row is grouped by; None for a product without a supplier."""
     if by == "style":
-        return [*style_names(view, rows)]
+        return [*style_names(view, rows, check_deadline)]
     return [supplier or None for supplier in view.suppliers(np.array(rows, np.int64))]
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from index import Filters, LiveView
 from index.live_styles import style_groups
 from service.cursors import OFFSET, Cursors
+from service.deadlines import check_deadline
 from service.middleware import SLASH
 from service.problems import responses
 from service.routes.deps import CurrentRetrieval, CurrentServing
@@ -77,7 +78,7 @@ def supplier_duplicates(view: LiveView, supplier_id: str, start: int, limit: int
 
     And how many there are: none of a supplier nobody knows. Raises Conflict where the snapshot has none.
     """
-    groups = style_groups(view, view.select(Filters(suppliers=(supplier_id,))))
+    groups = style_groups(view, view.select(Filters(suppliers=(supplier_id,))), check_deadline)
     page = []
     for group in range(start, min(start + limit, len(groups))):
         members = groups.of(group)

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from catalogue.variants import SameFrom
-from index import Change, IndexedProduct, LiveIndex, write_snapshot
-from index.live_styles import style_names
+from index import Change, Filters, IndexedProduct, LiveIndex, write_snapshot
+from index.live_styles import style_groups, style_names
 from index.products import to_table
 from tests.index.builders import FINGERPRINT, item, reopen
 from tests.index.test_live_view import in_order
@@ -36,7 +36,7 @@ def live(tmp_path: Path) -> LiveIndex:
         model="stand-in", fingerprint=FINGERPRINT, variant="v", same=SameFrom(FLOOR, FLOOR),
     )  # fmt: skip
     live = LiveIndex(reopen(path))
-    names = style_names(live.view, [0, 1, 2])
+    names = style_names(live.view, [0, 1, 2], lambda: None)
     assert names[0] == names[1] != names[2] == "print"
     return live
 
@@ -46,25 +46,25 @@ def style_of(live: LiveIndex, product: IndexedProduct, vector: NDArray[Any]) -> 
     name = product.product.product_id
     change = Change(name, product, {FINGERPRINT: {"fusion": vector.astype(np.float32)}})
     live.apply(in_order([change], live.view.delta.position + 1))
-    return style_names(live.view, [live.view.row_of(name)])[0]
+    return style_names(live.view, [live.view.row_of(name)], lambda: None)[0]
 
 
 def test_a_price_changes_no_style(live: LiveIndex) -> None:
     assert style_of(live, listed("print", "orion", price=2.0), LOOK_ALIKE) == "print"
-    style = style_names(live.view, [0])[0]
+    style = style_names(live.view, [0], lambda: None)[0]
     assert style_of(live, listed("orion", "orion", price=2.0), BEST) == style
     assert style_of(live, listed("acme", "acme", in_stock=False), OWN) == style
 
 
 def test_another_photo_title_or_supplier_does(live: LiveIndex) -> None:
-    style = style_names(live.view, [0])[0]
+    style = style_names(live.view, [0], lambda: None)[0]
     assert style_of(live, listed("print", "kestrel"), LOOK_ALIKE) == style
     assert style_of(live, listed("print", "orion"), at(0.929)) == style
     assert style_of(live, listed("orion", "orion", attributes={"thread": "M8"}), at(0.7)) == "orion"
 
 
 def test_what_is_new_has_rivals_too(live: LiveIndex) -> None:
-    style = style_names(live.view, [0])[0]
+    style = style_names(live.view, [0], lambda: None)[0]
     assert style_of(live, listed("new", "orion"), at(0.88, (0, 0, 1))) == "new"
     assert style_of(live, listed("new", "kestrel"), at(0.88, (0, 0, 1))) == style
     assert style_of(live, listed("twin", "orion"), at(0.92)) == style
@@ -81,4 +81,23 @@ def test_new_listings_of_one_supplier_must_be_more_alike(
     assert style_of(live, listed("first", "acme"), first) == "first"
     assert style_of(live, listed("second", supplier), second) == "second"
     rows = [live.view.row_of(name) for name in ("first", "second")]
-    assert (len(set(style_names(live.view, rows))) == 1) == is_one
+    assert (len(set(style_names(live.view, rows, lambda: None))) == 1) == is_one
+
+
+def test_whoever_looks_may_stop_before_each_product(live: LiveIndex) -> None:
+    for name in ("one", "two"):
+        style_of(live, listed(name, "acme"), np.array([0.0, 0.0, 0.0, 1.0]))
+    live.apply(
+        in_order([Change("three", listed("three", "acme"), {FINGERPRINT: {"fusion": OWN.astype(np.float32)}})], 3)
+    )
+    looked: list[int] = []
+
+    def go_on() -> None:
+        looked.append(1)
+        if len(looked) == 2:
+            raise TimeoutError
+
+    view = live.view
+    with pytest.raises(TimeoutError):
+        style_groups(view, view.select(Filters(suppliers=("acme",))), go_on)
+    assert view.row_of("three") in view.joined  # what was found is kept

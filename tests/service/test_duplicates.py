@@ -293,5 +293,5 @@ def test_of_many_with_its_gtin_the_nearest_are_compared(tmp_path: Path, monkeypa
         return contradict(one, other)
 
     monkeypatch.setattr("index.live_styles.contradict", counted)
-    assert style_names(live.view, [live.view.row_of("new")]) == ["new"]
+    assert style_names(live.view, [live.view.row_of("new")], lambda: None) == ["new"]
     assert len(compared) == JOIN_K

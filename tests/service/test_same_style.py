@@ -115,7 +115,9 @@ def test_a_listing_without_a_photo_is_judged_as_one(tmp_path: Path) -> None:
             assert (compared.verdict, compared.mode, compared.thresholds.same_style) == ("same-style", mode, 0.65)
         (found,) = (await similar(retrieval, "own", 10)).found
         assert (found.listing.product_id, found.score < usual) == ("other", True)
-        names = style_names(retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")])
+        names = style_names(
+            retrieval.view, [retrieval.view.row_of(name) for name in ("own", "bare", "other")], lambda: None
+        )
         assert names[0] == names[1] != names[2]
 
     with_retrieval(Settings(data=tmp_path / "data"), embedder, ask)
