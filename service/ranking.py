@@ -39,7 +39,8 @@ class Scope:
     """Where it is looked for, and how much of it is answered; `keep` makes of a view what judges its listings.
 
     Of very many with at least the score `judged_from`, those that fit worse are left out unseen. `also` names rows that
-    `keep` judges too, if they pass the filters and have at least the score `also_from`; only with `arrange`.
+    `keep` judges too, if they pass the filters and have at least the score `also_from`; only with `arrange`. `near` has
+    all products with at least `min_score`, filtered or not, where they are few; else they are searched for.
     """
 
     k: int = 10
@@ -47,6 +48,7 @@ class Scope:
     filters: Filters = OPEN
     exclude: frozenset[str] = frozenset()
     min_score: float | None = None
+    near: Callable[[LiveView, Vector], Neighbours | None] | None = None
     keep: "Callable[[LiveView], Keep] | None" = None
     judged_from: float = -math.inf
     also: Callable[[LiveView], NDArray[np.int64]] | None = None
@@ -210,13 +212,17 @@ def _ranked(
     Fetches more as long as too few of them count.
     """
     among, without = view.select(scope.filters), view.rows_of(excluded)
+    _check_time()
+    if scope.near is not None and (near := scope.near(view, query)) is not None:
+        passed = np.isin(near.rows, view.among(near.rows, among))
+        found = Neighbours(near.rows[passed], near.scores[passed])
+        return list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
     fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
     if scope.min_score is not None and fetch > 4 * _FEW:
-        fetch = _FEW
+        fetch = _FEW if scope.near is None else 4 * _FEW
     is_tied = False
     while True:
-        if current().has_passed:
-            raise exceeded()
+        _check_time()
         found = view.search(scope.target, query, fetch, among)
         chosen = list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
         exhausted = len(found.rows) < fetch or judge.is_done
@@ -232,6 +238,11 @@ def _ranked(
         if scope.keep is not None:
             fetch = min(fetch, _MOST_FETCHED)  # the same ones for pages of any length
         is_tied = len(chosen) > wanted
+
+
+def _check_time() -> None:
+    if current().has_passed:
+        raise exceeded()
 
 
 def _taken(

@@ -1,7 +1,8 @@
 """Which products are the same as one, and which are like it: the two tabs beside a product."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
 from typing import cast
 
 from catalogue.gtin import shares_gtin
@@ -17,6 +18,8 @@ from service.models import threshold
 from service.query import Hits, Query
 from service.ranking import Keep, Scope, Start
 from service.retrieval import Retrieval
+
+_Nearest = Callable[[LiveView], rivals.Near]
 
 
 async def same_style(
@@ -41,11 +44,13 @@ async def same_style(
     if other_suppliers and own.supplier_id:
         filters = filters.model_copy(update={"not_suppliers": (*filters.not_suppliers, own.supplier_id)})
     codes = retrieval.view.gtins(own.attributes)
+    near, least = _nearest(own), _least(same, own)
     scope = Scope(
         k=k,
         filters=filters,
-        min_score=_least(same, own),
-        keep=lambda view: _judge(view, same, own, codes),
+        min_score=least,
+        near=lambda view, query: near(view).from_score(query, least),
+        keep=lambda view: _judge(view, near, same, own, codes),
         also=(lambda view: view.of_gtins(codes)) if codes else None,
         also_from=min(same.least(own.mode), same.with_gtin),
         arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
@@ -71,15 +76,17 @@ async def similar(
     same = same_from(retrieval)
     codes = retrieval.view.gtins(own.attributes)
     floors = _similar_from(retrieval.embedder, own.mode)
+    near, least = _nearest(own), min(floors.values())
 
     def keep(view: LiveView) -> Keep:
-        is_same = _judge(view, same, own, codes)
+        is_same = _judge(view, near, same, own, codes)
         return lambda row, other, score: score >= floors[other.mode] and not is_same(row, other, score)
 
     scope = Scope(
         k=k,
         filters=filters,
-        min_score=min(floors.values()),
+        min_score=least,
+        near=lambda view, query: near(view).from_score(query, least),
         keep=keep,
         judged_from=_least(same, own),  # below, hardly any is compared
         arrange=arranging.similar(diversity) if diversity else None,
@@ -110,9 +117,14 @@ def _least(same: SameFrom, own: Listing) -> float:
     return same.least(own.mode) - (rivals.most_gained() if own.supplier_id else 0)
 
 
-def _judge(view: LiveView, same: SameFrom, own: Listing, gtins: Collection[str]) -> Keep:
+def _nearest(own: Listing) -> _Nearest:
+    """The nearest of a product, searched for once in a view: for the tab itself, and for rivals."""
+    return cache(lambda view: rivals.Near.of(view, own.product_id))
+
+
+def _judge(view: LiveView, near: _Nearest, same: SameFrom, own: Listing, gtins: Collection[str]) -> Keep:
     """Whether a listing with a score is the same product as one with those GTINs."""
-    its_rivals = rivals.Rivals(view, own, same.with_gtin)
+    its_rivals = rivals.Rivals(view, near, own, same.with_gtin)
 
     def judge(row: int, other: Listing, score: float) -> bool:
         floor = same.of(own.mode, other.mode)

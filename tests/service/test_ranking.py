@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from catalogue.errors import Conflict, DeadlineExceeded
 from catalogue.variants import SameFrom
-from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
+from index import Change, Filters, IndexedProduct, LiveIndex, LiveView, Neighbours, Snapshot, write_snapshot
 from index.products import Listing, to_table
 from service import ranking
 from service.deadlines import Deadline, under
@@ -120,6 +120,20 @@ def test_what_is_judged_is_left_out_of_all_pages(view: LiveView, scope: Scope) -
     judged = Scope(k=scope.k, min_score=scope.min_score, filters=scope.filters, keep=lambda _: is_even)
     expected = [name for _, name in in_full(view, scope) if int(name[1:]) % 2 == 0]
     assert names(view, flat(all_pages(view, judged))) == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(scope=SCOPES, excluded=EXCLUDED)
+def test_what_is_known_to_be_near_is_not_searched_for(view: LiveView, scope: Scope, excluded: frozenset[str]) -> None:
+    least = -1.0 if scope.min_score is None else scope.min_score
+    every = view.search(scope.target, combined(TERMS), len(view), view.select(Filters()))
+    there = every.scores >= least
+    known = Neighbours(every.rows[there], every.scores[there])
+    scope = replace(scope, min_score=least, near=lambda _, __: None)
+    expected = all_pages(view, scope, excluded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveView, "search", None)
+        assert all_pages(view, replace(scope, near=lambda _, __: known), excluded) == expected
 
 
 @settings(max_examples=80, deadline=None)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from index import IndexedProduct, LiveIndex, LiveView, write_snapshot
+from index.filters import OPEN
 from index.products import to_table
 from service import rivals
-from service.rivals import LEAD, REACH, WEIGHT, Rivals
+from service.rivals import LEAD, REACH, WEIGHT, Near, Rivals
 from tests.index.builders import FINGERPRINT, item, reopen
 
 FLOOR, WITH_GTIN = 0.85, 0.6
@@ -41,7 +42,7 @@ def gain(view: LiveView, own: str, other: str) -> float:
     """As the tab asks for it."""
     rows = np.array([view.row_of(own), view.row_of(other)])
     one, two = view.vectors("fusion", rows)
-    return Rivals(view, view.listing(int(rows[0])), WITH_GTIN).gain(
+    return Rivals(view, lambda view: Near.of(view, own), view.listing(int(rows[0])), WITH_GTIN).gain(
         int(rows[1]), view.listing(int(rows[1])), float(one @ two), FLOOR
     )
 
@@ -142,6 +143,25 @@ def test_of_very_many_rivals_not_all_are_read(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(rivals, "contradict", contradict)
     assert gain(view, "own", "other") == 0
     assert len(compared) == 5
+
+
+@pytest.mark.parametrize("count", [3, 64, 65, 80])
+def test_what_is_near_is_all_there_is_from_a_score_on_or_cannot_tell(tmp_path: Path, count: int) -> None:
+    likeness = np.linspace(0.5, 0.99, count)[::-1]
+    listings = [(of_orion(f"p{n}"), at(score, (0, 1, n))) for n, score in enumerate(likeness)]
+    view = view_of(tmp_path, [(of_acme("own"), OWN), *listings])
+    near, query = Near.of(view, "own"), OWN.astype(np.float32)
+    for least in (0.4, 0.55, 0.8, 2.0):
+        every = view.search("fusion", query, count + 1, view.select(OPEN))
+        asked = (every.scores >= least) & (every.rows != view.row_of("own"))
+        found = near.from_score(query, least)
+        if found is None:
+            assert len(near.rows) == 64
+            assert np.count_nonzero(asked) >= 64
+        else:
+            assert found.rows.tolist() == every.rows[asked].tolist()
+            assert found.scores.tolist() == every.scores[asked].tolist()
+    assert near.from_score(at(0.999).astype(np.float32), 0.8) is None  # what the product was before
 
 
 @pytest.fixture(scope="module")
