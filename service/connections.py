@@ -9,7 +9,7 @@ import re
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,6 +66,19 @@ def files_for(connections: int) -> int:
 def accepting(listener: socket.socket) -> list[socket.socket]:
     """A listener as often as the event loop is to take a connection from it in one turn."""
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+
+
+def emptied(listener: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait at a listener, which is then closed."""
+    with listener:
+        listener.setblocking(False)
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # none is left, or no file for it
+                return
+            connection.setblocking(False)
+            yield connection
 
 
 class _LingeringTransport(asyncio.Transport):
@@ -129,6 +142,11 @@ class BoundedProtocol(H11Protocol):
         self._bounds.open[admin] += 1
         self._counted_as = admin
         self._expect_headers()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no request has come yet."""
+        return self.cycle is None and not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count it no more."""

@@ -22,7 +22,7 @@ from catalogue.errors import ConfigurationError
 from catalogue.settings import Settings
 from service.app import create_app
 from service.config_check import sharing_a_port, unknown_variables
-from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting, files_for
+from service.connections import MAX_HEAD_BYTES, BoundedProtocol, Bounds, accepting, emptied, files_for
 from service.gpu_metrics import find_gpus
 from service.keys import HOW_TO_CREATE, KeyRing
 from service.memory import keep_flat
@@ -33,6 +33,8 @@ from service.swapping import open_serving
 from service.warming import warm_up
 
 DRAIN_S: Final = 10
+_LAST_HEADS_S: Final = 1.0
+"""How long connections that are new when the gateway ends have for a request; whoever connects sends one at once."""
 BACKLOG: Final = 512
 
 
@@ -85,6 +87,7 @@ class _Server(uvicorn.Server):
         )
         self._app = app
         self._serving = serving
+        self._bounds = bounds
         self._delay_s = settings.shutdown_delay_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -103,7 +106,31 @@ class _Server(uvicorn.Server):
         noticed = time.monotonic()
         while time.monotonic() < noticed + self._delay_s:  # noqa: ASYNC110  # a signal cannot set an event
             await asyncio.sleep(0.05)
+        await self._take_the_last(sockets or [])
         await super().shutdown(sockets)
+
+    async def _take_the_last(self, sockets: list[socket.socket]) -> None:
+        """Take what has connected, listen no more, and let what is new send its request: else it would be reset."""
+        loop = asyncio.get_running_loop()
+        last = {each.getsockname(): each.dup() for each in sockets}  # those of one address have one queue
+        for server in self.servers:
+            server.close()
+        for each in sockets:
+            each.close()
+        await asyncio.sleep(0)  # until the event loop has closed its own
+        for connection in [connection for listener in last.values() for connection in emptied(listener)]:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        until = time.monotonic() + _LAST_HEADS_S
+        while self._has_new() and time.monotonic() < until:  # noqa: ASYNC110  # connections do not say when
+            await asyncio.sleep(0.01)
+
+    def _has_new(self) -> bool:
+        """Whether there are connections on which no request has come yet."""
+        return any(isinstance(each, BoundedProtocol) and each.is_new for each in self.server_state.connections)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Of one more connection, as uvicorn makes them."""
+        return BoundedProtocol(self.config, self.server_state, self.lifespan.state, bounds=self._bounds)
 
 
 def bind(host: str, port: int, *, has_keys: bool = False, shared: bool = False) -> socket.socket:

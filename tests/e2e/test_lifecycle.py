@@ -135,8 +135,11 @@ def test_a_term_lets_requests_end_and_takes_no_more(own_demo: Path) -> None:
             assert in_flight(server)  # what came after it is answered, so it has come
             process = server._process
             assert process is not None
-            process.terminate()
-            wait_until(lambda: not accepts(server.port))
+            with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as new:
+                process.terminate()
+                wait_until(lambda: not accepts(server.port))
+                new.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert new.recv(1_000).startswith(b"HTTP/1.1 200 ")
             assert process.poll() is None
             connection.sendall(b'ug"}')
             answered = b""
