@@ -279,9 +279,10 @@ class ProductTable:
     def of_gtin(self, code: str) -> NDArray[np.int64]:
         """The rows with a GTIN, as `catalogue.gtin.read_gtin` writes it; raises SnapshotDamaged where that is lost."""
         try:
-            return self.columns.having(NAME, code).astype(np.int64)
+            rows = self.columns.having(NAME, code).astype(np.int64)
         except ValueError:
             raise self.damaged("GTINs") from None
+        return rows[rows < len(self)]  # of a file that has changed, others may be named
 
     def mask(self, filters: Filters) -> Mask:
         """Which rows pass, as bool [rows]; raises SnapshotDamaged where that cannot be told any more."""

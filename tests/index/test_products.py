@@ -284,3 +284,11 @@ def test_suppliers_are_numbers_whatever_the_table_was_put_together_of() -> None:
     assert min(numbers[0], numbers[2], numbers[4]) >= 0
     assert suppliers_of(to_table([])).tolist() == []
     assert suppliers_of(to_table([item("p")])).tolist() == [-1]
+
+
+def test_rows_of_a_gtin_that_there_are_not_are_left_out() -> None:
+    """A file that changes may name any."""
+    arrays = packed(to_table([item(f"p{n}", attributes={"EAN": "4006381333931"}) for n in range(3)]))
+    rows = arrays["attributes.rows"].to_numpy()
+    damaged = {**arrays, "attributes.rows": pa.array(np.where(rows == 1, 250, rows), pa.uint32())}
+    assert ProductTable(damaged).of_gtin("4006381333931").tolist() == [0, 2]
