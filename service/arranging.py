@@ -15,7 +15,7 @@ from catalogue.titles import telling
 from catalogue.variants import Described, agree, contradict
 from index import LiveView
 from index.near import NEAR_IDENTICAL
-from service.deadlines import current, exceeded
+from service.deadlines import check_deadline
 from service.ranking import WINDOW, Arrange, Group, Ranked, Vector
 
 DIVERSITY: Final = 0.4
@@ -144,8 +144,7 @@ def _collapsed(view: LiveView, hits: Sequence[Ranked], listings: Sequence[Descri
     def compare(one: Described, other: Described) -> bool:
         nonlocal left
         left -= 1
-        if current().has_passed:
-            raise exceeded()
+        check_deadline()
         return left >= 0 and not contradict(one, other)
 
     kept: dict[int, _Twins] = {}

@@ -17,7 +17,7 @@ from index import Filters, LiveView, Neighbours
 from index.filters import OPEN
 from index.live_styles import style_names
 from index.products import Listing, id_hash
-from service.deadlines import check_deadline, current, exceeded
+from service.deadlines import check_deadline
 
 WINDOW: Final = 1_000
 """The most hits there are, however many pages they stand on, and the products that groups are made of."""
@@ -192,8 +192,7 @@ class _Judge:
                     self.is_cut = True
                     return False
                 self._left -= 1
-            if current().has_passed:  # a listing may say so much that it takes a second to compare
-                raise exceeded()
+            check_deadline()  # a listing may say so much that it takes a second to compare
             kept = self._kept[row] = not is_before and self._keep(row, self._view.listing(row), score)
         return kept
 
@@ -241,8 +240,7 @@ def _ranked(
 
 
 def _check_time() -> None:
-    if current().has_passed:
-        raise exceeded()
+    check_deadline()
 
 
 def _taken(
