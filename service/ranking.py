@@ -211,7 +211,7 @@ def _ranked(
     Fetches more as long as too few of them count.
     """
     among, without = view.select(scope.filters), view.rows_of(excluded)
-    _check_time()
+    check_deadline()
     if scope.near is not None and (near := scope.near(view, query)) is not None:
         passed = np.isin(near.rows, view.among(near.rows, among))
         found = Neighbours(near.rows[passed], near.scores[passed])
@@ -221,7 +221,7 @@ def _ranked(
         fetch = _FEW if scope.near is None else 4 * _FEW
     is_tied = False
     while True:
-        _check_time()
+        check_deadline()
         found = view.search(scope.target, query, fetch, among)
         chosen = list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
         exhausted = len(found.rows) < fetch or judge.is_done
@@ -237,10 +237,6 @@ def _ranked(
         if scope.keep is not None:
             fetch = min(fetch, _MOST_FETCHED)  # the same ones for pages of any length
         is_tied = len(chosen) > wanted
-
-
-def _check_time() -> None:
-    check_deadline()
 
 
 def _taken(
