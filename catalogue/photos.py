@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -28,18 +29,17 @@ class PhotoStore:
         self._fs, self._root = fsspec.core.url_to_fs(str(root))
 
     def put(self, data: bytes) -> str:
-        """Keep a photo; returns its hex SHA-256. Storing the same bytes again writes nothing.
+        """Keep a photo; returns its hex SHA-256. Storing the same bytes again only says that they are needed now.
 
         Raises StorageUnavailable.
         """
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         try:
-            if self._fs.exists(path):
-                return digest
             if isinstance(self._fs, LocalFileSystem):
-                write_atomic(Path(path), data)
-            else:
+                if not _made_young(Path(path)):
+                    write_atomic(Path(path), data)
+            elif not self._fs.exists(path):
                 self._fs.pipe_file(path, data)  # object stores make a whole object visible at once
         except OSError as error:
             raise _unavailable(error) from error
@@ -59,6 +59,17 @@ class PhotoStore:
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest}"
+
+
+def _made_young(path: Path) -> bool:
+    """Whether it is there; `index.photo_collection` takes old ones that nobody names yet."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # somebody else's
+        return path.exists()
+    return True
 
 
 def _unavailable(error: OSError) -> StorageUnavailable:

@@ -49,6 +49,7 @@ from index.journal_store import (
 
 _NO_POSITION: Final = 2**63 - 1
 """Beyond all that are given out."""
+_READ_TOGETHER: Final = 10_000
 _TRIM_ROWS: Final = 1_000
 _TRIM_PAUSE_S: Final = 0.02
 
@@ -218,6 +219,19 @@ class Journal:
         with self._connection() as connection:
             position = connection.scalar(select(func.min(readers.c.position)).where(lately))
         return None if position is None else int(position)
+
+    def photos(self) -> Iterator[str]:
+        """The photos that its entries name."""
+        position = 0
+        while True:
+            later = entries.c.position > position
+            named = select(entries.c.position, entries.c.photo).where(later, entries.c.photo.is_not(None))
+            with self._connection() as connection:
+                rows = connection.execute(named.order_by(entries.c.position).limit(_READ_TOGETHER)).all()
+            yield from (row.photo for row in rows)
+            if len(rows) < _READ_TOGETHER:
+                return
+            position = rows[-1].position
 
     def trim(self, position: int) -> None:
         """Forget the entries up to and including `position`, which every kept snapshot holds already.

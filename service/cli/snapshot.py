@@ -138,23 +138,31 @@ def gc(
     keep: Annotated[
         int, typer.Option(min=1, help="How many of the newest are kept, besides those of aliases and those in use.")
     ] = 3,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Also photos that nothing here names; not where others share them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and let it stay.")] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove old snapshots, leftovers of killed builds, and the changes that every kept snapshot holds."""
     from index import maintenance  # noqa: PLC0415
+    from index.photo_collection import collect_photos  # noqa: PLC0415
 
     settings = settings_of(data=data)
     with told(), _journal(settings) as journal:
         done = maintenance.gc(settings.data, journal, keep=keep, dry_run=dry_run)
+        unneeded = collect_photos(settings.data, journal, dry_run=dry_run) if photos else None
     if as_json:
-        out.print_json(json.dumps(asdict(done)))
+        of_photos = {} if unneeded is None else {"photos": unneeded.photos, "photo_bytes": unneeded.bytes}
+        out.print_json(json.dumps(asdict(done) | of_photos))
         return
     gone = "Would remove" if dry_run else "Removed"
     out.print(f"Kept: {', '.join(done.kept) or 'nothing'}.", highlight=False)
     out.print(f"{gone}: {', '.join((*done.removed, *done.leftovers)) or 'nothing'}.", highlight=False)
     out.print(f"That is {decimal(done.freed_bytes)}, and {done.trimmed:,} changes of the journal.", highlight=False)
+    if unneeded is not None:
+        out.print(f"{gone}: {unneeded.photos:,} photos, {decimal(unneeded.bytes)}.", highlight=False)
     if done.unreadable:
         names = ", ".join(done.unreadable)
         err.print(f"Left alone, and the journal with it: {names}; see `samestyle snapshot list`.", markup=False)

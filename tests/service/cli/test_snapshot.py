@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from catalogue.errors import BundleInvalid
+from catalogue.photos import PhotoStore
 from catalogue.settings import Settings
 from index import Journal
 from index.aliases import read_aliases
@@ -241,6 +242,20 @@ def test_gc_keeps_what_is_needed_and_trims_the_journal(data: Path) -> None:
         assert journal.bounds() == (1, 5)
     assert sorted(path.name for path in (data / "snapshots").iterdir()) == ["b", "c"]
     assert json.loads(good("gc", "--json"))["kept"] == ["c", "b"]
+
+
+def test_gc_takes_photos_where_that_is_asked_for(data: Path) -> None:
+    shutil.rmtree(data / "snapshots" / "alien")
+    with Journal.open(sqlite(data)):
+        store = PhotoStore(data / "photos")
+        name = store.put(b"unneeded")
+        os.utime(data / "photos" / name[:2] / name, (0, 0))
+        assert "photos" not in good("gc")
+        assert "Would remove: 1 photos, 8 bytes" in good("gc", "--photos", "--dry-run")
+        assert json.loads(good("gc", "--photos", "--json"))["photos"] == 1
+        assert "Removed: 0 photos" in good("gc", "--photos")
+    sqlite(data).unlink()
+    assert "Give SAMESTYLE_JOURNAL as the gateway has it" in bad("gc", "--photos")
 
 
 def test_gc_says_what_it_left_alone(data: Path) -> None:
