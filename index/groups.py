@@ -9,7 +9,7 @@ may have taken what is more like another, and a row may be near a large group wi
 in it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -78,14 +78,15 @@ def join(
     search: Callable[[NDArray[np.float32], int], Neighbours],
     listing_of: "Callable[[int], Listing]",
     vectors_of: Callable[[Rows], NDArray[np.float32]],
+    gtins: "Callable[[Listing], Collection[str]]",
     vector: NDArray[np.float32],
     own: "Listing",
     same: SameFrom,
 ) -> int | None:
     """The row of the nearest other listing that is alike enough and of no other variant, if any.
 
-    Its group is that of `own` too. `search` gives the rows nearest to a unit vector, best first, and `vectors_of`
-    theirs, float32 [rows, dim].
+    Its group is that of `own` too. `search` gives the rows nearest to a unit vector, best first, `vectors_of` theirs,
+    float32 [rows, dim], and `gtins` those of a listing that count; what shares one with `own` is looked for before.
     """
     found = search(vector, JOIN_K + 1)
     if not (found.scores >= same.least(own.mode)).any():
@@ -96,7 +97,8 @@ def join(
         floor = same.of(own.mode, other.mode)
         if scores[at] < floor or other.product_id == own.product_id or contradict(own, other):
             continue
-        if scores[at] >= needed(own, at, near, scores, (vectors @ vectors[at]).tolist(), floor):
+        to_other = (vectors @ vectors[at]).tolist()
+        if scores[at] >= needed(own, at, near, scores, to_other, floor, gtins, same.with_gtin):
             return int(found.rows[at])
     return None
 

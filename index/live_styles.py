@@ -107,7 +107,8 @@ def _nearest(view: LiveView, row: int, same: SameFrom) -> int | None:
     if near is None:
         near = _of_its_gtin(view, own, vector, same)
     if near is None:
-        near = join(search, products.listing, partial(view.snapshot.vectors, "fusion"), vector, own, same)
+        vectors_of = partial(view.snapshot.vectors, "fusion")
+        near = join(search, products.listing, vectors_of, lambda one: view.gtins(one.attributes), vector, own, same)
     return near
 
 

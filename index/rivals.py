@@ -6,12 +6,13 @@ one that is behind another listing of its supplier. (Entity resolution: one-to-o
 nothing, so it costs no searches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.gtin import shares_gtin
 from catalogue.variant_table import Variants
 from catalogue.variants import contradict
 from index.near import NEAR_IDENTICAL, Pairs, similarities
@@ -30,23 +31,44 @@ Scores = NDArray[np.float32]
 
 
 def needed(
-    own: "Listing", at: int, near: "Sequence[Listing]", to_own: Sequence[float], to_other: Sequence[float], floor: float
+    own: "Listing",
+    at: int,
+    near: "Sequence[Listing]",
+    to_own: Sequence[float],
+    to_other: Sequence[float],
+    floor: float,
+    gtins: "Callable[[Listing], Collection[str]]",
+    with_gtin: float,
 ) -> float:
-    """As `Rivals.needed`, for a listing and `near[at]`, given how like those near it are to each of the two."""
+    """As `Rivals.needed`, for a listing and `near[at]`, given how like those near it are to each of the two.
+
+    They have no GTIN in common; what has, and is like one of them `with_gtin`, is it.
+    """
     other = near[at]
     if not own.supplier_id or not other.supplier_id:
         return floor
     if own.supplier_id == other.supplier_id:
         return floor + AGAIN * (1 - floor)
     best = to_own[at]
+    as_own, as_other = _fit(near, to_own, gtins(own), with_gtin), _fit(near, to_other, gtins(other), with_gtin)
     for place, rival in enumerate(near):
         if place == at or rival.product_id == own.product_id:
             continue
-        if to_own[place] > best and to_other[place] < NEAR_IDENTICAL and _is_rival(rival, other, own):
-            best = to_own[place]
-        if to_other[place] > best and to_own[place] < NEAR_IDENTICAL and _is_rival(rival, own, other):
-            best = to_other[place]
+        if as_own[place] > best and to_other[place] < NEAR_IDENTICAL and _is_rival(rival, other, own):
+            best = as_own[place]
+        if as_other[place] > best and to_own[place] < NEAR_IDENTICAL and _is_rival(rival, own, other):
+            best = as_other[place]
     return floor + BEHIND * (best - to_own[at])
+
+
+def _fit(
+    near: "Sequence[Listing]", likeness: Sequence[float], codes: Collection[str], with_gtin: float
+) -> Sequence[float]:
+    """How like a listing with these GTINs each of those near it is; 1 for one GTIN."""
+    if not codes:
+        return likeness
+    alike = zip(near, likeness, strict=True)
+    return [1.0 if score >= with_gtin and shares_gtin(one.attributes, codes) else score for one, score in alike]
 
 
 def _is_rival(listing: "Listing", rivalled: "Listing", like: "Listing") -> bool:

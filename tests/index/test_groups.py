@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalogue import Product, variant_table
+from catalogue.gtin import gtins_of
 from catalogue.variant_table import Variants
 from catalogue.variants import MODES, Mode, SameFrom
 from index import groups as module
@@ -352,7 +353,10 @@ class Shop:
 
     def join(self, own: Listing, threshold: float = THRESHOLD, **by_modes: float) -> int | None:
         same = SameFrom(threshold, threshold, {name.replace("_", "-"): score for name, score in by_modes.items()})
-        return join(self.search, self.products.__getitem__, self.vectors.__getitem__, self.vectors[0], own, same)
+        return join(
+            self.search, self.products.__getitem__, self.vectors.__getitem__, lambda one: gtins_of(one.attributes),
+            self.vectors[0], own, same,
+        )  # fmt: skip
 
 
 def test_a_product_joins_the_nearest_it_does_not_contradict() -> None:

@@ -13,7 +13,7 @@ from index.live_styles import style_groups, style_names
 from index.products import to_table
 from tests.index.builders import FINGERPRINT, item, reopen
 from tests.index.test_live_view import in_order
-from tests.index.test_rivals import FLOOR, OWN, at
+from tests.index.test_rivals import EAN, FLOOR, OWN, at
 
 BEST, LOOK_ALIKE = at(0.93), at(0.88, (0, 1, 0))
 
@@ -22,20 +22,24 @@ def listed(name: str, supplier: str, **more: Any) -> IndexedProduct:
     return item(name, supplier_id=supplier, **more)
 
 
+def live_of(root: Path, *shop: tuple[IndexedProduct, NDArray[Any]]) -> LiveIndex:
+    path = write_snapshot(
+        root, "snap", to_table([product for product, _ in shop]),
+        {"fusion": np.array([vector for _, vector in shop], np.float32)},
+        model="stand-in", fingerprint=FINGERPRINT, variant="v", same=SameFrom(FLOOR, FLOOR),
+    )  # fmt: skip
+    return LiveIndex(reopen(path))
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> LiveIndex:
     """One style of acme's and orion's, and orion's look-alike of it."""
-    shop = {
-        "acme": (listed("acme", "acme", price=1.0), OWN),
-        "orion": (listed("orion", "orion", price=1.0), BEST),
-        "print": (listed("print", "orion", price=1.0), LOOK_ALIKE),
-    }
-    path = write_snapshot(
-        tmp_path, "snap", to_table([product for product, _ in shop.values()]),
-        {"fusion": np.array([vector for _, vector in shop.values()], np.float32)},
-        model="stand-in", fingerprint=FINGERPRINT, variant="v", same=SameFrom(FLOOR, FLOOR),
-    )  # fmt: skip
-    live = LiveIndex(reopen(path))
+    live = live_of(
+        tmp_path,
+        (listed("acme", "acme", price=1.0), OWN),
+        (listed("orion", "orion", price=1.0), BEST),
+        (listed("print", "orion", price=1.0), LOOK_ALIKE),
+    )
     names = style_names(live.view, [0, 1, 2], lambda: None)
     assert names[0] == names[1] != names[2] == "print"
     return live
@@ -68,6 +72,14 @@ def test_what_is_new_has_rivals_too(live: LiveIndex) -> None:
     assert style_of(live, listed("new", "orion"), at(0.88, (0, 0, 1))) == "new"
     assert style_of(live, listed("new", "kestrel"), at(0.88, (0, 0, 1))) == style
     assert style_of(live, listed("twin", "orion"), at(0.92)) == style
+
+
+def test_who_has_the_gtin_is_it_however_alike_what_is_new(tmp_path: Path) -> None:
+    acme, orion = (listed(name, name, attributes=EAN) for name in ("acme", "orion"))
+    live = live_of(tmp_path, (acme, OWN), (orion, LOOK_ALIKE))
+    style = style_names(live.view, [0], lambda: None)[0]
+    assert style_of(live, listed("new", "orion"), at(0.92, (0, 0, 1))) == "new"
+    assert style_of(live, listed("new", "kestrel"), at(0.92, (0, 0, 1))) == style
 
 
 @pytest.mark.parametrize(

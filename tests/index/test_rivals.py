@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalogue import Product
+from catalogue.gtin import gtins_of
 from catalogue.variant_table import Variants
 from catalogue.variants import MODES, Mode, SameFrom
 from index.exact import FlatIndex
@@ -122,7 +123,7 @@ def test_for_one_listing_as_for_all(seed: int, suppliers: int, modes: list[Mode]
     count = len(modes)
     vectors = unit(OWN + random.normal(0, 0.25, (count, 4))).astype(np.float16)
     whose = random.integers(-1, suppliers, count).astype(np.int32)
-    says = [{"thread": f"M{random.integers(2) + 5}"} for _ in range(count)]
+    says = [{"thread": f"M{random.integers(2) + 5}", **(EAN if random.integers(4) == 0 else {})} for _ in range(count)]
     products = [
         item(f"p{n}", supplier_id="" if whose[n] < 0 else f"s{whose[n]}", attributes=says[n]).product
         for n in range(count)
@@ -149,6 +150,9 @@ def test_for_one_listing_as_for_all(seed: int, suppliers: int, modes: list[Mode]
     scores = np.einsum("id,jd->ij", wide, wide).clip(-1, 1)
     if (np.abs(scores - NEAR_IDENTICAL) < 1e-4).any():
         return
+    asked = ~variants.share_gtin(one, other)  # those that have one GTIN have no rivals
+    one, other, found = one[asked], other[asked], found[asked]
     for row, to, figure in zip(one.tolist(), other.tolist(), found.tolist(), strict=True):
-        told = needed(listings[row], to, listings, scores[row].tolist(), scores[to].tolist(), FLOOR)
+        alike = scores[row].tolist(), scores[to].tolist()
+        told = needed(listings[row], to, listings, *alike, FLOOR, lambda listing: gtins_of(listing.attributes), -1.0)
         assert told == pytest.approx(figure, abs=BEHIND * 1e-5)
