@@ -19,12 +19,12 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BLOCK: Final = 1_048_576
 """From this size on, asking the system for a block and giving it back takes little beside decoding what is in it."""
-_PRODUCT_BYTES: Final = 64
-"""Of an index."""
+_PRODUCT_BYTES: Final = 192
+"""Of an index, 64; and where texts begin: 28, and 8 for each of a dozen attributes whose value no other product has."""
 
 
 def snapshot_bytes(manifest: Manifest) -> int:
-    """What a snapshot keeps in memory of its own, roughly and at most; mapped files need none."""
+    """What a snapshot keeps in memory of its own, roughly and at most; what else is mapped needs none."""
     return _FIXED_BYTES + manifest.products * _PRODUCT_BYTES
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from catalogue.errors import NotEnoughMemory
-from index import IndexedProduct
+from index import IndexedProduct, ProductTable
 from index.manifest import FieldName, read_manifest
 from index.plan import Choice
 from service import memory
@@ -63,6 +64,21 @@ def test_a_snapshot_is_mapped_and_takes_next_to_nothing(tmp_path: Path, choice: 
     taken = taken_by(tmp_path, large)
     assert taken < 5 * MB
     assert taken <= snapshot_bytes(read_manifest(large)) < 40 * MB
+
+
+def test_where_texts_begin_is_counted(tmp_path: Path) -> None:
+    """It is copied, of each value that no other product has, too."""
+    told = [item(f"p{number}", attributes={f"a{n}": f"{number}-{n}" for n in range(10)}) for number in range(2_000)]
+    path = build(tmp_path, products=told)
+    manifest = read_manifest(path)
+    tracemalloc.start()
+    try:
+        products = ProductTable.map(path / "products.arrow")
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(products) == 2_000
+    assert taken <= snapshot_bytes(manifest) - snapshot_bytes(manifest.model_copy(update={"products": 0}))
 
 
 TAKING = """
