@@ -107,7 +107,7 @@ def test_a_spool_of_before_is_taken_up(tmp_path: Path, version: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("version", ["3", "1.1", "", "x" * 1000])
+@pytest.mark.parametrize("version", ["3", "1.1", "", "x" * 1000, "1" * 5000])
 def test_newer_files_are_refused_and_left_as_they_are(root: Path, tmp_path: Path, version: str) -> None:
     with_version(file_of(root), version)
     before = file_of(root).read_bytes()
