@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import httpx
+import typer
 
 from service.keys import create_key
 
@@ -66,13 +67,12 @@ def check(url: str, key: str, cases: int, *, examples: int = _EXAMPLES) -> Outco
     return Outcome(made, rounds)
 
 
-def main() -> None:
+def main(cases: Annotated[int, typer.Argument(min=1, help="At least so many.")] = CASES) -> None:
     """Run the cases on a copy of the demo shop and print what came of them."""
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else CASES
     subprocess.run([_BIN / "samestyle", "demo", "--once", "--data", DATA], check=True, capture_output=True)
     started = time.perf_counter()
     with _served() as (url, key):
-        outcome = check(url, key, wanted)
+        outcome = check(url, key, cases)
     print(
         f"{datetime.now(UTC):%Y-%m-%d}: {outcome.cases:,} cases made up from the API's description in {outcome.rounds} "
         f"rounds, {time.perf_counter() - started:.0f} s: {'all as described' if outcome.found is None else 'refuted'}"
@@ -113,4 +113,4 @@ def _wait(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

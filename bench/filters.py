@@ -5,14 +5,14 @@ attributes each (8 colours, 12 sizes, 300 materials, a part number of its own).
 """
 
 import resource
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
 import numpy as np
 import pyarrow as pa
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -41,8 +41,8 @@ FACETS: Final = (
 )
 
 
-def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def main(rows: Annotated[int, typer.Argument(min=1, help="Products.")] = 1_000_000) -> None:
+    """Print what each costs."""
     made = _random_table(rows)
     before = _resident_mb()
     started = time.perf_counter()
@@ -113,4 +113,4 @@ def _resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -6,15 +6,15 @@ after another, searches by product id, comparisons and prices.
 
 import asyncio
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx
 import numpy as np
+import typer
 from PIL import Image
 from rich.console import Console
 
@@ -34,7 +34,7 @@ BESIDE: Final = {
 console = Console(width=120)
 
 
-def main(count: int) -> None:
+def main(count: Annotated[int, typer.Argument(min=1, help="Photos of the grid.")] = 48) -> None:
     """Print how the grid was answered and how long the others took."""
     with tempfile.TemporaryDirectory() as folder:
         data = _shop(Path(folder), count)
@@ -84,4 +84,4 @@ async def _beside(client: httpx.AsyncClient, when: str, until: "asyncio.Future[A
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 48)
+    typer.run(main)

@@ -5,13 +5,13 @@ kind, and how many of the style that was not wanted.
 """
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -28,13 +28,17 @@ DATA: Final = Path("data/demo")
 _K: Final = 10
 
 
-async def main() -> None:
+def main(data: Annotated[Path, typer.Argument(help="The demo's data directory.")] = DATA) -> None:
     """Print the table for queries by words, by product and by a product's photo with words."""
+    asyncio.run(_measure(data))
+
+
+async def _measure(data: Path) -> None:
     rows = [row.product for row in usable_rows(demo.CATALOGUE)]
     one_of = {product.category: product for product in reversed(rows) if product.category}
     styles = {product.product_id: product.style_id for product in rows}
     table = Table("query", "of the kind", "less like the first", "of that style", "less like the first")
-    async with answering(Settings(data=Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)) as retrieval:
+    async with answering(Settings(data=data)) as retrieval:
         for name in ("words", "product", "photo and “blue”"):
             counts = np.array([await _asked(retrieval, _query(name, one), one, styles) for one in one_of.values()])
             table.add_row(name, *(f"{share:.2f}" for share in counts.mean(axis=0) / _K))
@@ -66,4 +70,4 @@ async def _asked(
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    typer.run(main)
