@@ -112,13 +112,14 @@ class _Server(uvicorn.Server):
     async def _take_the_last(self, sockets: list[socket.socket]) -> None:
         """Take what has connected, listen no more, and let what is new send its request: else it would be reset."""
         loop = asyncio.get_running_loop()
-        last = {each.getsockname(): each.dup() for each in sockets}  # those of one address have one queue
+        queues = {each.getsockname(): each for each in sockets}  # those of one address have one
+        last = [each.dup() for each in queues.values()]
         for server in self.servers:
             server.close()
         for each in sockets:
             each.close()
         await asyncio.sleep(0)  # until the event loop has closed its own
-        for connection in [connection for listener in last.values() for connection in emptied(listener)]:
+        for connection in [connection for listener in last for connection in emptied(listener)]:
             await loop.connect_accepted_socket(self._protocol, connection)
         until = time.monotonic() + _LAST_HEADS_S
         while self._has_new() and time.monotonic() < until:  # noqa: ASYNC110  # connections do not say when
