@@ -1,16 +1,21 @@
-"""What a shopper's few words find: `python -m bench.words [BUNDLE ...] [--catalogue FILE]`.
+"""What words find: `python -m bench.words [BUNDLE ...] [--catalogue FILE [--triplets FILE]]`.
 
-Kinds and designs of the demo shop that can be told by a photo, put as somebody would who has seen neither the shop nor
-its titles; of the first five products, how many are of that design. Three in ten of its styles were held out from
-training, the others were not: so it says what a bundle makes of short texts, not how it generalises.
+By vectors alone, and as served, where what products say counts as well (`service.lexical`).
 
-Of another catalogue, up to a thousand queries are made of its own words as training makes them (kind, and one to three
-words of title, attributes or description): of the first five products, how many have all of them, of as many as there
-are. On products that no training has seen it says how that generalises.
+Of the demo shop: kinds and designs that can be told by a photo, put as somebody would who has seen neither the shop nor
+its titles. Three in ten of its styles were held out from training, the others were not: so it says what a bundle makes
+of short texts, not how it generalises. Of another catalogue up to a thousand queries are made of its own words as
+training makes them (kind, and one to three words of title, attributes or description); what has all of them is right,
+so as served it is found almost by definition, if vectors find it at all.
+
+Of both: titles of its listings (the demo's held-out ones) find their own listing, and another one of its style, the
+own one left out. With triplets (`reference_id`, `target_id`) the photo of the first with words for what should differ
+finds the second, the first left out.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,16 +25,22 @@ from rich.console import Console
 from rich.table import Table
 
 from catalogue import demo
+from catalogue.demo import is_held_out
 from catalogue.product import Product
-from models import Encoders, ProductInput
-from models.embedder import Vectors
-from models.evaluation.data import read_products
+from index.products import Listing
+from models import Encoders
+from models.evaluation.composed import read_triplets
+from models.evaluation.data import EvaluationData, read_products, styles_of
 from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
+from models.evaluation.ranking import codes_of, of_styles
 from models.training.texts import content_words, few_words, fitting, told_words
+from service.lexical import READ, order, told
+from service.query import Query
 
 FIRST: Final = 5
 MOST: Final = 1_000
+WORDS: Final = "{target_colour} {target_pattern?}"
 QUERIES: Final[Mapping[str, str]] = {
     "owl mug": "mug-owl", "mug with an owl": "mug-owl", "fox mug": "mug-fox", "mug with hearts": "mug-hearts",
     "fern mug": "mug-fern", "polka dot mug": "mug-polka", "striped mug": "mug-banded",
@@ -38,65 +49,135 @@ QUERIES: Final[Mapping[str, str]] = {
     "striped cushion": "cushion-stripe", "zigzag cushion": "cushion-zigzag", "checked cushion": "cushion-check",
 }  # fmt: skip
 """With how the ids of the styles that are meant begin."""
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Queries of one kind: their words, perhaps the photo of a product (by number) beside them, and what is right."""
+
+    name: str
+    words: Sequence[str]
+    right: Mask
+    """[queries, products]."""
+    photos: Sequence[int | None]
+    without: Sequence[int | None]
+    """A product that is not searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Shares of queries: the first hit is right, any of `FIRST` is; and of these hits, of as many as are right."""
+
+    first: float
+    among: float
+    of: float
 
 
 def main() -> None:
-    """Print the share for each query and bundle, or the mean over a catalogue's own words."""
+    """Print what each kind of query finds, by each bundle."""
     parser = argparse.ArgumentParser(prog="python -m bench.words", description=__doc__)
     parser.add_argument("bundles", type=Path, nargs="*", default=[Path("models/default")])
-    parser.add_argument("--catalogue", type=Path)
+    parser.add_argument("--catalogue", type=Path, default=demo.CATALOGUE)
+    parser.add_argument("--triplets", type=Path, metavar="FILE", help=f"with the columns of {WORDS!r}")
     arguments = parser.parse_args()
-    bundles = [Encoders.load(each) for each in arguments.bundles]
-    table = Table("query", *(f"{each.name} {each.fingerprint[:8]}" for each in bundles))
-    if arguments.catalogue is None:
-        found = [of_the_demo(each) for each in bundles]
-        for row, query in enumerate(QUERIES):
-            table.add_row(query, *(f"{shares[row]:.1f}" for shares in found))
-        table.add_section()
+    for bundle in arguments.bundles:
+        encoders = Encoders.load(bundle)
+        table = Table("", "queries", "", "first", f"among {FIRST}", f"of {FIRST}")
+        for task, by_vectors, served in found(encoders, arguments.catalogue, arguments.triplets):
+            for name, figures in (("by vectors", by_vectors), ("as served", served)):
+                shown = (f"{share:.3f}" for share in (figures.first, figures.among, figures.of))
+                table.add_row(task.name, f"{len(task.words):,}", name, *shown)
+        Console().print(f"{encoders.name} {encoders.fingerprint[:8]}, {arguments.catalogue.name}", table, sep="\n")
+
+
+def found(encoders: Encoders, catalogue: Path, triplets: Path | None) -> Iterator[tuple[Task, Figures, Figures]]:
+    """What each task finds, by vectors and as served."""
+    with Photos(catalogue.parent) as photos:
+        products, _ = read_products(catalogue, photos)
+        tasks = list(tasks_of(catalogue, products))
+        if triplets is not None:
+            tasks.append(_composed(catalogue, products, photos, triplets))
+        asked = [
+            [Request(photo, words) for photo, words in zip(task.photos, task.words, strict=True)] for task in tasks
+        ]
+        kept = [Request(row, encoders.product_text(product)) for row, product in enumerate(products)]
+        table = embed_requests(encoders, iter([*kept, *(one for some in asked for one in some)]), photos.load)
+    gallery, said = table.of(kept), [told(_listing(product)) for product in products]
+    for task, requests in zip(tasks, asked, strict=True):
+        yield task, *measured(task, table.of(requests), gallery, said)
+
+
+def measured(
+    task: Task, queries: NDArray[np.float32], gallery: NDArray[np.float32], said: Sequence[str]
+) -> tuple[Figures, Figures]:
+    """What queries [q, dim] find in a gallery [n, dim] that says this, by vectors and as served."""
+    by_vectors, served = [], []
+    for number, query in enumerate(queries):
+        scores = gallery @ query
+        if task.without[number] is not None:
+            scores[task.without[number]] = -np.inf
+        nearest = np.argsort(-scores, kind="stable")[: min(READ, len(scores) - (task.without[number] is not None))]
+        # what stands beside the words only says how much they count
+        asked = Query(text=task.words[number], image=None if task.photos[number] is None else b"photo")
+        places = order(scores[nearest], [said[row] for row in nearest], asked.words) if asked.words else slice(None)
+        by_vectors.append(nearest[:FIRST])
+        served.append(nearest[places][:FIRST])
+    return _figures(task.right, by_vectors), _figures(task.right, served)
+
+
+def _figures(right: Mask, shown: Sequence[NDArray[np.int64]]) -> Figures:
+    hits = [right[number, rows] for number, rows in enumerate(shown)]
+    most = right.sum(axis=1).clip(1, FIRST)
+    return Figures(
+        first=float(np.mean([row[0] for row in hits])),
+        among=float(np.mean([row.any() for row in hits])),
+        of=float(np.mean([row.sum() / count for row, count in zip(hits, most, strict=True)])),
+    )
+
+
+def tasks_of(catalogue: Path, products: Sequence[Product]) -> Iterator[Task]:
+    """Few words, titles for their own listing, titles for another one."""
+    is_demo = catalogue == demo.CATALOGUE
+    styles = np.array(styles_of(products)[0])
+    if is_demo:
+        meant = [np.char.startswith(styles, start) for start in QUERIES.values()]
+        yield _of_words("few words", list(QUERIES), np.array(meant))
     else:
-        found = [of_its_own_words(each, arguments.catalogue) for each in bundles]
-    table.add_row(f"mean of {len(found[0]):,}", *(f"{shares.mean():.3f}" for shares in found))
-    Console().print(table)
+        yield _of_its_own_words(products)
+    rows = [row for row, product in enumerate(products) if product.title and (not is_demo or is_held_out(styles[row]))]
+    rows = sorted(np.random.default_rng(0).permutation(rows)[:MOST].tolist())
+    titles = [products[row].title for row in rows]
+    own = np.arange(len(products)) == np.array(rows)[:, None]
+    yield _of_words("title, its own listing", titles, own)
+    others = (styles == styles[rows][:, None]) & (styles != "") & ~own
+    some = np.flatnonzero(others.any(axis=1)).tolist()
+    if some:
+        without = [rows[at] for at in some]
+        name = "title, another of its style"
+        yield Task(name, [titles[at] for at in some], others[some], [None] * len(some), without)
 
 
-def of_the_demo(encoders: Encoders) -> NDArray[np.float64]:
-    """The share of each of `QUERIES`."""
-    products, vectors = embedded(encoders, demo.CATALOGUE)
-    queries = encoders.embed([ProductInput(text=query) for query in QUERIES])
-    return precision(queries, vectors, [product.style_id or "" for product in products])
-
-
-def of_its_own_words(encoders: Encoders, catalogue: Path) -> NDArray[np.float64]:
-    """The share of each query made of the words of a catalogue's products, of as many as fit and can be shown."""
-    products, vectors = embedded(encoders, catalogue)
+def _of_its_own_words(products: Sequence[Product]) -> Task:
     random = np.random.default_rng(0)
     some = random.permutation(len(products))[:MOST]
     asked = [words for row in some if content_words(words := few_words(products[row], random))]
-    fits = fitting(asked, [told_words(product) for product in products])
-    found = shown(encoders.embed([ProductInput(text=words) for words in asked]), vectors, fits)
-    shares: NDArray[np.float64] = found.sum(axis=1) / fits.sum(axis=1).clip(max=FIRST)
-    return shares
+    return _of_words("few words", asked, fitting(asked, [told_words(product) for product in products]))
 
 
-def embedded(encoders: Encoders, catalogue: Path) -> tuple[Sequence[Product], Vectors]:
-    """A catalogue's products, and their vectors by photo and text."""
-    with Photos(catalogue.parent) as photos:
-        products, _ = read_products(catalogue, photos)
-        requests = [Request(row, encoders.product_text(product)) for row, product in enumerate(products)]
-        return products, embed_requests(encoders, iter(requests), photos.load).of(requests)
+def _of_words(name: str, words: Sequence[str], right: Mask) -> Task:
+    return Task(name, words, right, [None] * len(words), [None] * len(words))
 
 
-def precision(queries: Vectors, products: Vectors, styles: Sequence[str]) -> NDArray[np.float64]:
-    """For each of `QUERIES`, which of the `FIRST` nearest products are of a style that is meant, as a share."""
-    meant = np.array([[style.startswith(start) for style in styles] for start in QUERIES.values()])
-    shares: NDArray[np.float64] = shown(queries, products, meant).mean(axis=1)
-    return shares
+def _composed(catalogue: Path, products: list[Product], photos: Photos, triplets: Path) -> Task:
+    everything = of_styles(codes_of([product.product_id for product in products]))
+    read = read_triplets(triplets, WORDS, EvaluationData(catalogue, products, photos, everything))
+    right = read.truth.right(np.arange(len(read.words)))
+    return Task("photo and words", read.words, right, read.references, read.references)
 
 
-def shown(queries: Vectors, products: Vectors, right: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """For each query, whether each of the `FIRST` nearest products is right."""
-    nearest = np.argsort(-(queries @ products.T), axis=1, kind="stable")[:, :FIRST]
-    return np.take_along_axis(right, nearest, axis=1)
+def _listing(product: Product) -> Listing:
+    return Listing(product.model_dump(exclude_defaults=True))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from service.cursors import Tokens
-from service.ranking import Start, Term
+from service.ranking import Start, Term, Words
 
 Kind = Literal["search", "same-style", "similar"]
-_LAYOUT: Final = 4
+_LAYOUT: Final = 5
 """See `cursors.Tokens`; a field of `asked` counts, too."""
 
 
@@ -45,6 +45,7 @@ class SearchCursors:
             "terms": [(term.name, term.weight) for term in start.terms],
             "after": (start.score, start.product_id),
             "shown": start.shown,
+            "words": start.words and (start.words.said, start.words.alone),
             "asked": going_on.asked,
             "arm": going_on.arm,
         }
@@ -68,6 +69,7 @@ class _Header(BaseModel):
     terms: list[tuple[str, float]]
     after: tuple[float, str]
     shown: int
+    words: tuple[tuple[str, ...], bool] | None
     asked: dict[str, Any]
     arm: list[int] | None
 
@@ -82,5 +84,6 @@ def _content(said: bytes, vectors: bytes, seen: bytes) -> Continuation:
         product_id=header.after[1],
         shown=header.shown,
         seen=frozenset(np.frombuffer(seen, "<u4").tolist()),
+        words=header.words and Words(*header.words),
     )
     return Continuation(header.listing, header.snapshot, header.fingerprint, start, header.asked, header.arm)

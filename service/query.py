@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from catalogue.gtin import read_gtin
+from catalogue.words import wanted
 from index import IndexedProduct
 from index.products import Listing
 from models.preprocessing import Box
+from service import lexical
 from service.drift import Modality
 from service.embedding import Photo
-from service.ranking import Group, Start, Total
+from service.ranking import Group, Start, Total, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,15 @@ class Query:
     def barcode(self) -> str | None:
         """The GTIN that is all the words say, where nothing else is given."""
         return read_gtin(self.text) if self.text and self.modality == "text" else None
+
+    @property
+    def words(self) -> Words | None:
+        """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone."""
+        counting = {name for name, weight in self.weights.items() if weight > 0}
+        if not self.text or not counting & {"fused", "text"}:
+            return None
+        said = wanted(self.text, lexical.MOST)
+        return Words(said, alone=self.modality == "text" or counting == {"text"}) if said else None
 
     @property
     def modality(self) -> Modality:

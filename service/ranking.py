@@ -6,7 +6,7 @@ nothing a second time: what a product was when it was shown may have changed, so
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
@@ -72,6 +72,14 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What of a query's words is looked for (`catalogue.words.wanted`), and whether they are all there is of it."""
+
+    said: tuple[str, ...]
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Where a page begins: after a hit, of a query that is embedded already.
 
@@ -83,6 +91,7 @@ class Start:
     product_id: str
     shown: int
     seen: frozenset[int]
+    words: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +145,26 @@ def rank(
     left = WINDOW - (start.shown if start else 0)
     wanted = min(scope.k, left)
     query, total = combined(terms), None
-    if scope.arrange is not None:
+    if scope.group_by is not None:
+        ranked = _grouped(view, query, scope, excluded, start)
+    elif scope.arrange is not None:
         ranked, total = _arranged(view, query, scope, scope.arrange, excluded, start)
-    elif scope.group_by is None:
+    else:
         found = _ranked(view, query, scope, excluded, start, wanted, _Judge(view, scope))
         ranked = [Ranked(row, score) for row, score in found]
-    else:
-        ranked = _grouped(view, query, scope, excluded, start)
     return ranked[:wanted], wanted < min(len(ranked), left), total
 
 
-def begin_after(shown: Sequence[tuple[str, Ranked]], terms: tuple[Term, ...], before: Start | None) -> Start:
-    """Where the page after some products and hits begins; `before` is where theirs began."""
+def begin_after(
+    shown: Sequence[tuple[str, Ranked]], terms: tuple[Term, ...], before: Start | None, words: Words | None = None
+) -> Start:
+    """Where the page after some products and hits of a query begins; `before` is where theirs began."""
     groups = [hit.group.key for _, hit in shown if hit.group is not None and hit.group.key is not None]
     marks = [_mark(product_id) for product_id, _ in shown] + [_mark(key, group=True) for key in groups]
     last_id, last = shown[-1]
     if before is None:
-        return Start(terms, last.score, last_id, len(shown), frozenset(marks))
-    return Start(terms, last.score, last_id, before.shown + len(shown), before.seen.union(marks))
+        return Start(terms, last.score, last_id, len(shown), frozenset(marks), words)
+    return Start(terms, last.score, last_id, before.shown + len(shown), before.seen.union(marks), words)
 
 
 class _Judge:
@@ -310,29 +321,33 @@ def _with_others(
 def _grouped(
     view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], start: Start | None
 ) -> list[Ranked]:
-    """The best hit of each group of the window that comes after `start`."""
-    window = _ranked(view, query, scope, excluded, None, WINDOW, _Judge(view, scope))[:WINDOW]
+    """The first hit of each group of the window that comes after `start`."""
+    if scope.arrange is None:
+        found = _ranked(view, query, scope, excluded, None, WINDOW, _Judge(view, scope))[:WINDOW]
+        window = [Ranked(row, score) for row, score in found]
+    else:
+        window, _ = _arranged(view, query, replace(scope, arranged=WINDOW), scope.arrange, excluded, None)
     if start is not None:  # what was shown may be in another group by now
-        window = [pair for pair in window if _mark(view.id_of(pair[0])) not in start.seen]
-    keys = _keys(view, [row for row, _ in window], scope.group_by)
-    best: dict[str | int, tuple[int, float]] = {}
+        window = [hit for hit in window if _mark(view.id_of(hit.row)) not in start.seen]
+    keys = _keys(view, [hit.row for hit in window], scope.group_by)
+    first: dict[str | int, Ranked] = {}
     sizes: dict[str | int, int] = {}
-    for (row, score), key in zip(window, keys, strict=True):
-        name = row if key is None else key
-        best.setdefault(name, (row, score))
+    for hit, key in zip(window, keys, strict=True):
+        name = hit.row if key is None else key
+        first.setdefault(name, hit)
         sizes[name] = sizes.get(name, 0) + 1
     return [
-        Ranked(row, score, Group(name if isinstance(name, str) else None, sizes[name]))
-        for name, (row, score) in best.items()
-        if start is None or _goes_on(view, start, name, row, score)
+        replace(hit, group=Group(name if isinstance(name, str) else None, sizes[name]))
+        for name, hit in first.items()
+        if start is None or _goes_on(view, start, scope, name, hit)
     ]
 
 
-def _goes_on(view: LiveView, start: Start, name: str | int, row: int, score: float) -> bool:
-    """Whether a group and its best hit come after a place."""
+def _goes_on(view: LiveView, start: Start, scope: Scope, name: str | int, hit: Ranked) -> bool:
+    """Whether a group and its first hit come after a place; an arrangement knows no places but what was shown."""
     if isinstance(name, str) and _mark(name, group=True) in start.seen:
         return False
-    return not _is_before(start, score, view.id_of(row))
+    return scope.arrange is not None or not _is_before(start, hit.score, view.id_of(hit.row))
 
 
 def _keys(view: LiveView, rows: list[int], by: GroupBy | None) -> list[str | None]:

@@ -20,7 +20,7 @@ from index.live import Page
 from index.products import Listing, Place, Sort
 from models import Embedder, ProductInput
 from models.preprocessing import Box
-from service import arranging, metrics
+from service import arranging, lexical, metrics
 from service.cache import EmbeddingCache
 from service.drift import QueryDrift
 from service.embedding import Embeddings, Photo
@@ -29,7 +29,7 @@ from service.flights import together
 from service.pools import Pools, Result
 from service.problems import note_damage
 from service.query import Found, Hits, Query
-from service.ranking import Scope, Start, Term, Vector, begin_after, combined, contributions, rank
+from service.ranking import Scope, Start, Term, Vector, Words, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 from service.unlike import unlike
 
@@ -151,7 +151,8 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
-        scope = _barcode_first(query, scope, view)
+        words = query.words if start is None else start.words
+        scope = _said_first(query, words, scope, view)
         photo: Photo | None = None
         if start is None:
             async with self._with_photo(query) as at_hand:
@@ -175,7 +176,7 @@ class Retrieval:
                 if not more:
                     return Hits(found, photo=photo, total=total)
                 ids = [neighbour.listing.product_id for neighbour in found]
-                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start), photo, total)
+                return Hits(found, begin_after([*zip(ids, ranked, strict=True)], terms, start, words), photo, total)
 
         return await self._looked_up(lambda: self.listed(view, look_up))
 
@@ -272,12 +273,14 @@ def _excluded(query: Query, scope: Scope) -> frozenset[str]:
     return scope.exclude | ({query.product_id} if query.product_id else set())
 
 
-def _barcode_first(query: Query, scope: Scope, view: LiveView) -> Scope:
-    """The scope in which products that have the query's barcode come first, where there are any."""
+def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView) -> Scope:
+    """The scope in which products come first that have the query's barcode, where there are any, or say its words."""
     code = query.barcode
-    if code is None or scope.group_by is not None or not len(view.of_gtin(code)):
+    if code is not None and len(view.of_gtin(code)):
+        return replace(scope, also=lambda view: view.of_gtin(code), arrange=arranging.of_gtin(code), arranged=0)
+    if words is None or scope.target == "image":
         return scope
-    return replace(scope, also=lambda view: view.of_gtin(code), arrange=arranging.of_gtin(code), arranged=0)
+    return replace(scope, arrange=lexical.by_words(words), arranged=lexical.READ)
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -168,7 +168,9 @@ class SearchRequest(QueryItem):
     )
 
     text: QueryText = Field(
-        default=None, description="words; a barcode alone finds first what has it, whatever `min_score` says"
+        default=None,
+        description="words: of what is like them, what says them comes first; a barcode alone finds first what has it, "
+        "whatever `min_score` says",
     )
     weights: Weights = Weights()
     negatives: tuple[Negative, ...] = Field(
@@ -185,7 +187,7 @@ class SearchRequest(QueryItem):
     min_score: Annotated[float | None, NUMBER] = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     exclude: tuple[QueryId, ...] = Field(default=(), max_length=1_000, description="product ids not to answer with")
     group_by: GroupBy | None = Field(
-        default=None, description="only the best hit of each supplier or style, of the best 1,000 products"
+        default=None, description="only the first hit of each supplier or style, of the best 1,000 products"
     )
     cursor: str | None = Field(
         default=None,
@@ -266,7 +268,9 @@ class Hit(BaseModel):
     """A product of the answer."""
 
     product_id: str
-    score: float = Field(description="cosine similarity to the query, -1..1")
+    score: float = Field(
+        description="cosine similarity to the query, -1..1; what puts hits in order may be more than that"
+    )
     title: str
     category: str
     supplier_id: str

@@ -21,7 +21,9 @@ from bench.gateway.queries import K, Kind
 from bench.process import Answering, answering
 from index import Snapshot
 from models.encoders import Encoders
+from service.lexical import READ, order, told
 from service.models import DEFAULT_BUNDLE
+from service.query import Query
 
 BATCHES: Final = (1, 2, 4, 8)
 THREADS: Final = (1, 2)
@@ -67,11 +69,16 @@ class _Limit:
         return _timed(one, seconds)
 
     def answer(self, kind: Kind, number: int) -> list[tuple[str, float]]:
-        """The ids and scores a query finds."""
-        found = self._index.search(self._encoders[1].embed([queries.item(kind, number)])[0], K + 1)
+        """The ids and scores a query finds, in the order by its words where it has any."""
+        item, products = queries.item(kind, number), self._snapshot.products
+        words = Query(image=item.image, text=item.text).words
+        found = self._index.search(self._encoders[1].embed([item])[0], READ if words else K)
+        places = (
+            order(found.scores, [told(products.listing(row)) for row in found.rows.tolist()], words) if words else ...
+        )
         return [
-            (self._snapshot.products.id_of(row), score)
-            for row, score in zip(found.rows[:K].tolist(), found.scores[:K].tolist(), strict=True)
+            (products.id_of(row), score)
+            for row, score in zip(found.rows[places][:K].tolist(), found.scores[places][:K].tolist(), strict=True)
         ]
 
 

@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from catalogue.product import Product
+from catalogue.words import EMPTY, singular
 from models.preprocessing import normalise_text, product_text
 from models.training.config import ViewConfig
 
 _PARTS: Final = re.compile(r"\s*[,|;()]\s*")
 _WORD: Final = re.compile(r"[^\W_]+(?:[.'\u2019-][^\W_]+)*")
-_EMPTY: Final = frozenset({
-    "a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "our", "per", "that",
-    "the", "this", "to", "with", "you", "your",
-})  # fmt: skip
 
 # How often a text is told which way. The figures barely matter as long as every way is common: shops differ.
 _FULL: Final = 0.3
@@ -78,7 +75,7 @@ def few_words(product: Product, random: np.random.Generator) -> str:
     kind = product.category_levels[-1].lower() if product.category_levels and random.random() < _KIND else ""
     if kind and random.random() < 0.5:
         *before, last = kind.split(" ")
-        kind = " ".join([*before, _singular(last) if last.isalpha() else last])
+        kind = " ".join([*before, singular(last) if last.isalpha() else last])
     weights = np.array([share if sources[name] else 0.0 for name, share in _SAID_BY.items()])
     said: list[str] = []
     if weights.any():
@@ -100,7 +97,7 @@ def put(said: Sequence[str], kind: str, random: np.random.Generator) -> str:
 
 def content_words(text: str) -> frozenset[str]:
     """The words that say something, in lower case and in the singular (of English)."""
-    return frozenset(map(_singular, _content(text)))
+    return frozenset(map(singular, _content(text)))
 
 
 def told_words(product: Product) -> frozenset[str]:
@@ -116,16 +113,7 @@ def fitting(asked: Sequence[str], told: Sequence[frozenset[str]]) -> NDArray[np.
 
 
 def _content(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if word not in _EMPTY]
-
-
-def _singular(word: str) -> str:
-    """Near enough to count "mugs" and "mug" as one word; its own singular stays as it is."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
+    return [word for word in _WORD.findall(text.lower()) if word not in EMPTY]
 
 
 def query_and_gallery_words(product: Product) -> tuple[str, str]:

@@ -62,9 +62,10 @@ def test_searches_go_there_and_a_swap_gives_it_back(
     monkeypatch.setattr(GpuShard, "search", ask)
     with client_of(on_gpu, embedder) as api:
         put(api, "new", title="garden gnome")
-        asked.clear()
         found = api.post("/v1/search", json={"text": "garden gnome", "k": 3}).json()["hits"]
         assert found[0]["product_id"] == "new"
+        asked.clear()
+        api.post("/v1/search", json={"product_id": "new", "k": 3}).raise_for_status()
         assert set(asked) == {id(shards[0])}
         filtered = {"text": "mug", "k": 36, "filters": {"suppliers": ["acme"]}}
         assert {hit["supplier_id"] for hit in api.post("/v1/search", json=filtered).json()["hits"]} == {"acme"}

@@ -204,8 +204,9 @@ class TestBarcode:
                 assert [one for page in pages for one in ids(page)] == ids(everything)
             assert ids(search(api, text=EAN, k=2, filters={"suppliers": ["s1", "s4"]})) == ["p01", "p04"]
             assert "p00" not in ids(search(api, text=EAN, k=7, exclude=["p00"]))
+            assert sorted(ids(search(api, text=EAN, k=3, group_by="supplier"))) == having
 
-    @pytest.mark.parametrize("more", [{"text": "4006381333932"}, {"text": f"{EAN} bolt"}, {"group_by": "supplier"}])
+    @pytest.mark.parametrize("more", [{"text": "4006381333932"}, {"text": f"{EAN} bolt"}])
     def test_what_is_none_is_words(self, tmp_path: Path, more: dict[str, Any]) -> None:
         with pasted(tmp_path, 2, alike=2) as api:
             scores = [hit["score"] for hit in search(api, **{"text": EAN, **more})["hits"]]

@@ -1,0 +1,143 @@
+"""What a query's words find in what products say."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalogue.settings import Settings
+from index.products import Listing
+from models import StandInEncoders
+from service.build import build
+from service.lexical import MOST, order, told
+from service.query import Query
+from service.ranking import Words
+from tests.service.conftest import client_of
+from tests.service.test_api_search import search
+
+ALONE = Words(("owl", "mug"), alone=True)
+
+
+def scores(*values: float) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    return np.array(values, np.float32)
+
+
+class TestOrder:
+    def test_the_word_that_few_say_counts_most(self) -> None:
+        said = ["fox mug", "mug", "owl cup", "owl mug", "bolt"]
+        assert order(scores(0.9, 0.8, 0.75, 0.7, 0.1), said, ALONE) == [3, 2, 0, 1, 4]
+
+    def test_likeness_counts_where_words_tell_nothing(self) -> None:
+        assert order(scores(0.9, 0.8, 0.7), ["owl mug"] * 3, ALONE) == [0, 1, 2]
+        assert order(scores(0.9, 0.8, 0.7), ["fox"] * 3, ALONE) == [0, 1, 2]
+        assert order(scores(0.9, 0.9, 0.9), ["fox", "owl", "fox"], ALONE) == [1, 0, 2]
+
+    def test_beside_a_photo_words_count_less(self) -> None:
+        said, beside = ["fox mug", "fox mug", "owl mug", "bolt"], Words(ALONE.said, alone=False)
+        assert order(scores(0.9, 0.6, 0.5, 0.1), said, ALONE) == [2, 0, 1, 3]
+        assert order(scores(0.9, 0.6, 0.5, 0.1), said, beside) == [0, 2, 1, 3]
+
+    def test_of_nothing_and_of_one(self) -> None:
+        assert order(scores(), [], ALONE) == []
+        assert order(scores(0.5), ["owl"], ALONE) == [0]
+
+    @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.sampled_from(["owl", "mug", "owl mug", ""])), max_size=30))
+    def test_each_once_and_who_says_more_never_behind_who_is_no_nearer(self, hits: list[tuple[float, str]]) -> None:
+        hits.sort(key=lambda hit: -hit[0])
+        places = order(scores(*(score for score, _ in hits)), [said for _, said in hits], ALONE)
+        assert sorted(places) == list(range(len(hits)))
+        for one, two in pairwise(places):
+            assert one < two or set(hits[one][1].split()) - set(hits[two][1].split())
+
+
+def test_what_a_product_says() -> None:
+    fields = {"product_id": "id", "title": "Mug", "category": "Home > Cups", "supplier_id": "acme"}
+    fields |= {"description": "Keeps Warm " + "x" * 2_000}
+    said = told(Listing(fields | {"attributes": {"Colour": "Blue", "size": "0,3 l"}}))
+    assert said.startswith("mug home > cups blue 0.3 l keeps warm xxx")
+    assert len(said) == 1_000
+    assert told(Listing({"product_id": "id"})).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (Query(text="owl mugs"), Words(("owl", "mug"), alone=True)),
+        (Query(image=b"x", text="owl"), Words(("owl",), alone=False)),
+        (Query(product_id="p", text="owl"), Words(("owl",), alone=False)),
+        (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), Words(("owl",), alone=True)),
+        (Query(image=b"x", text="owl", weights={"image": 1.0}), None),
+        (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None),
+        (Query(text="the ..."), None),
+        (Query(product_id="p"), None),
+    ],
+)
+def test_which_words_of_a_query_are_looked_for(query: Query, words: Words | None) -> None:
+    assert query.words == words
+
+
+def test_many_words() -> None:
+    words = Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))).words
+    assert words is not None
+    assert len(words.said) == MOST
+
+
+BOLTS = 260
+SAY = range(7, BOLTS, 25)
+"""Bolts whose description says zinc, which no vector knows; those from `READ` on are not read."""
+
+
+@pytest.fixture(scope="module")
+def bolts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Their vectors are of their titles alone, which are less and less like "hex bolt"."""
+    folder = tmp_path_factory.mktemp("bolts")
+    rows = [
+        {
+            "product_id": f"b{number:03d}",
+            "supplier_id": f"s{number % 5}",
+            "title": "hex bolt" + " thing" * (number // 13),
+            "description": "Zinc plated." if number in SAY else "",
+        }
+        for number in range(BOLTS)
+    ]
+    (folder / "bolts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+    build(folder / "bolts.jsonl", folder / "data", "bolts", embedder, decode_threads=1)
+    with client_of(Settings(data=folder / "data"), embedder) as api:
+        yield api
+
+
+class TestSearches:
+    def test_what_says_the_words_comes_first(self, bolts: TestClient) -> None:
+        found = search(bolts, text="hex bolt zinc", k=30)["hits"]
+        says = [int(hit["product_id"][1:]) in SAY for hit in found]
+        assert says == sorted(says, reverse=True)
+        assert 2 < sum(says) < 30
+        scores = [hit["score"] for hit in found if int(hit["product_id"][1:]) in SAY]
+        assert scores == sorted(scores, reverse=True)
+
+    @pytest.mark.parametrize("more", [{}, {"group_by": "supplier"}, {"min_score": 0.4}, {"explain": True}])
+    @pytest.mark.parametrize("k", [1, 7, 150])
+    def test_pages_are_the_one_long_answer(self, bolts: TestClient, more: dict[str, Any], k: int) -> None:
+        whole = search(bolts, text="hex bolt zinc", k=BOLTS, **more)["hits"]
+        pages = [search(bolts, text="hex bolt zinc", k=k, **more)]
+        while (cursor := pages[-1]["next_cursor"]) and len(pages) < 40:
+            pages.append(search(bolts, cursor=cursor))
+        assert [hit for page in pages for hit in page["hits"]][:40] == whole[:40]
+
+    def test_the_best_of_each_supplier_is_one_that_says_them(self, bolts: TestClient) -> None:
+        found = search(bolts, text="hex bolt zinc", k=5, group_by="supplier")["hits"]
+        assert {int(hit["product_id"][1:]) in SAY for hit in found[:1]} == {True}
+        assert sum(hit["group"]["size"] for hit in found) == BOLTS
+
+    def test_words_that_nobody_says_change_nothing(self, bolts: TestClient) -> None:
+        found = search(bolts, text="hex bolt", k=50)["hits"]
+        scores = [hit["score"] for hit in found]
+        assert scores == sorted(scores, reverse=True)
