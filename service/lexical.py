@@ -25,7 +25,7 @@ MOST: Final = 32
 _ALONE: Final = 1.0
 _BESIDE: Final = 0.25
 """What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. Chosen by
-`bench.words`: docs/matching.md."""
+`bench.words`: docs/architecture.md."""
 _TOLD: Final = 1_000
 """Characters of a product that are read: what a description ends with is of the shop."""
 
