@@ -27,7 +27,8 @@ from rich.table import Table
 from catalogue import demo
 from catalogue.demo import is_held_out
 from catalogue.product import Product
-from index.products import Listing
+from index.words import Said
+from index.words import said as said_by
 from models import Encoders
 from models.evaluation.composed import read_triplets
 from models.evaluation.data import EvaluationData, read_products, styles_of
@@ -35,7 +36,7 @@ from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
 from models.evaluation.ranking import codes_of, of_styles
 from models.training.texts import content_words, few_words, fitting, told_words
-from service.lexical import READ, order, told
+from service.lexical import READ, order
 from service.query import Query
 
 FIRST: Final = 5
@@ -103,13 +104,13 @@ def found(encoders: Encoders, catalogue: Path, triplets: Path | None) -> Iterato
         ]
         kept = [Request(row, encoders.product_text(product)) for row, product in enumerate(products)]
         table = embed_requests(encoders, iter([*kept, *(one for some in asked for one in some)]), photos.load)
-    gallery, said = table.of(kept), [told(_listing(product)) for product in products]
+    gallery, said = table.of(kept), [said_by(product.model_dump()) for product in products]
     for task, requests in zip(tasks, asked, strict=True):
         yield task, *measured(task, table.of(requests), gallery, said)
 
 
 def measured(
-    task: Task, queries: NDArray[np.float32], gallery: NDArray[np.float32], said: Sequence[str]
+    task: Task, queries: NDArray[np.float32], gallery: NDArray[np.float32], said: Sequence[Said]
 ) -> tuple[Figures, Figures]:
     """What queries [q, dim] find in a gallery [n, dim] that says this, by vectors and as served."""
     by_vectors, served = [], []
@@ -174,10 +175,6 @@ def _composed(catalogue: Path, products: list[Product], photos: Photos, triplets
     read = read_triplets(triplets, WORDS, EvaluationData(catalogue, products, photos, everything))
     right = read.truth.right(np.arange(len(read.words)))
     return Task("photo and words", read.words, right, read.references, read.references)
-
-
-def _listing(product: Product) -> Listing:
-    return Listing(product.model_dump(exclude_defaults=True))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
 from index.styles import Styles, packed_styles
 from index.whole import check_whole
+from index.words import Said, numbers_of, packed_words
 
 SCHEMA: Final = pa.schema(
     [
@@ -192,6 +193,9 @@ class ProductTable:
         self._photos = arrays["photo"]
         self.columns = Columns(arrays)
         self.styles = Styles(arrays)
+        has_words = "words.first" in arrays  # not of an earlier version: then nothing is said
+        self._words_first = arrays["words.first"].to_numpy() if has_words else np.zeros(len(self) + 1, np.int64)
+        self._words: Said = arrays["words.numbers"].to_numpy() if has_words else numbers_of([])
         self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
         self._hashes: NDArray[np.uint64] = arrays["hash.sorted"].to_numpy()
         self._orders: dict[Sort, NDArray[np.uint32]] = {
@@ -267,6 +271,10 @@ class ProductTable:
         if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= FIELDS:
             raise self.damaged(row)
         return Listing(fields, photo)
+
+    def words(self, row: int) -> Said:
+        """The words that the product of a row says, as numbers."""
+        return self._words[self._words_first[row] : self._words_first[row + 1]]
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row; raises SnapshotDamaged where it cannot be read any more."""
@@ -368,6 +376,7 @@ def packed(table: pa.Table) -> dict[str, Any]:
     return {
         **{name: one_chunk(table, name) for name in ("product_id", "title", "photo", "document")},
         **packed_columns(table),
+        **packed_words(one_chunk(table, "document")),
         **packed_styles(*(one_chunk(table, name) for name in ("product_id", "style_group", "style_score"))),
         "hash.rows": pa.array(by_hash),
         "hash.sorted": pa.array(hashes[by_hash]),

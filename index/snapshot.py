@@ -2,7 +2,7 @@
 
     manifest.json               what it is, every file's bytes and SHA-256, and its own (`index.seal`)
     products.parquet            the products, one row each, shard by shard
-    products.arrow              the same as it is asked for: columns, places of ids, orders; mapped
+    products.arrow              the same as it is asked for: columns, words, places of ids, orders; mapped
     vectors/<field>.npy         float16 [rows, dim], for exact re-scoring
     vectors/<field>.outline.npy a coarse copy of many vectors, and <field>.axes.npy, for scans (`index.outline`)
     shards/<field>-000.faiss    what is searched, unless it is the vectors themselves (index type flat)

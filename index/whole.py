@@ -30,16 +30,22 @@ _TYPES: Final[Mapping[str, tuple[pa.DataType, ...]]] = {
     "hash.rows": (pa.uint32(),),
     "hash.sorted": (pa.uint64(),),
     **{f"order.{sort}": (pa.uint32(),) for sort in ("product_id", "price", "-price", "title")},
+    "words.first": (pa.int64(),),
+    "words.numbers": (pa.uint32(),),
 }
+_NEW: Final = frozenset({"words.first", "words.numbers"})
+"""That snapshots of earlier versions lack."""
 _MAY_BE_NULL: Final = frozenset({"photo"})
-_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows")
+_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows", "numbers")
 
 
 def check_whole(arrays: Mapping[str, Any]) -> None:
     """Raise ValueError unless these are the arrays of one product table, and every number in them leads somewhere."""
-    if missing := _TYPES.keys() - arrays.keys():
+    missing = _TYPES.keys() - arrays.keys()
+    if missing and missing != _NEW:
         raise ValueError(f"there is no {', '.join(sorted(missing))}")
-    for name, types in _TYPES.items():
+    kinds = {name: types for name, types in _TYPES.items() if name in arrays}
+    for name, types in kinds.items():
         array = arrays[name]
         if array.type not in types:
             raise ValueError(f"{name} holds {array.type}, not {types[0]}")
@@ -49,7 +55,7 @@ def check_whole(arrays: Mapping[str, Any]) -> None:
             _check_texts(name, array)
     arrays["attributes.values"].validate(full=True)  # only these are decoded one by one, when somebody asks
     rows = len(arrays["product_id"])
-    for name in _TYPES:
+    for name in kinds:
         if not name.endswith(_OF_OTHER_LENGTHS) and len(arrays[name]) != rows:
             raise ValueError(f"{name} has {len(arrays[name])} values for {rows} products")
     numbers = {name: array.to_numpy() for name, array in arrays.items() if _is_numbers(array.type)}
@@ -69,10 +75,13 @@ def _wrong(numbers: Mapping[str, NDArray[Any]], lengths: Mapping[str, int]) -> I
             yield f"{name} does not name each row once"
     if not _ascends(numbers["hash.sorted"]):
         yield "hash.sorted is not sorted"
-    if not _divides(numbers["attributes.first"], lengths["attributes.names"], lengths["attributes.values"]):
-        yield "attributes.first does not divide the values by name"
-    if not _divides(numbers["attributes.start"], lengths["attributes.values"], lengths["attributes.rows"]):
-        yield "attributes.start does not divide the rows by value"
+    for name, parts, whole, what in (
+        ("attributes.first", lengths["attributes.names"], lengths["attributes.values"], "the values by name"),
+        ("attributes.start", lengths["attributes.values"], lengths["attributes.rows"], "the rows by value"),
+        ("words.first", rows, lengths.get("words.numbers", 0), "the words by product"),
+    ):
+        if name in numbers and not _divides(numbers[name], parts, whole):
+            yield f"{name} does not divide {what}"
     if lengths["attributes.rows"] and numbers["attributes.rows"].max() >= rows:
         yield "attributes.rows name a row there is not"
 

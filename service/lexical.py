@@ -12,22 +12,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.words import plain, saying
 from index import LiveView
-from index.products import Listing
-from service.deadlines import check_deadline
+from index.words import Said, saying
 from service.ranking import Arrange, Ranked, Words
 
-READ: Final = 200
-"""Of so many hits it is read what they say."""
+READ: Final = 300
+"""So many hits are put in order."""
 MOST: Final = 32
 """Words of a query that count, the first ones."""
 _ALONE: Final = 1.0
 _BESIDE: Final = 0.25
 """What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. Chosen by
 `bench.words`: docs/architecture.md."""
-_TOLD: Final = 1_000
-"""Characters of a product that are read: what a description ends with is of the shop."""
 
 
 def by_words(words: Words) -> Arrange:
@@ -36,14 +32,14 @@ def by_words(words: Words) -> Arrange:
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
         first, rest = hits[:READ], hits[READ:]
         likeness = np.array([hit.score for hit in first], np.float32)
-        said = [_told(view, hit) for hit in first]
+        said = [view.words(hit.row) for hit in first]
         return [*(first[at] for at in order(likeness, said, words)), *rest]
 
     return arrange
 
 
-def order(likeness: NDArray[np.float32], said: Sequence[str], words: Words) -> list[int]:
-    """The places of some hits in the order by words; they are given best first, each with what it says (`told`)."""
+def order(likeness: NDArray[np.float32], said: Sequence[Said], words: Words) -> list[int]:
+    """The places of some hits in the order by words; they are given best first, each with what it says."""
     if not len(likeness):
         return []
     spread = max(float(likeness[0] - likeness[-1]), float(np.finfo(np.float32).eps))
@@ -52,24 +48,12 @@ def order(likeness: NDArray[np.float32], said: Sequence[str], words: Words) -> l
     return places
 
 
-def told(listing: Listing) -> str:
-    """What a product says, as words are looked for in it."""
-    fields = listing.fields
-    category, description = str(fields.get("category", "")), str(fields.get("description", ""))
-    return plain(" ".join([listing.title, category, *listing.attributes.values(), description])[:_TOLD])
-
-
-def _told(view: LiveView, hit: Ranked) -> str:
-    check_deadline()
-    return told(view.listing(hit.row))
-
-
-def _shares(words: Sequence[str], said: Sequence[str]) -> NDArray[np.float64]:
-    """How much of some words each text says, 0 to 1.
+def _shares(words: Sequence[str], said: Sequence[Said]) -> NDArray[np.float64]:
+    """How much of some words each hit says, 0 to 1.
 
     What all of them say hardly tells one from another, and what none says is left out.
     """
-    says = np.array([saying(word, said) for word in words])
+    says = saying(words, said)
     having = says.sum(axis=1)
     weights = np.where(having > 0, np.log((len(said) + 1) / (having + 0.5)), 0.0)
     shares: NDArray[np.float64] = weights @ says / max(weights.sum(), np.finfo(np.float64).tiny)

@@ -73,7 +73,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What of a query's words is looked for (`catalogue.words.wanted`), and whether they are all there is of it."""
+    """What of a query's words is looked for (`catalogue.words`), and whether they are all there is of it."""
 
     said: tuple[str, ...]
     alone: bool

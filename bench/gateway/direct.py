@@ -21,7 +21,7 @@ from bench.gateway.queries import K, Kind
 from bench.process import Answering, answering
 from index import Snapshot
 from models.encoders import Encoders
-from service.lexical import READ, order, told
+from service.lexical import READ, order
 from service.models import DEFAULT_BUNDLE
 from service.query import Query
 
@@ -73,9 +73,7 @@ class _Limit:
         item, products = queries.item(kind, number), self._snapshot.products
         words = Query(image=item.image, text=item.text).words
         found = self._index.search(self._encoders[1].embed([item])[0], READ if words else K)
-        places = (
-            order(found.scores, [told(products.listing(row)) for row in found.rows.tolist()], words) if words else ...
-        )
+        places = order(found.scores, [products.words(row) for row in found.rows.tolist()], words) if words else ...
         return [
             (products.id_of(row), score)
             for row, score in zip(found.rows[places][:K].tolist(), found.scores[places][:K].tolist(), strict=True)

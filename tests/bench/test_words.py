@@ -7,6 +7,7 @@ import numpy as np
 from bench.words import FIRST, QUERIES, Figures, Task, found, measured
 from catalogue import demo
 from catalogue.readers import CatalogueRow, read_catalogue
+from index.words import numbers_of
 from models import Encoders
 from tests.models.bundles import SHIPPED
 
@@ -14,7 +15,7 @@ from tests.models.bundles import SHIPPED
 def test_what_is_found_by_vectors_and_by_what_is_said() -> None:
     gallery = np.eye(8, dtype=np.float32)
     queries = np.array([[8, 7, 6, 5, 4, 3, 0, 0], [0, 0, 0, 0, 0, 0, 2, 1]], np.float32)
-    said = ["mug", "cup", "cup", "cup", "cup", "owl cup", "fox mug", "cup"]
+    said = [numbers_of(text.split()) for text in ("mug", "cup", "cup", "cup", "cup", "owl cup", "fox mug", "cup")]
     right = np.array([[0, 0, 0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 1]], bool)
     task = Task("few", ["owl", "fox"], right, [None, None], [None, 6])
     by_vectors, served = measured(task, queries, gallery, said)

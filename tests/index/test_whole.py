@@ -59,6 +59,7 @@ def test_what_was_written_is_whole(tmp_path: Path, count: int) -> None:
         ("attributes.first", 1, "attributes.first does not divide"),
         ("attributes.start", -1, "attributes.start does not divide"),
         ("attributes.rows", ROWS, "attributes.rows name a row"),
+        ("words.first", 1, "words.first does not divide"),
     ],
 )
 def test_a_number_that_leads_nowhere(written: Path, name: str, value: int, reason: str) -> None:
