@@ -26,7 +26,7 @@ from index.parts import GrowingTable, Part, page
 from index.products import IndexedProduct, Listing, Place, Sort
 from index.search import Neighbours
 from index.snapshot import Snapshot
-from index.words import Said, said
+from index.words import Said
 
 DUE_SHARE: Final = 0.02
 DUE_ROWS: Final = 50_000
@@ -204,8 +204,8 @@ class LiveView:
         return self.delta.listing(row - self.base_rows)
 
     def words(self, row: int) -> Said:
-        """The words that the product of a row says, as numbers."""
-        return self.snapshot.products.words(row) if row < self.base_rows else said(self.listing(row).fields)
+        """The words that the product of a row says, as numbers; only where the snapshot has words."""
+        return self.snapshot.products.words(row) if row < self.base_rows else self.delta.words(row - self.base_rows)
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""

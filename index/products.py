@@ -26,7 +26,7 @@ from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
 from index.styles import Styles, packed_styles
 from index.whole import check_whole
-from index.words import Said, numbers_of, packed_words
+from index.words import MOST_SAID, Said, packed_words
 
 SCHEMA: Final = pa.schema(
     [
@@ -48,6 +48,7 @@ SCHEMA: Final = pa.schema(
 FIELDS: Final = Product.model_fields.keys()
 """Those of a product's document."""
 _READ_TOGETHER: Final = 10_000
+_NONE: Final = np.empty(0, np.uint32)
 """Documents, of which millions would not fit into memory."""
 Sort = Literal["product_id", "price", "-price", "title"]
 
@@ -193,9 +194,10 @@ class ProductTable:
         self._photos = arrays["photo"]
         self.columns = Columns(arrays)
         self.styles = Styles(arrays)
-        has_words = "words.first" in arrays  # not of an earlier version: then nothing is said
-        self._words_first = arrays["words.first"].to_numpy() if has_words else np.zeros(len(self) + 1, np.int64)
-        self._words: Said = arrays["words.numbers"].to_numpy() if has_words else numbers_of([])
+        self.has_words = "words.first" in arrays
+        """Whether it was mapped, and written by a version that keeps words."""
+        self._words_first: NDArray[Any] = arrays["words.first"].to_numpy() if self.has_words else _NONE
+        self._words: Said = arrays["words.numbers"].to_numpy() if self.has_words else _NONE
         self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
         self._hashes: NDArray[np.uint64] = arrays["hash.sorted"].to_numpy()
         self._orders: dict[Sort, NDArray[np.uint32]] = {
@@ -220,9 +222,9 @@ class ProductTable:
         return cls(arrays, path.parent.name)
 
     def write(self, path: Path) -> None:
-        """Write all of it as it is used, the orders too, to be mapped."""
+        """Write all of it as it is used, the orders and words too, to be mapped."""
         orders = {f"order.{sort}": pa.array(self._order(sort)) for sort in get_args(Sort)}
-        write_arrays(path, {**self._arrays, **orders})
+        write_arrays(path, {**self._arrays, **orders, **packed_words(self._documents)})
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -273,8 +275,14 @@ class ProductTable:
         return Listing(fields, photo)
 
     def words(self, row: int) -> Said:
-        """The words that the product of a row says, as numbers."""
-        return self._words[self._words_first[row] : self._words_first[row + 1]]
+        """The words that the product of a row says, as numbers; raises SnapshotDamaged where that is lost.
+
+        Only of a table that has words.
+        """
+        first, end = self._words_first[row : row + 2].tolist()
+        if not 0 <= first <= end <= first + MOST_SAID:
+            raise self.damaged(row)
+        return self._words[first:end]
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row; raises SnapshotDamaged where it cannot be read any more."""
@@ -376,7 +384,6 @@ def packed(table: pa.Table) -> dict[str, Any]:
     return {
         **{name: one_chunk(table, name) for name in ("product_id", "title", "photo", "document")},
         **packed_columns(table),
-        **packed_words(one_chunk(table, "document")),
         **packed_styles(*(one_chunk(table, name) for name in ("product_id", "style_group", "style_score"))),
         "hash.rows": pa.array(by_hash),
         "hash.sorted": pa.array(hashes[by_hash]),

@@ -137,7 +137,8 @@ class ShardedIndex:
         """
         count = int(np.count_nonzero(allowed))
         share = count / max(1, len(allowed))
-        look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), max(_MOST_LOOK, 2 * k)))
+        most = min([max(_MOST_LOOK, 2 * k), *(shard.most - 1 for shard in self.shards)])
+        look = math.ceil(min(max(2 * k / max(share, 1e-9), _LEAST_LOOK), most))
         scan: float = min(_PICKED * count, _SKIPPING * len(allowed))
         if self.outline is not None and not self._exact:
             scan = min(scan, self.outline.cost(count))

@@ -16,6 +16,8 @@ from catalogue.words import words_of
 
 _READ: Final = 1_000
 """Characters of a product that count: what a long description ends with is of the shop."""
+MOST_SAID: Final = _READ
+"""Words of a product."""
 _TOGETHER: Final = 65_536
 Said = NDArray[np.uint32]
 """The words of a product, each once, in no order."""
@@ -44,14 +46,13 @@ def packed_words(documents: Any) -> dict[str, Any]:
     return {"words.first": pa.array(starts), "words.numbers": pa.array(np.concatenate(numbers))}
 
 
-def saying(words: Sequence[str], told: Sequence[Said]) -> NDArray[np.bool_]:
+def saying(words: Said, told: Sequence[Said]) -> NDArray[np.bool_]:
     """Which of some products say which words, bool [words, products]."""
-    wanted = numbers_of(words)
-    order = np.argsort(wanted)
-    numbers = np.concatenate([numbers_of([]), *told])
+    order = np.argsort(words)
+    numbers = np.concatenate([words[:0], *told])
     products = np.repeat(np.arange(len(told)), [len(each) for each in told])
-    at = order[np.searchsorted(wanted, numbers, sorter=order).clip(max=len(words) - 1)]
-    found = wanted[at] == numbers
+    at = order[np.searchsorted(words, numbers, sorter=order).clip(max=len(words) - 1)]
+    found = words[at] == numbers
     says = np.zeros((len(words), len(told)), np.bool_)
     says[at[found], products[found]] = True
     return says

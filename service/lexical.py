@@ -7,23 +7,32 @@ score fusion). Nothing is found that vectors do not find.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalogue.words import words_of
 from index import LiveView
-from index.words import Said, saying
+from index.words import Said, numbers_of, saying
 from service.ranking import Arrange, Ranked, Words
 
 READ: Final = 300
 """So many hits are put in order."""
 MOST: Final = 32
-"""Words of a query that count, the first ones."""
+"""Words of a query that count, the first ones,"""
+_LONGEST: Final = 1_000
+"""and characters."""
 _ALONE: Final = 1.0
 _BESIDE: Final = 0.25
 """What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. Chosen by
 `bench.words`: docs/architecture.md."""
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Those of a query's words that count."""
+    return tuple(numbers_of(islice(words_of(text[:_LONGEST]), MOST)).tolist())
 
 
 def by_words(words: Words) -> Arrange:
@@ -48,13 +57,14 @@ def order(likeness: NDArray[np.float32], said: Sequence[Said], words: Words) -> 
     return places
 
 
-def _shares(words: Sequence[str], said: Sequence[Said]) -> NDArray[np.float64]:
+def _shares(words: Sequence[int], said: Sequence[Said]) -> NDArray[np.float64]:
     """How much of some words each hit says, 0 to 1.
 
     What all of them say hardly tells one from another, and what none says is left out.
     """
-    says = saying(words, said)
+    says = saying(np.array(words, np.uint32), said)
     having = says.sum(axis=1)
     weights = np.where(having > 0, np.log((len(said) + 1) / (having + 0.5)), 0.0)
-    shares: NDArray[np.float64] = weights @ says / max(weights.sum(), np.finfo(np.float64).tiny)
+    # Not `@`: the threads of BLAS spin.
+    shares: NDArray[np.float64] = np.einsum("i,ij->j", weights, says) / max(weights.sum(), np.finfo(np.float64).tiny)
     return shares

@@ -49,7 +49,7 @@ EMPTY: Final = Counter("samestyle_searches_empty_total", "Searches without a sin
 FAILED: Final = Counter("samestyle_searches_failed_total", "Searches answered with an error.", ["arm", "status"])
 FIRST_SCORE: Final = Histogram(
     "samestyle_first_hit_score_ratio",
-    "Score of the first hit, a cosine.",
+    "Score of the nearest hit shown first, a cosine.",
     ["modality", "arm"],
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1),
 )

@@ -69,7 +69,7 @@ class _Header(BaseModel):
     terms: list[tuple[str, float]]
     after: tuple[float, str]
     shown: int
-    words: tuple[tuple[str, ...], bool] | None
+    words: tuple[tuple[int, ...], bool] | None
     asked: dict[str, Any]
     arm: list[int] | None
 

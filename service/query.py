@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from catalogue.gtin import read_gtin
-from catalogue.words import words_of
 from index import IndexedProduct
 from index.products import Listing
 from models.preprocessing import Box
@@ -42,7 +40,7 @@ class Query:
         counting = {name for name, weight in self.weights.items() if weight > 0}
         if not self.text or not counting & {"fused", "text"}:
             return None
-        said = tuple(islice(words_of(self.text), lexical.MOST))
+        said = lexical.numbers(self.text)
         return Words(said, alone=self.modality == "text" or counting == {"text"}) if said else None
 
     @property

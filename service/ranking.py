@@ -1,6 +1,6 @@
-"""The order of an answer: by score, ties by product id; grouped where asked, and page by page.
+"""The order of an answer: by score, ties by product id, or as arranged; grouped where asked, and page by page.
 
-A place in that order is a score and an id, which writes beside it do not move. Whoever goes on from a place is shown
+A place in the order by score is a score and an id, which writes beside it do not move. Whoever goes on from a place is shown
 nothing a second time: what a product was when it was shown may have changed, so what was shown is remembered too.
 """
 
@@ -73,9 +73,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What of a query's words is looked for (`catalogue.words`), and whether they are all there is of it."""
+    """The numbers of a query's words (`index.words`), and whether these are all there is of it."""
 
-    said: tuple[str, ...]
+    said: tuple[int, ...]
     alone: bool
 
 

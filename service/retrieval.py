@@ -278,7 +278,7 @@ def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView)
     code = query.barcode
     if code is not None and len(view.of_gtin(code)):
         return replace(scope, also=lambda view: view.of_gtin(code), arrange=arranging.of_gtin(code), arranged=0)
-    if words is None or scope.target == "image":
+    if words is None or scope.target == "image" or not view.snapshot.products.has_words:
         return scope
     return replace(scope, arrange=lexical.by_words(words), arranged=lexical.READ)
 

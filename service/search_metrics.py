@@ -39,7 +39,7 @@ async def observed(search: Awaitable[Hits], modality: Asked, arm: str, *, is_fir
     if is_first:
         _empty(modality, arm).inc(0 if hits.found else 1)  # at 0 it is there, too
         if hits.found:
-            metrics.labelled(metrics.FIRST_SCORE, modality, arm).observe(hits.found[0].score)
+            metrics.labelled(metrics.FIRST_SCORE, modality, arm).observe(max(hit.score for hit in hits.found))
     return hits
 
 

@@ -349,7 +349,7 @@ RETRIEVAL: Final = Dashboard(
         ),
         "Drift": (
             Panel(
-                "Score of the first hit",
+                "Score of the nearest hit",
                 "none",
                 [
                     (_quantile(0.1, "samestyle_first_hit_score_ratio", "modality"), "p10 {{modality}}"),
@@ -579,7 +579,7 @@ EXPERIMENTS: Final = Dashboard(
                 about="Searches of the arm that found nothing.",
             ),
             Panel(
-                "Median score of the first hit",
+                "Median score of the nearest hit",
                 "none",
                 [(_quantile(0.5, "samestyle_first_hit_score_ratio", "arm"), "{{arm}}")],
                 about="Arms with different models are not comparable by it.",

@@ -1,4 +1,4 @@
-/** Why a hit is there: its score, what each part of the search added to it, and how near photo and words are alone. */
+/** Why a hit was found: its score, what each part of the search added to it, and how near photo and words are alone. */
 
 import * as api from "./api.js";
 import { h } from "./dom.js";

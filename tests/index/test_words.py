@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalogue.errors import SnapshotDamaged
 from index import ProductTable
 from index.arrays import read_arrays, write_arrays
 from index.words import numbers_of, said, saying
@@ -26,7 +29,7 @@ def test_what_a_product_says() -> None:
 @given(st.lists(WORDS, unique=True, min_size=1, max_size=6), st.lists(st.sets(WORDS), max_size=6))
 def test_who_says_what(words: list[str], told: list[set[str]]) -> None:
     expected = [[word in each for each in told] for word in words]
-    assert saying(words, [numbers_of(each) for each in told]).tolist() == expected
+    assert saying(numbers_of(words), [numbers_of(each) for each in told]).tolist() == expected
 
 
 def test_they_are_kept_and_none_where_they_were_not(tmp_path: Path) -> None:
@@ -40,4 +43,21 @@ def test_they_are_kept_and_none_where_they_were_not(tmp_path: Path) -> None:
     assert np.isin(numbers_of(["owl", "mug"]), kept.words(owl)).all()
     for row in range(len(kept)):
         assert kept.words(row).tolist() == said(kept.listing(row).fields).tolist()
-        assert before.words(row).tolist() == []
+    assert kept.has_words
+    assert not before.has_words
+
+
+def test_a_place_that_was_lost_is_no_million_words(tmp_path: Path) -> None:
+    table([item("owl", title="Owl mugs"), item("fox", title="Fox")]).write(tmp_path / "products.arrow")
+    arrays = read_arrays(tmp_path / "products.arrow")
+    for first in ([0, -1, 3], [0, 5_000, 3], [0, 3, 2]):
+        with pytest.raises(SnapshotDamaged):
+            ProductTable({**arrays, "words.first": pa.array(first, pa.int64())}).words(1)
+
+
+def test_half_of_it_is_refused(tmp_path: Path) -> None:
+    table(items(3)).write(tmp_path / "products.arrow")
+    arrays = {name: array for name, array in read_arrays(tmp_path / "products.arrow").items() if name != "words.first"}
+    write_arrays(tmp_path / "half.arrow", arrays)
+    with pytest.raises(ValueError, match=r"there is no words\.first"):
+        ProductTable.map(tmp_path / "half.arrow")
