@@ -1,7 +1,7 @@
 """The order of an answer: by score, ties by product id, or as arranged; grouped where asked, and page by page.
 
-A place in the order by score is a score and an id, which writes beside it do not move. Whoever goes on from a place is shown
-nothing a second time: what a product was when it was shown may have changed, so what was shown is remembered too.
+A place in the order by score is a score and an id, which writes beside it do not move. Whoever goes on from a place is
+shown nothing a second time: what a product was when it was shown may have changed, so what was shown is remembered too.
 """
 
 import math
