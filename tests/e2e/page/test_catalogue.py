@@ -59,7 +59,10 @@ def test_facets_and_sort_narrow_and_order_the_grid_and_the_way_back_is_open(shop
     shop.open(product=product)
     shop.page.keyboard.press("Escape")
     expect(shop.page.get_by_label("In stock")).to_be_visible()
+    expect(shop.page).not_to_have_url(re.compile("product="))
     shop.page.get_by_label("Sort by").select_option("-price")
+    expect(shop.page).to_have_url(re.compile("sort="))
+    shop.settled()  # the categories are drawn anew with the products
     category = shop.page.get_by_role("navigation", name="Categories").get_by_role("link").nth(1)
     category.press("Enter")
     shop.page.wait_for_url(re.compile("category="))
