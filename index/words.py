@@ -4,6 +4,7 @@ A word is its CRC-32, so that one in a hundred million is taken for another one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 from zlib import crc32
 
@@ -32,7 +33,7 @@ def said(fields: Mapping[str, Any]) -> Said:
     """What a product says in title, category, attributes and description, of its fields as they are kept."""
     first = [fields.get("title", ""), fields.get("category", "")]
     told = " ".join([*first, *fields.get("attributes", {}).values(), fields.get("description", "")])
-    return numbers_of(words_of(told[:_READ]))
+    return numbers_of(islice(words_of(told[:_READ]), MOST_SAID))
 
 
 def packed_words(documents: Any) -> dict[str, Any]:
