@@ -123,7 +123,10 @@ def many(root: Path, name: str, numbers: range, vectors: NDArray[np.float32]) ->
         "id_hash": pa.array([id_hash(key) for key in ids], pa.uint64()),
         "photo": pa.array([f"{number:064x}" for number in numbers]),
         "document": pa.array(
-            [f"{key} {number * 0.37:370.5f}".encode() for key, number in zip(ids, numbers, strict=True)]
+            [
+                f'{{"product_id":"{key}","price":{number * 0.37:340.5f}}}'.encode()
+                for key, number in zip(ids, numbers, strict=True)
+            ]
         ),
     }
     table = pa.Table.from_pydict(columns).cast(SCHEMA)
