@@ -228,7 +228,7 @@ def _ranked(
         found = Neighbours(near.rows[passed], near.scores[passed])
         return list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
     fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
-    if scope.min_score is not None and fetch > 4 * _FEW:
+    if scope.min_score is not None and fetch > 8 * _FEW:
         fetch = _FEW if scope.near is None else 4 * _FEW
     is_tied = False
     while True:
