@@ -48,8 +48,8 @@ SCHEMA: Final = pa.schema(
 FIELDS: Final = Product.model_fields.keys()
 """Those of a product's document."""
 _READ_TOGETHER: Final = 10_000
-_NONE: Final = np.empty(0, np.uint32)
 """Documents, of which millions would not fit into memory."""
+_NONE: Final = np.empty(0, np.uint32)
 Sort = Literal["product_id", "price", "-price", "title"]
 
 
@@ -279,6 +279,8 @@ class ProductTable:
 
         Only of a table that has words.
         """
+        if row >= len(self):
+            raise self.damaged(row)
         first, end = self._words_first[row : row + 2].tolist()
         if not 0 <= first <= end <= first + MOST_SAID:
             raise self.damaged(row)

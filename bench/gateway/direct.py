@@ -73,10 +73,11 @@ class _Limit:
         item, products = queries.item(kind, number), self._snapshot.products
         words = Query(image=item.image, text=item.text).words
         found = self._index.search(self._encoders[1].embed([item])[0], READ if words else K)
-        places = order(found.scores, [products.words(row) for row in found.rows.tolist()], words) if words else ...
+        said = [products.words(row) for row in found.rows.tolist()] if words else []
+        places = order(found.scores, said, words)[:K] if words else slice(K)
         return [
             (products.id_of(row), score)
-            for row, score in zip(found.rows[places][:K].tolist(), found.scores[places][:K].tolist(), strict=True)
+            for row, score in zip(found.rows[places].tolist(), found.scores[places].tolist(), strict=True)
         ]
 
 

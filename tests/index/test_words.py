@@ -53,6 +53,8 @@ def test_a_place_that_was_lost_is_no_million_words(tmp_path: Path) -> None:
     for first in ([0, -1, 3], [0, 5_000, 3], [0, 3, 2]):
         with pytest.raises(SnapshotDamaged):
             ProductTable({**arrays, "words.first": pa.array(first, pa.int64())}).words(1)
+    with pytest.raises(SnapshotDamaged):
+        ProductTable(arrays).words(2)
 
 
 def test_half_of_it_is_refused(tmp_path: Path) -> None:

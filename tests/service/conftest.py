@@ -3,9 +3,10 @@
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,6 +109,17 @@ def client_of(settings: Settings, *embedders: Embedder, fetcher: Fetcher | None 
             yield client
     finally:
         _forget_routes()
+
+
+@contextmanager
+def shop_of_titles(folder: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[TestClient]:
+    """A client on a catalogue whose vectors are of its titles alone: they are alike whatever else products declare."""
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    embedder = StandInEncoders()
+    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
+    build(folder / "rows.jsonl", folder / "data", "rows", embedder, decode_threads=1)
+    with client_of(Settings(data=folder / "data"), embedder) as client:
+        yield client
 
 
 def _forget_routes() -> None:

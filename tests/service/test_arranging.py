@@ -23,7 +23,7 @@ from service.build import build
 from service.deadlines import Deadline, under
 from service.ranking import Ranked, Scope, Term, rank
 from tests.index.builders import item, reopen, unit, unit_rows
-from tests.service.conftest import client_of
+from tests.service.conftest import client_of, shop_of_titles
 from tests.service.test_api_products import get
 from tests.service.test_api_search import ids, search
 from tests.service.test_ranking import written
@@ -148,7 +148,7 @@ class TestCollapsing:
 
 
 @pytest.fixture
-def bolts(tmp_path: Path, embedder: StandInEncoders) -> Iterator[TestClient]:
+def bolts(tmp_path: Path) -> Iterator[TestClient]:
     rows: list[dict[str, Any]] = [{"product_id": "own", "supplier_id": "acme", "attributes": {"size": "M6"}}]
     rows += [{"product_id": f"kestrel-{n}", "supplier_id": "kestrel", "attributes": {}} for n in range(3)]
     rows += [{"product_id": "kestrel-m6", "supplier_id": "kestrel", "attributes": {"Size": "m6"}}]
@@ -157,12 +157,7 @@ def bolts(tmp_path: Path, embedder: StandInEncoders) -> Iterator[TestClient]:
     rows += [{"product_id": f"nobody-{n}", "supplier_id": "", "attributes": {}} for n in range(2)]
     rows += [{"product_id": "aaa-none", "supplier_id": "pennyworth", "attributes": {}}]
     rows += [{"product_id": "zzz-m6", "supplier_id": "pennyworth", "attributes": {"size": "6 mm", "colour": "red"}}]
-    text = "".join(json.dumps({**row, "title": "hex bolt zinc plated grade eight"}) + "\n" for row in rows)
-    (tmp_path / "bolts.jsonl").write_text(text)
-    embedder = StandInEncoders()
-    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]  # alike whatever they declare
-    build(tmp_path / "bolts.jsonl", tmp_path / "data", "bolts", embedder, decode_threads=1)
-    with client_of(Settings(data=tmp_path / "data"), embedder) as client:
+    with shop_of_titles(tmp_path, [{**row, "title": "hex bolt zinc plated grade eight"} for row in rows]) as client:
         yield client
 
 
@@ -178,11 +173,7 @@ def pasted(tmp_path: Path, count: int, *, alike: int = 0) -> Iterator[TestClient
         {"product_id": f"p{n:02d}", "title": title, "supplier_id": f"s{n}", "EAN": EAN if n < count else ""}
         for n, title in enumerate(titles)
     ]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    embedder = StandInEncoders()
-    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
-    build(tmp_path / "rows.jsonl", tmp_path / "data", "rows", embedder, decode_threads=1)
-    with client_of(Settings(data=tmp_path / "data"), embedder) as api:
+    with shop_of_titles(tmp_path, rows) as api:
         yield api
 
 

@@ -1,6 +1,5 @@
 """What a query's words find in what products say."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -13,15 +12,12 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.settings import Settings
 from catalogue.words import words_of
 from index.words import Said, numbers_of
-from models import StandInEncoders
-from service.build import build
 from service.lexical import MOST, numbers, order
 from service.query import Query
 from service.ranking import Words
-from tests.service.conftest import client_of
+from tests.service.conftest import shop_of_titles
 from tests.service.test_api_search import search
 
 ALONE = Words(numbers("owl mug"), alone=True)
@@ -108,11 +104,7 @@ def made(folder: Path) -> Iterator[TestClient]:
         }
         for number in range(BOLTS)
     ]
-    (folder / "bolts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    embedder = StandInEncoders()
-    embedder.product_text = lambda product: product.title  # type: ignore[method-assign]
-    build(folder / "bolts.jsonl", folder / "data", "bolts", embedder, decode_threads=1)
-    with client_of(Settings(data=folder / "data"), embedder) as api:
+    with shop_of_titles(folder, rows) as api:
         yield api
 
 
