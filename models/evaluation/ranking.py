@@ -17,6 +17,8 @@ Rows: TypeAlias = NDArray[np.int64]
 
 _BLOCK: Final = 512
 _SCORES_AT_ONCE: Final = 16_000_000
+_TIED: Final = 1e-6
+"""What a matrix product makes of equal vectors may differ by less, by where they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def ranks_of(queries: Vectors, gallery: Vectors, truth: Truth, hidden: Sequence[
     for rows in _blocks(len(queries), len(gallery)):
         scores, right = _judged(queries, gallery, truth, hidden, rows)
         best = np.where(right, scores, -np.inf).max(axis=1)
-        ahead = ((scores >= best[:, None]) & ~right).sum(axis=1)
+        ahead = ((scores >= best[:, None] - _TIED) & ~right).sum(axis=1)
         is_query = right.any(axis=1) & queries[rows].any(axis=1)
         ranks[rows] = np.where(is_query, ahead + 1, 0)
     return ranks
