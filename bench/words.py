@@ -6,7 +6,7 @@ Of the demo shop: kinds and designs that can be told by a photo, put as somebody
 its titles. Three in ten of its styles were held out from training, the others were not: so it says what a bundle makes
 of short texts, not how it generalises. Of another catalogue up to a thousand queries are made of its own words as
 training makes them (kind, and one to three words of title, attributes or description); what has all of them is right,
-so as served it is found almost by definition, if vectors find it at all.
+so as served it is found almost by definition.
 
 Of both: titles of its listings (the demo's held-out ones) find their own listing, and another one of its style, the
 own one left out. With triplets (`reference_id`, `target_id`) the photo of the first with words for what should differ
@@ -15,8 +15,10 @@ finds the second, the first left out.
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -27,8 +29,8 @@ from rich.table import Table
 from catalogue import demo
 from catalogue.demo import is_held_out
 from catalogue.product import Product
-from index.words import Said
-from index.words import said as said_by
+from index import IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
+from index.products import to_table
 from models import Encoders
 from models.evaluation.composed import read_triplets
 from models.evaluation.data import EvaluationData, read_products, styles_of
@@ -36,8 +38,9 @@ from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
 from models.evaluation.ranking import codes_of, of_styles
 from models.training.texts import content_words, few_words, fitting, told_words
-from service.lexical import READ, order
+from service.lexical import with_words
 from service.query import Query
+from service.ranking import Scope, Term, rank
 
 FIRST: Final = 5
 MOST: Final = 1_000
@@ -50,6 +53,7 @@ QUERIES: Final[Mapping[str, str]] = {
     "striped cushion": "cushion-stripe", "zigzag cushion": "cushion-zigzag", "checked cushion": "cushion-check",
 }  # fmt: skip
 """With how the ids of the styles that are meant begin."""
+_FINGERPRINT: Final = "0" * 64
 Mask = NDArray[np.bool_]
 
 
@@ -102,32 +106,42 @@ def found(encoders: Encoders, catalogue: Path, triplets: Path | None) -> Iterato
         asked = [
             [Request(photo, words) for photo, words in zip(task.photos, task.words, strict=True)] for task in tasks
         ]
-        kept = [Request(row, encoders.product_text(product)) for row, product in enumerate(products)]
+        texts = [encoders.product_text(product) for product in products]
+        kept = [Request(row if row in photos else None, text) for row, text in enumerate(texts)]
         table = embed_requests(encoders, iter([*kept, *(one for some in asked for one in some)]), photos.load)
-    gallery, said = table.of(kept), [said_by(product.model_dump()) for product in products]
-    for task, requests in zip(tasks, asked, strict=True):
-        yield task, *measured(task, table.of(requests), gallery, said)
+    with indexed(products, table.of(kept)) as view:
+        for task, requests in zip(tasks, asked, strict=True):
+            yield task, *measured(task, table.of(requests), view)
 
 
-def measured(
-    task: Task, queries: NDArray[np.float32], gallery: NDArray[np.float32], said: Sequence[Said]
-) -> tuple[Figures, Figures]:
-    """What queries [q, dim] find in a gallery [n, dim] that says this, by vectors and as served."""
-    by_vectors, served = [], []
+@contextmanager
+def indexed(products: Sequence[Product], vectors: NDArray[np.float32]) -> Iterator[LiveView]:
+    """The products with vectors float32 [n, dim] as a catalogue, their numbers being their ids."""
+    numbered = [product.model_copy(update={"product_id": str(row)}) for row, product in enumerate(products)]
+    shop = to_table([IndexedProduct(product=product) for product in numbered])
+    with TemporaryDirectory() as folder:
+        written = write_snapshot(
+            Path(folder), "shop", shop, {"fusion": vectors}, model="bench", fingerprint=_FINGERPRINT, variant="bench"
+        )
+        yield LiveIndex(Snapshot.open(written, fingerprint=_FINGERPRINT)).view
+
+
+def measured(task: Task, queries: NDArray[np.float32], view: LiveView) -> tuple[Figures, Figures]:
+    """What queries [q, dim] find in an `indexed` catalogue, by vectors and as served."""
+    by_vectors: list[list[int]] = []
+    served: list[list[int]] = []
+    scope = Scope(k=FIRST)
     for number, query in enumerate(queries):
-        scores = gallery @ query
-        if task.without[number] is not None:
-            scores[task.without[number]] = -np.inf
-        nearest = np.argsort(-scores, kind="stable")[: min(READ, len(scores) - (task.without[number] is not None))]
         # what stands beside the words only says how much they count
-        asked = Query(text=task.words[number], image=None if task.photos[number] is None else b"photo")
-        places = order(scores[nearest], [said[row] for row in nearest], asked.words) if asked.words else slice(None)
-        by_vectors.append(nearest[:FIRST])
-        served.append(nearest[places][:FIRST])
+        words = Query(text=task.words[number], image=None if task.photos[number] is None else b"photo").words
+        without = frozenset({str(task.without[number])})
+        for found, asked in ((by_vectors, scope), (served, with_words(scope, words) if words else scope)):
+            hits, *_ = rank(view, [Term("query", 1.0, query)], asked, without, None)
+            found.append([int(view.id_of(hit.row)) for hit in hits])
     return _figures(task.right, by_vectors), _figures(task.right, served)
 
 
-def _figures(right: Mask, shown: Sequence[NDArray[np.int64]]) -> Figures:
+def _figures(right: Mask, shown: Sequence[Sequence[int]]) -> Figures:
     hits = [right[number, rows] for number, rows in enumerate(shown)]
     most = right.sum(axis=1).clip(1, FIRST)
     return Figures(

@@ -20,7 +20,6 @@ from index.products import IndexedProduct, Listing
 from index.search import Findable, FlatIndex, VectorIndex
 from index.snapshot import Snapshot
 from index.timing import DELTA
-from index.words import Said, said
 
 MAX_ROWS: Final = 100_000
 """Twice as many as make a new snapshot due, so that one can be cut while changes go on."""
@@ -188,13 +187,6 @@ class DeltaView:
             raise NotFound(f"Product {self.id_of(row)!r} was deleted.")
         return listing
 
-    def words(self, row: int) -> Said:
-        """The words that the product of a row says, as numbers; raises as `get`."""
-        known = self._rows.words.get(row)
-        if known is None:
-            known = self._rows.words[row] = said(self.listing(row).fields)
-        return known
-
     def vectors(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some rows as scores are made of them, float32 [n, dim]; zeros where there are none."""
         return self._rows.vectors[name][rows].astype(np.float32)
@@ -240,8 +232,6 @@ class _Rows:
         self.latest: dict[str, int] = {}
         self.dead = _Numbers()
         self.absent = {name: _Numbers() for name in self.vectors}
-        self.words: dict[int, Said] = {}
-        """Of rows that were asked for: any number of readers may find out the same."""
         self._capacity = capacity
         self._before: list[int] = []
 

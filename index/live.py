@@ -26,7 +26,7 @@ from index.parts import GrowingTable, Part, page
 from index.products import IndexedProduct, Listing, Place, Sort
 from index.search import Neighbours
 from index.snapshot import Snapshot
-from index.words import Said
+from index.words import Rows
 
 DUE_SHARE: Final = 0.02
 DUE_ROWS: Final = 50_000
@@ -203,9 +203,15 @@ class LiveView:
             return self.snapshot.products.listing(row)
         return self.delta.listing(row - self.base_rows)
 
-    def words(self, row: int) -> Said:
-        """The words that the product of a row says, as numbers; only where the snapshot has words."""
-        return self.snapshot.products.words(row) if row < self.base_rows else self.delta.words(row - self.base_rows)
+    def saying(self, word: int) -> list[tuple[Rows, int]]:
+        """Who says a word (`index.words`), by table: its own rows, ascending, and which row of the view is its first.
+
+        Hidden ones are among them. Only where the snapshot has words.
+        """
+        words = self.snapshot.products.words
+        base = [] if words is None else [(words.saying(word), 0)]
+        changed = self.changed.saying(word, self.delta.rows)
+        return base + [(rows, self.base_rows + first) for rows, first in changed]
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""
@@ -241,6 +247,12 @@ class LiveView:
         if len(delta):
             delta = delta & self.changed.mask(filters, self.delta.rows)
         return Selection(None if filters.is_open else self.snapshot.products.mask(filters) & self.visible, delta)
+
+    def selection(self, rows: NDArray[np.int64]) -> Selection:
+        """Just some rows."""
+        chosen = np.zeros(self.base_rows + self.delta.rows, np.bool_)
+        chosen[rows] = True
+        return Selection(chosen[: self.base_rows], chosen[self.base_rows :])
 
     def among(self, rows: NDArray[np.int64], selection: Selection) -> NDArray[np.int64]:
         """Those of some rows that are selected."""

@@ -1,6 +1,8 @@
 """Products in several tables as if they were in one: those of a snapshot, and those that came since."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from index.columns import Mask
 from index.filters import Filters
 from index.products import IndexedProduct, Place, ProductTable, Sort, to_table
+from index.words import Postings, Rows
 
 Part = tuple[ProductTable, Mask]
 """A table and which of its rows count, bool [rows]."""
@@ -28,49 +31,65 @@ def page(parts: Sequence[Part], sort: Sort, after: Place | None, limit: int) -> 
     return list(zip(part[chosen].tolist(), np.concatenate(ordered)[chosen].tolist(), strict=True))
 
 
+class _Table(NamedTuple):
+    table: pa.Table
+    products: ProductTable
+    words: Postings
+
+
 class GrowingTable:
     """Products that keep coming, by row in their order; one writer, any number of readers.
 
     They stand in tables each at least twice as long as the next: a filter looks at few tables, and a product moves
-    few times.
+    few times. What a product says is found out once.
     """
 
     def __init__(self) -> None:
-        empty = to_table([])
-        self._tables: tuple[tuple[pa.Table, ProductTable], ...] = ((empty, ProductTable.of(empty)),)
+        self._tables: tuple[_Table, ...] = (_made([to_table([])], [Postings.of(pa.array([]))]),)
 
     def __len__(self) -> int:
-        return sum(len(products) for _, products in self._tables)
+        return sum(len(part.products) for part in self._tables)
 
     def extend(self, items: Sequence[IndexedProduct]) -> None:
         """Add rows at the end; a product that is there already gets another row."""
         if not items:
             return
         kept, added = list(self._tables), to_table(items)
-        while kept and len(kept[-1][1]) < 2 * added.num_rows:
-            added = pa.concat_tables([kept.pop()[0], added])
-        added = added.combine_chunks().unify_dictionaries()
-        self._tables = (*kept, (added, ProductTable.of(added)))
+        tables, words = [added], [Postings.of(added["document"])]
+        while kept and len(kept[-1].products) < 2 * sum(table.num_rows for table in tables):
+            last = kept.pop()
+            tables.insert(0, last.table)
+            words.insert(0, last.words)
+        self._tables = (*kept, _made(tables, words))
 
     def mask(self, filters: Filters, rows: int) -> Mask:
         """Which of the first `rows` rows pass, as bool [rows]."""
-        return np.concatenate([products.mask(filters) for _, products in self._tables])[:rows]
+        return np.concatenate([part.products.mask(filters) for part in self._tables])[:rows]
 
     def of_gtin(self, code: str) -> NDArray[np.int64]:
         """The rows with a GTIN, as `ProductTable.of_gtin`."""
-        found: list[NDArray[np.int64]] = []
-        first = 0
-        for _, products in self._tables:
-            found.append(products.of_gtin(code) + first)
-            first += len(products)
-        return np.concatenate(found)
+        return np.concatenate([part.products.of_gtin(code) + first for part, first in self._with_firsts()])
+
+    def saying(self, word: int, rows: int) -> list[tuple[Rows, int]]:
+        """Which of the first `rows` rows say a word, by table: its own rows, ascending, and the first one's number."""
+        found = [(part.words.saying(word), first) for part, first in self._with_firsts() if first < rows]
+        return [(saying[: saying.searchsorted(np.uint32(rows - first))], first) for saying, first in found]
 
     def parts(self, mask: Mask) -> list[Part]:
         """The tables with their stretches of a mask of this table; rows beyond its end do not count."""
         parts: list[Part] = []
-        first = 0
-        for _, products in self._tables:
-            own = mask[first : first + len(products)]
-            parts.append((products, np.pad(own, (0, len(products) - len(own)))))
-            first += len(products)
+        for part, first in self._with_firsts():
+            own = mask[first : first + len(part.products)]
+            parts.append((part.products, np.pad(own, (0, len(part.products) - len(own)))))
         return parts
+
+    def _with_firsts(self) -> list[tuple[_Table, int]]:
+        tables = self._tables
+        return list(zip(tables, accumulate((len(part.products) for part in tables), initial=0), strict=False))
+
+
+def _made(tables: Sequence[pa.Table], words: Sequence[Postings]) -> _Table:
+    """One table of several, in their order."""
+    firsts = list(accumulate((table.num_rows for table in tables), initial=0))[:-1]
+    table = pa.concat_tables(tables).combine_chunks().unify_dictionaries()
+    return _Table(table, ProductTable.of(table), Postings.joined(words, firsts))

@@ -26,7 +26,7 @@ from index.columns import Arrays, Columns, Mask, one_chunk, packed_columns
 from index.filters import Filters
 from index.styles import Styles, packed_styles
 from index.whole import check_whole
-from index.words import MOST_SAID, Said, packed_words
+from index.words import Postings
 
 SCHEMA: Final = pa.schema(
     [
@@ -49,7 +49,6 @@ FIELDS: Final = Product.model_fields.keys()
 """Those of a product's document."""
 _READ_TOGETHER: Final = 10_000
 """Documents, of which millions would not fit into memory."""
-_NONE: Final = np.empty(0, np.uint32)
 Sort = Literal["product_id", "price", "-price", "title"]
 
 
@@ -194,10 +193,8 @@ class ProductTable:
         self._photos = arrays["photo"]
         self.columns = Columns(arrays)
         self.styles = Styles(arrays)
-        self.has_words = "words.first" in arrays
-        """Whether it was mapped, and written by a version that keeps words."""
-        self._words_first: NDArray[Any] = arrays["words.first"].to_numpy() if self.has_words else _NONE
-        self._words: Said = arrays["words.numbers"].to_numpy() if self.has_words else _NONE
+        self.words = Postings.read(arrays)
+        """What its products say; None where it was not mapped, or written by a version that kept none."""
         self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
         self._hashes: NDArray[np.uint64] = arrays["hash.sorted"].to_numpy()
         self._orders: dict[Sort, NDArray[np.uint32]] = {
@@ -224,7 +221,7 @@ class ProductTable:
     def write(self, path: Path) -> None:
         """Write all of it as it is used, the orders and words too, to be mapped."""
         orders = {f"order.{sort}": pa.array(self._order(sort)) for sort in get_args(Sort)}
-        write_arrays(path, {**self._arrays, **orders, **packed_words(self._documents)})
+        write_arrays(path, {**self._arrays, **orders, **Postings.of(self._documents).packed})
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -273,18 +270,6 @@ class ProductTable:
         if not isinstance(fields, dict) or "product_id" not in fields or not fields.keys() <= FIELDS:
             raise self.damaged(row)
         return Listing(fields, photo)
-
-    def words(self, row: int) -> Said:
-        """The words that the product of a row says, as numbers; raises SnapshotDamaged where that is lost.
-
-        Only of a table that has words.
-        """
-        if row >= len(self):
-            raise self.damaged(row)
-        first, end = self._words_first[row : row + 2].tolist()
-        if not 0 <= first <= end <= first + MOST_SAID:
-            raise self.damaged(row)
-        return self._words[first:end]
 
     def get(self, row: int) -> IndexedProduct:
         """The whole product of a row; raises SnapshotDamaged where it cannot be read any more."""

@@ -30,13 +30,14 @@ _TYPES: Final[Mapping[str, tuple[pa.DataType, ...]]] = {
     "hash.rows": (pa.uint32(),),
     "hash.sorted": (pa.uint64(),),
     **{f"order.{sort}": (pa.uint32(),) for sort in ("product_id", "price", "-price", "title")},
-    "words.first": (pa.int64(),),
-    "words.numbers": (pa.uint32(),),
+    "words.keys": (pa.uint32(),),
+    "words.start": (pa.int64(),),
+    "words.rows": (pa.uint32(),),
 }
-_NEW: Final = frozenset({"words.first", "words.numbers"})
+_NEW: Final = frozenset({"words.keys", "words.start", "words.rows"})
 """That snapshots of earlier versions lack."""
 _MAY_BE_NULL: Final = frozenset({"photo"})
-_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows", "numbers")
+_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows", "words.rows")
 
 
 def check_whole(arrays: Mapping[str, Any]) -> None:
@@ -75,15 +76,23 @@ def _wrong(numbers: Mapping[str, NDArray[Any]], lengths: Mapping[str, int]) -> I
             yield f"{name} does not name each row once"
     if not _ascends(numbers["hash.sorted"]):
         yield "hash.sorted is not sorted"
+    yield from _wrong_postings(numbers, lengths)
+
+
+def _wrong_postings(numbers: Mapping[str, NDArray[Any]], lengths: Mapping[str, int]) -> Iterator[str]:
+    """What is wrong with the rows of attributes and, where there are any, of words."""
     for name, parts, whole, what in (
         ("attributes.first", lengths["attributes.names"], lengths["attributes.values"], "the values by name"),
         ("attributes.start", lengths["attributes.values"], lengths["attributes.rows"], "the rows by value"),
-        ("words.first", rows, lengths.get("words.numbers", 0), "the words by product"),
+        ("words.start", lengths.get("words.keys", 0), lengths.get("words.rows", 0), "the rows by word"),
     ):
         if name in numbers and not _divides(numbers[name], parts, whole):
             yield f"{name} does not divide {what}"
-    if lengths["attributes.rows"] and numbers["attributes.rows"].max() >= rows:
-        yield "attributes.rows name a row there is not"
+    if "words.keys" in numbers and not _ascends(numbers["words.keys"]):
+        yield "words.keys is not sorted"
+    for name in ("attributes.rows", "words.rows"):
+        if lengths.get(name) and numbers[name].max() >= lengths["product_id"]:
+            yield f"{name} name a row there is not"
 
 
 def _check_texts(name: str, array: Any) -> None:

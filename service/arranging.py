@@ -60,36 +60,23 @@ def same_style(own: Described, gtins: Collection[str], *, collapse: bool, sort: 
     return arrange
 
 
-def of_gtin(code: str) -> Arrange:
-    """Those with a GTIN first, each by score."""
-
-    def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
-        having = set(view.of_gtin(code).tolist())
-        return sorted(hits, key=lambda hit: hit.row not in having)
-
-    return arrange
-
-
 def similar(diversity: float) -> Arrange:
     """Each next one by its score, less its likeness to the nearest before it (maximal marginal relevance)."""
 
     def arrange(view: LiveView, hits: Sequence[Ranked], needed: int) -> list[Ranked]:
-        first, rest = list(hits[:DIVERSE]), list(hits[DIVERSE:])
-        if len(first) < 2:
-            return first + rest
-        vectors = view.vectors("fusion", np.array([hit.row for hit in first], np.int64))
-        scores = np.array([hit.score for hit in first], np.float32)
-        nearest = np.full(len(first), -1.0, np.float32)
-        left = np.ones(len(first), bool)
+        vectors = view.vectors("fusion", np.array([hit.row for hit in hits], np.int64))
+        scores = np.array([hit.score for hit in hits], np.float32)
+        nearest = np.full(len(hits), -1.0, np.float32)
+        left = np.ones(len(hits), bool)
         chosen: list[Ranked] = []
-        while len(chosen) < min(needed, len(first)):
+        while len(chosen) < min(needed, len(hits)):
             worth = (1 - diversity) * scores - (diversity * nearest if chosen else 0)
             at = int(np.argmax(np.where(left, worth, -np.inf)))
             left[at] = False
-            chosen.append(first[at])
+            chosen.append(hits[at])
             # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
             np.maximum(nearest, np.einsum("ij,j->i", vectors, vectors[at]), out=nearest)
-        return chosen if needed <= len(first) else chosen + rest
+        return chosen
 
     return arrange
 

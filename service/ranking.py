@@ -5,7 +5,8 @@ shown nothing a second time: what a product was when it was shown may have chang
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Literal, NamedTuple
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from index import Filters, LiveView, Neighbours
 from index.filters import OPEN
+from index.live import Selection
 from index.live_styles import style_names
 from index.products import Listing, id_hash
 from service.deadlines import check_deadline
@@ -38,9 +40,10 @@ GroupBy = Literal["supplier", "style"]
 class Scope:
     """Where it is looked for, and how much of it is answered; `keep` makes of a view what judges its listings.
 
-    Of very many with at least the score `judged_from`, those that fit worse are left out unseen. `also` names rows that
-    `keep` judges too, if they pass the filters and have at least the score `also_from`; only with `arrange`. `near` has
-    all products with at least `min_score`, filtered or not, where they are few; else they are searched for.
+    Of very many with at least the score `judged_from`, those that fit worse are left out unseen. `also` names rows for
+    the query's vector and a selection that `keep` judges too, if they are selected and have at least the score
+    `also_from`; only with `arrange`. `near` has all products with at least `min_score`, filtered or not, where they are
+    few; else they are searched for.
     """
 
     k: int = 10
@@ -51,12 +54,12 @@ class Scope:
     near: Callable[[LiveView, Vector], Neighbours | None] | None = None
     keep: "Callable[[LiveView], Keep] | None" = None
     judged_from: float = -math.inf
-    also: Callable[[LiveView], NDArray[np.int64]] | None = None
+    also: Callable[[LiveView, Vector, Selection], NDArray[np.int64]] | None = None
     also_from: float = -math.inf
     group_by: GroupBy | None = None
     explain: bool = False
     arrange: "Arrange | None" = None
-    """Puts the `arranged` best hits in another order than that of their scores."""
+    """Puts the `arranged` best hits, and those of `also`, in another order than that of their scores."""
     arranged: int = WINDOW
     counted: bool = False
     """Whether the arrangement is asked how many hits there are in all; it then puts all in order, not those needed."""
@@ -144,13 +147,13 @@ def rank(
     """
     left = WINDOW - (start.shown if start else 0)
     wanted = min(scope.k, left)
-    query, total = combined(terms), None
+    look, total = _Look(view, combined(terms), scope, view.select(scope.filters), view.rows_of(excluded)), None
     if scope.group_by is not None:
-        ranked = _grouped(view, query, scope, excluded, start)
+        ranked = _grouped(look, start)
     elif scope.arrange is not None:
-        ranked, total = _arranged(view, query, scope, scope.arrange, excluded, start)
+        ranked, total = _arranged(look, scope.arrange, start, (start.shown if start else 0) + scope.k + 1)
     else:
-        found = _ranked(view, query, scope, excluded, start, wanted, _Judge(view, scope))
+        found = _ranked(look, start, wanted, _Judge(view, scope))
         ranked = [Ranked(row, score) for row, score in found]
     return ranked[:wanted], wanted < min(len(ranked), left), total
 
@@ -165,6 +168,17 @@ def begin_after(
     if before is None:
         return Start(terms, last.score, last_id, len(shown), frozenset(marks), words)
     return Start(terms, last.score, last_id, before.shown + len(shown), before.seen.union(marks), words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is looked for in a view: the rows `among`, less those `without`."""
+
+    view: LiveView
+    query: Vector
+    scope: Scope
+    among: Selection
+    without: set[int]
 
 
 class _Judge:
@@ -208,33 +222,25 @@ class _Judge:
         return kept
 
 
-def _ranked(
-    view: LiveView,
-    query: Vector,
-    scope: Scope,
-    excluded: frozenset[str],
-    start: Start | None,
-    wanted: int,
-    judge: _Judge,
-) -> list[tuple[int, float]]:
+def _ranked(look: _Look, start: Start | None, wanted: int, judge: _Judge) -> list[tuple[int, float]]:
     """`wanted` rows and scores after `start`, in order, and one more where there is one; fewer only at the end.
 
     Fetches more as long as too few of them count.
     """
-    among, without = view.select(scope.filters), view.rows_of(excluded)
+    view, scope = look.view, look.scope
     check_deadline()
-    if scope.near is not None and (near := scope.near(view, query)) is not None:
-        passed = np.isin(near.rows, view.among(near.rows, among))
+    if scope.near is not None and (near := scope.near(view, look.query)) is not None:
+        passed = np.isin(near.rows, view.among(near.rows, look.among))
         found = Neighbours(near.rows[passed], near.scores[passed])
-        return list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
-    fetch = wanted + 1 + len(excluded) + (len(start.seen) if start else 0)
+        return list(islice(_taken(look, found, start, judge), wanted + 1))
+    fetch = wanted + 1 + len(look.without) + (len(start.seen) if start else 0)
     if scope.min_score is not None and fetch > 8 * _FEW:
         fetch = _FEW if scope.near is None else 4 * _FEW
     is_tied = False
     while True:
         check_deadline()
-        found = view.search(scope.target, query, fetch, among)
-        chosen = list(islice(_taken(view, found, scope, without, start, judge), wanted + 1))
+        found = view.search(scope.target, look.query, fetch, look.among)
+        chosen = list(islice(_taken(look, found, start, judge), wanted + 1))
         exhausted = len(found.rows) < fetch or judge.is_done
         if exhausted or (scope.min_score is not None and found.scores[-1] < scope.min_score):
             return chosen
@@ -250,27 +256,26 @@ def _ranked(
         is_tied = len(chosen) > wanted
 
 
-def _taken(
-    view: LiveView, found: Neighbours, scope: Scope, without: set[int], start: Start | None, judge: _Judge
-) -> Iterator[tuple[int, float]]:
+def _taken(look: _Look, found: Neighbours, start: Start | None, judge: _Judge) -> Iterator[tuple[int, float]]:
     """Those of the rows found that count, in order."""
-    for row, score in _in_order(view, found):
-        if scope.min_score is not None and score < scope.min_score:
+    view, least = look.view, look.scope.min_score
+    for row, score in _in_order(view, zip(found.rows.tolist(), found.scores.tolist(), strict=True)):
+        if least is not None and score < least:
             return
-        if row in without:
+        if row in look.without:
             continue
         is_before = start is not None and (score > start.score or _is_before(start, score, view.id_of(row)))
         if judge.keeps(row, score, is_before=is_before):
             yield row, score
 
 
-def _in_order(view: LiveView, found: Neighbours) -> list[tuple[int, float]]:
+def _in_order(view: LiveView, pairs: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
     """Rows and scores, best first, ties by product id."""
-    scores: list[float] = found.scores.tolist()
-    pairs = list(zip(found.rows.tolist(), scores, strict=True))
-    if len(set(scores)) < len(scores):
-        pairs.sort(key=lambda pair: (-pair[1], view.id_of(pair[0])))
-    return pairs
+    ordered = sorted(pairs, key=lambda pair: -pair[1])
+    counts = Counter(score for _, score in ordered)
+    if len(counts) < len(ordered):
+        ordered.sort(key=lambda pair: (-pair[1], view.id_of(pair[0]) if counts[pair[1]] > 1 else ""))
+    return ordered
 
 
 def _is_before(start: Start, score: float, product_id: str) -> bool:
@@ -278,55 +283,50 @@ def _is_before(start: Start, score: float, product_id: str) -> bool:
     return (-score, product_id) <= (-start.score, start.product_id) or _mark(product_id) in start.seen
 
 
-def _arranged(
-    view: LiveView, query: Vector, scope: Scope, arrange: Arrange, excluded: frozenset[str], start: Start | None
-) -> tuple[list[Ranked], Total | None]:
-    """What comes after what was shown, in the order of an arrangement, and how many hits it has if they are counted."""
-    needed = (start.shown if start else 0) + scope.k + 1
+def _arranged(look: _Look, arrange: Arrange, start: Start | None, needed: int) -> tuple[list[Ranked], Total | None]:
+    """The first `needed` hits in the order of an arrangement, less what was shown, and how many there are if counted.
+
+    What it does not put in order comes by score, behind what it does.
+    """
+    view, scope = look.view, look.scope
     window = min(WINDOW, max(scope.arranged, needed))
     judge = _Judge(view, scope)
-    found = _ranked(view, query, scope, excluded, None, window, judge)
+    found = _ranked(look, None, window, judge)[:window]
     judge.renew()  # so that many that are more alike do not keep those of `scope.also` away
-    hits = [Ranked(row, score) for row, score in _with_others(view, query, scope, excluded, found[:window], judge)]
-    arranged = arrange(view, hits, needed)
-    total = Total(len(arranged), len(hits) < WINDOW and not judge.is_cut) if scope.counted else None
-    if start is None:
-        return arranged, total
-    return [hit for hit in arranged if _mark(view.id_of(hit.row)) not in start.seen], total
+    also = _also(look, dict(found), judge)
+    first = [pair for pair in found[: scope.arranged] if pair[0] not in also][: WINDOW - len(also)]
+    rest = [pair for pair in found[scope.arranged :] if pair[0] not in also][: WINDOW - len(also) - len(first)]
+    if also:
+        first = _in_order(view, [*first, *also.items()])
+    hits = arrange(view, [Ranked(row, score) for row, score in first], needed)
+    total = Total(len(hits), len(first) < WINDOW and not judge.is_cut) if scope.counted else None
+    hits += [Ranked(row, score) for row, score in rest]
+    if start is not None:
+        hits = [hit for hit in hits if _mark(view.id_of(hit.row)) not in start.seen]
+    return hits, total
 
 
-def _with_others(
-    view: LiveView,
-    query: Vector,
-    scope: Scope,
-    excluded: frozenset[str],
-    found: list[tuple[int, float]],
-    judge: _Judge,
-) -> list[tuple[int, float]]:
-    """What was found and those of `scope.also` that count, in order; of many found, the last make room for them."""
+def _also(look: _Look, found: Mapping[int, float], judge: _Judge) -> dict[int, float]:
+    """The rows of `scope.also` that count, with their scores, the best first."""
+    view, scope = look.view, look.scope
     if scope.also is None:
-        return found
-    rows = view.among(scope.also(view), view.select(scope.filters))
-    others = np.setdiff1d(rows, [*view.rows_of(excluded), *(row for row, _ in found)])
+        return {}
+    rows = np.setdiff1d(view.among(scope.also(view, look.query, look.among), look.among), [*look.without])
     # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
-    scores = np.einsum("ij,j->i", view.vectors(scope.target, others), query)
+    scores = np.einsum("ij,j->i", view.vectors(scope.target, rows), look.query).clip(-1, 1)
     best = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= scope.also_from)]
-    pairs = zip(others[best].tolist(), scores[best].tolist(), strict=True)
-    kept = list(islice((pair for pair in pairs if judge.keeps(*pair)), WINDOW))
-    if not kept:
-        return found
-    return sorted([*found[: WINDOW - len(kept)], *kept], key=lambda pair: (-pair[1], view.id_of(pair[0])))
+    pairs = zip(rows[best].tolist(), scores[best].tolist(), strict=True)
+    return dict(islice((pair for pair in pairs if pair[0] in found or judge.keeps(*pair)), WINDOW))
 
 
-def _grouped(
-    view: LiveView, query: Vector, scope: Scope, excluded: frozenset[str], start: Start | None
-) -> list[Ranked]:
+def _grouped(look: _Look, start: Start | None) -> list[Ranked]:
     """The first hit of each group of the window that comes after `start`."""
+    view, scope = look.view, look.scope
     if scope.arrange is None:
-        found = _ranked(view, query, scope, excluded, None, WINDOW, _Judge(view, scope))[:WINDOW]
+        found = _ranked(look, None, WINDOW, _Judge(view, scope))[:WINDOW]
         window = [Ranked(row, score) for row, score in found]
     else:
-        window, _ = _arranged(view, query, replace(scope, arranged=WINDOW), scope.arrange, excluded, None)
+        window, _ = _arranged(look, scope.arrange, None, WINDOW)
     if start is not None:  # what was shown may be in another group by now
         window = [hit for hit in window if _mark(view.id_of(hit.row)) not in start.seen]
     keys = _keys(view, [hit.row for hit in window], scope.group_by)
@@ -339,15 +339,15 @@ def _grouped(
     return [
         replace(hit, group=Group(name if isinstance(name, str) else None, sizes[name]))
         for name, hit in first.items()
-        if start is None or _goes_on(view, start, scope, name, hit)
+        if start is None or _goes_on(look, start, name, hit)
     ]
 
 
-def _goes_on(view: LiveView, start: Start, scope: Scope, name: str | int, hit: Ranked) -> bool:
+def _goes_on(look: _Look, start: Start, name: str | int, hit: Ranked) -> bool:
     """Whether a group and its first hit come after a place; an arrangement knows no places but what was shown."""
     if isinstance(name, str) and _mark(name, group=True) in start.seen:
         return False
-    return scope.arrange is not None or not _is_before(start, hit.score, view.id_of(hit.row))
+    return look.scope.arrange is not None or not _is_before(start, hit.score, look.view.id_of(hit.row))
 
 
 def _keys(view: LiveView, rows: list[int], by: GroupBy | None) -> list[str | None]:

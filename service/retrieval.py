@@ -20,7 +20,7 @@ from index.live import Page
 from index.products import Listing, Place, Sort
 from models import Embedder, ProductInput
 from models.preprocessing import Box
-from service import arranging, lexical, metrics
+from service import lexical, metrics
 from service.cache import EmbeddingCache
 from service.drift import QueryDrift
 from service.embedding import Embeddings, Photo
@@ -29,7 +29,7 @@ from service.flights import together
 from service.pools import Pools, Result
 from service.problems import note_damage
 from service.query import Found, Hits, Query
-from service.ranking import Scope, Start, Term, Vector, Words, begin_after, combined, contributions, rank
+from service.ranking import Ranked, Scope, Start, Term, Vector, Words, begin_after, combined, contributions, rank
 from service.remote import RemotePhotos
 from service.unlike import unlike
 
@@ -277,10 +277,14 @@ def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView)
     """The scope in which products come first that have the query's barcode, where there are any, or say its words."""
     code = query.barcode
     if code is not None and len(view.of_gtin(code)):
-        return replace(scope, also=lambda view: view.of_gtin(code), arrange=arranging.of_gtin(code), arranged=0)
-    if words is None or scope.target == "image" or not view.snapshot.products.has_words:
+        return replace(scope, also=lambda view, *_: view.of_gtin(code), arrange=_as_found, arranged=0)
+    if words is None or scope.target == "image" or view.snapshot.products.words is None:
         return scope
-    return replace(scope, arrange=lexical.by_words(words), arranged=lexical.READ)
+    return lexical.with_words(scope, words)
+
+
+def _as_found(_: LiveView, hits: Sequence[Ranked], __: int) -> list[Ranked]:
+    return [*hits]
 
 
 def _stored(view: LiveView, row: int) -> Vector:

@@ -51,7 +51,7 @@ async def same_style(
         min_score=least,
         near=lambda view, query: near(view).from_score(query, least),
         keep=lambda view: _judge(view, near, same, own, codes),
-        also=(lambda view: view.of_gtins(codes)) if codes else None,
+        also=(lambda view, *_: view.of_gtins(codes)) if codes else None,
         also_from=min(same.least(own.mode), same.with_gtin),
         arrange=arranging.same_style(own, codes, collapse=collapse, sort=sort),
         counted=True,

@@ -19,11 +19,12 @@ import numpy as np
 from bench.gateway import queries
 from bench.gateway.queries import K, Kind
 from bench.process import Answering, answering
-from index import Snapshot
+from index import LiveIndex, Snapshot
 from models.encoders import Encoders
-from service.lexical import READ, order
+from service.lexical import with_words
 from service.models import DEFAULT_BUNDLE
 from service.query import Query
+from service.ranking import Scope, Term, rank
 
 BATCHES: Final = (1, 2, 4, 8)
 THREADS: Final = (1, 2)
@@ -42,6 +43,7 @@ class _Limit:
     def __init__(self, path: Path) -> None:
         self._encoders = {threads: Encoders.load(DEFAULT_BUNDLE, threads=threads) for threads in THREADS}
         self._snapshot = Snapshot.open(path, fingerprint=self._encoders[1].fingerprint)
+        self._view = LiveIndex(self._snapshot).view
         self._index = self._snapshot.index("fusion")
         self._rows = [self._snapshot.products.row_of(name) for name in queries.some_ids(self._snapshot)]
         self._numbers = itertools.count(_FIRST)
@@ -69,16 +71,13 @@ class _Limit:
         return _timed(one, seconds)
 
     def answer(self, kind: Kind, number: int) -> list[tuple[str, float]]:
-        """The ids and scores a query finds, in the order by its words where it has any."""
-        item, products = queries.item(kind, number), self._snapshot.products
+        """The ids and scores a query finds, by its words too where it has any."""
+        item = queries.item(kind, number)
         words = Query(image=item.image, text=item.text).words
-        found = self._index.search(self._encoders[1].embed([item])[0], READ if words else K)
-        said = [products.words(row) for row in found.rows.tolist()] if words else []
-        places = order(found.scores, said, words)[:K] if words else slice(K)
-        return [
-            (products.id_of(row), score)
-            for row, score in zip(found.rows[places].tolist(), found.scores[places].tolist(), strict=True)
-        ]
+        scope = Scope(k=K) if words is None else with_words(Scope(k=K), words)
+        term = Term("query", 1.0, self._encoders[1].embed([item])[0])
+        hits, *_ = rank(self._view, [term], scope, frozenset(), None)
+        return [(self._view.id_of(hit.row), hit.score) for hit in hits]
 
 
 def _timed(some: Callable[[], int], seconds: float) -> dict[str, Any]:

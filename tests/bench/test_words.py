@@ -4,21 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.words import FIRST, QUERIES, Figures, Task, found, measured
-from catalogue import demo
+from bench.words import FIRST, QUERIES, Figures, Task, found, indexed, measured
+from catalogue import Product, demo
 from catalogue.readers import CatalogueRow, read_catalogue
-from index.words import numbers_of
 from models import Encoders
+from tests.index.builders import unit
 from tests.models.bundles import SHIPPED
 
 
 def test_what_is_found_by_vectors_and_by_what_is_said() -> None:
-    gallery = np.eye(8, dtype=np.float32)
-    queries = np.array([[8, 7, 6, 5, 4, 3, 0, 0], [0, 0, 0, 0, 0, 0, 2, 1]], np.float32)
-    said = [numbers_of(text.split()) for text in ("mug", "cup", "cup", "cup", "cup", "owl cup", "fox mug", "cup")]
+    vectors = np.eye(8, dtype=np.float32)
+    queries = unit(np.array([[8, 7, 6, 5, 4, 3, 0, 0], [0, 0, 0, 0, 0, 0, 2, 1]], np.float32))
+    titles = ("mug", "cup", "cup", "cup", "cup", "owl cup", "fox mug", "cup")
+    products = [Product(product_id="p", title=title) for title in titles]
     right = np.array([[0, 0, 0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 1]], bool)
     task = Task("few", ["owl", "fox"], right, [None, None], [None, 6])
-    by_vectors, served = measured(task, queries, gallery, said)
+    with indexed(products, vectors) as view:
+        by_vectors, served = measured(task, queries, view)
     assert by_vectors == Figures(first=0.5, among=0.5, of=0.5)  # of the second its own product is not searched
     assert served == Figures(first=1.0, among=1.0, of=1.0)
 

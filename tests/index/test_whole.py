@@ -59,7 +59,9 @@ def test_what_was_written_is_whole(tmp_path: Path, count: int) -> None:
         ("attributes.first", 1, "attributes.first does not divide"),
         ("attributes.start", -1, "attributes.start does not divide"),
         ("attributes.rows", ROWS, "attributes.rows name a row"),
-        ("words.first", 1, "words.first does not divide"),
+        ("words.start", 1, "words.start does not divide"),
+        ("words.rows", ROWS, "words.rows name a row"),
+        ("words.keys", 2**32 - 1, "words.keys is not sorted"),
     ],
 )
 def test_a_number_that_leads_nowhere(written: Path, name: str, value: int, reason: str) -> None:

@@ -1,5 +1,6 @@
-"""What products say, as numbers of their words."""
+"""Who says which words, as numbers of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.errors import SnapshotDamaged
 from index import ProductTable
 from index.arrays import read_arrays, write_arrays
-from index.words import numbers_of, said, saying
+from index.words import Postings, numbers_of, said
 from tests.index.builders import item, items, table
 
-WORDS = st.text("abc", min_size=1, max_size=2)
+WORDS = st.sampled_from(["owl", "fox", "mug", "cup", "x"])
+TEXTS = st.lists(st.lists(WORDS, max_size=4).map(" ".join), max_size=8)
+
+
+def documents(texts: Sequence[str]) -> Any:
+    return pa.array([item("p", title=text or "...").product.model_dump_json().encode() for text in texts])
+
+
+def who(postings: Postings, word: str) -> list[int]:
+    rows: list[int] = postings.saying(*numbers_of([word]).tolist()).tolist()
+    return rows
 
 
 def test_what_a_product_says() -> None:
@@ -26,10 +36,27 @@ def test_what_a_product_says() -> None:
     assert said({"product_id": "id"}).tolist() == []
 
 
-@given(st.lists(WORDS, unique=True, min_size=1, max_size=6), st.lists(st.sets(WORDS), max_size=6))
-def test_who_says_what(words: list[str], told: list[set[str]]) -> None:
-    expected = [[word in each for each in told] for word in words]
-    assert saying(numbers_of(words), [numbers_of(each) for each in told]).tolist() == expected
+@given(TEXTS, WORDS)
+def test_who_says_a_word(texts: list[str], word: str) -> None:
+    assert who(Postings.of(documents(texts)), word) == [row for row, text in enumerate(texts) if word in text.split()]
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_tables_joined_say_what_one_of_all_says(parts: list[list[str]]) -> None:
+    whole = Postings.of(documents([text for texts in parts for text in texts]))
+    firsts = [sum(map(len, parts[:number])) for number in range(len(parts))]
+    joined = Postings.joined([Postings.of(documents(texts)) for texts in parts], firsts)
+    for name in ("words", "start", "rows"):
+        ours, theirs = getattr(joined, name), getattr(whole, name)
+        assert ours.tolist() == theirs.tolist()
+        assert ours.dtype == theirs.dtype
+
+
+def test_documents_read_in_parts_are_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["owl mug", "fox", "", "owl", "mug fox owl"]
+    whole = Postings.of(documents(texts))
+    monkeypatch.setattr("index.words._TOGETHER", 2)
+    assert Postings.of(documents(texts)).rows.tolist() == whole.rows.tolist()
 
 
 def test_they_are_kept_and_none_where_they_were_not(tmp_path: Path) -> None:
@@ -38,28 +65,24 @@ def test_they_are_kept_and_none_where_they_were_not(tmp_path: Path) -> None:
     kept = ProductTable.map(tmp_path / "products.arrow")
     arrays = {name: array for name, array in read_arrays(tmp_path / "products.arrow").items() if name[:6] != "words."}
     write_arrays(tmp_path / "before.arrow", arrays)
-    before = ProductTable.map(tmp_path / "before.arrow")
-    owl = kept.row_of("owl")
-    assert np.isin(numbers_of(["owl", "mug"]), kept.words(owl)).all()
+    assert ProductTable.map(tmp_path / "before.arrow").words is None
+    assert kept.words is not None
     for row in range(len(kept)):
-        assert kept.words(row).tolist() == said(kept.listing(row).fields).tolist()
-    assert kept.has_words
-    assert not before.has_words
+        for word in said(kept.listing(row).fields).tolist():
+            assert row in kept.words.saying(word)
+    assert who(kept.words, "mug") == [kept.row_of("owl")]
+    assert who(kept.words, "zebra") == []
 
 
-def test_a_place_that_was_lost_is_no_million_words(tmp_path: Path) -> None:
-    table([item("owl", title="Owl mugs"), item("fox", title="Fox")]).write(tmp_path / "products.arrow")
-    arrays = read_arrays(tmp_path / "products.arrow")
-    for first in ([0, -1, 3], [0, 5_000, 3], [0, 3, 2]):
-        with pytest.raises(SnapshotDamaged):
-            ProductTable({**arrays, "words.first": pa.array(first, pa.int64())}).words(1)
-    with pytest.raises(SnapshotDamaged):
-        ProductTable(arrays).words(2)
-
-
-def test_half_of_it_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", ["words.keys", "words.start", "words.rows"])
+def test_half_of_it_is_refused(tmp_path: Path, missing: str) -> None:
     table(items(3)).write(tmp_path / "products.arrow")
-    arrays = {name: array for name, array in read_arrays(tmp_path / "products.arrow").items() if name != "words.first"}
+    arrays = {name: array for name, array in read_arrays(tmp_path / "products.arrow").items() if name != missing}
     write_arrays(tmp_path / "half.arrow", arrays)
-    with pytest.raises(ValueError, match=r"there is no words\.first"):
+    with pytest.raises(ValueError, match=rf"there is no {missing}"):
         ProductTable.map(tmp_path / "half.arrow")
+
+
+def test_every_number_there_is_can_be_asked_for() -> None:
+    postings = Postings(np.array([5, 2**32 - 1], np.uint32), np.array([0, 1, 3]), np.array([4, 0, 9], np.uint32))
+    assert [postings.saying(word).tolist() for word in (0, 5, 6, 2**32 - 1)] == [[], [4], [], [0, 9]]

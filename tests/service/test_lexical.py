@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.words import words_of
-from index.words import Said, numbers_of
-from service.lexical import MOST, numbers, order
+from service.lexical import MOST, READ, numbers, order
 from service.query import Query
 from service.ranking import Words
 from tests.service.conftest import shop_of_titles
@@ -23,42 +22,40 @@ from tests.service.test_api_search import search
 ALONE = Words(numbers("owl mug"), alone=True)
 
 
-def scores(*values: float) -> "np.ndarray[Any, np.dtype[np.float32]]":
-    return np.array(values, np.float32)
-
-
-def saying(*texts: str) -> list[Said]:
-    return [numbers_of(words_of(text)) for text in texts]
+def ordered(likeness: list[float], *texts: str, words: str = "owl mug", alone: bool = True) -> list[int]:
+    """The order of some hits that say some texts."""
+    told = [set(words_of(text)) for text in texts]
+    says = np.array([[word in each for each in told] for word in words_of(words)], np.bool_)
+    return order(np.array(likeness, np.float32), says, alone=alone)
 
 
 class TestOrder:
     def test_the_word_that_few_say_counts_most(self) -> None:
-        said = saying("fox mug", "mug", "owl cup", "owl mug", "bolt")
-        assert order(scores(0.9, 0.8, 0.75, 0.7, 0.1), said, ALONE) == [3, 2, 0, 1, 4]
+        assert ordered([0.9, 0.8, 0.75, 0.7, 0.1], "fox mug", "mug", "owl cup", "owl mug", "bolt") == [3, 2, 0, 1, 4]
 
     def test_likeness_counts_where_words_tell_nothing(self) -> None:
-        assert order(scores(0.9, 0.8, 0.7), saying(*["owl mug"] * 3), ALONE) == [0, 1, 2]
-        assert order(scores(0.9, 0.8, 0.7), saying(*["fox"] * 3), ALONE) == [0, 1, 2]
-        assert order(scores(0.9, 0.9, 0.9), saying("fox", "owl", "fox"), ALONE) == [1, 0, 2]
+        assert ordered([0.9, 0.8, 0.7], *["owl mug"] * 3) == [0, 1, 2]
+        assert ordered([0.9, 0.8, 0.7], *["fox"] * 3) == [0, 1, 2]
+        assert ordered([0.9, 0.9, 0.9], "fox", "owl", "fox") == [1, 0, 2]
 
     def test_a_word_that_none_says_weighs_nothing(self) -> None:
-        said, unknown = saying("mug", "owl", "fox"), Words((*numbers("zebra yak gnu"), *ALONE.said), alone=True)
-        assert order(scores(0.9, 0.5, 0.1), said, unknown) == order(scores(0.9, 0.5, 0.1), said, ALONE) == [0, 1, 2]
-        assert order(scores(0.9, 0.7, 0.1), saying("cup", "owl", "fox"), unknown) == [1, 0, 2]
+        for words in ("owl mug", "zebra yak gnu owl mug"):
+            assert ordered([0.9, 0.5, 0.1], "mug", "owl", "fox", words=words) == [0, 1, 2]
+            assert ordered([0.9, 0.7, 0.1], "cup", "owl", "fox", words=words) == [1, 0, 2]
 
     def test_beside_a_photo_words_count_less(self) -> None:
-        said, beside = saying("fox mug", "fox mug", "owl mug", "bolt"), Words(ALONE.said, alone=False)
-        assert order(scores(0.9, 0.6, 0.5, 0.1), said, ALONE) == [2, 0, 1, 3]
-        assert order(scores(0.9, 0.6, 0.5, 0.1), said, beside) == [0, 2, 1, 3]
+        said = ("fox mug", "fox mug", "owl mug", "bolt")
+        assert ordered([0.9, 0.6, 0.5, 0.1], *said) == [2, 0, 1, 3]
+        assert ordered([0.9, 0.6, 0.5, 0.1], *said, alone=False) == [0, 2, 1, 3]
 
     def test_of_nothing_and_of_one(self) -> None:
-        assert order(scores(), [], ALONE) == []
-        assert order(scores(0.5), saying("owl"), ALONE) == [0]
+        assert ordered([]) == []
+        assert ordered([0.5], "owl") == [0]
 
     @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.sampled_from(["owl", "mug", "owl mug", ""])), max_size=30))
     def test_each_once_and_who_says_more_never_behind_who_is_no_nearer(self, hits: list[tuple[float, str]]) -> None:
         hits.sort(key=lambda hit: -hit[0])
-        places = order(scores(*(score for score, _ in hits)), saying(*(said for _, said in hits)), ALONE)
+        places = ordered([score for score, _ in hits], *(said for _, said in hits))
         assert sorted(places) == list(range(len(hits)))
         for one, two in pairwise(places):
             assert one < two or set(hits[one][1].split()) - set(hits[two][1].split())
@@ -89,7 +86,7 @@ def test_many_words() -> None:
 
 BOLTS = 360
 SAY = range(7, BOLTS, 25)
-"""Bolts whose description says zinc, which no vector knows; the last ones are too far to be put in order."""
+"""Bolts whose description says zinc, which no vector knows; the last ones are not among the nearest."""
 
 
 @contextmanager
@@ -117,11 +114,22 @@ def bolts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 class TestSearches:
     def test_what_says_the_words_comes_first(self, bolts: TestClient) -> None:
         found = search(bolts, text="hex bolt zinc", k=30)["hits"]
-        says = [int(hit["product_id"][1:]) in SAY for hit in found]
-        assert says == sorted(says, reverse=True)
-        assert 2 < sum(says) < 30
-        scores = [hit["score"] for hit in found if int(hit["product_id"][1:]) in SAY]
+        saying = [hit for hit in found if int(hit["product_id"][1:]) in SAY]
+        assert {int(hit["product_id"][1:]) for hit in saying} == set(SAY)
+        assert found[:12] == saying[:12]
+        scores = [hit["score"] for hit in saying]
         assert scores == sorted(scores, reverse=True)
+        assert search(bolts, text="hex bolt", k=BOLTS)["hits"][READ]["score"] > scores[-1]
+
+    def test_filters_and_the_least_score_hold_for_what_says_them(self, bolts: TestClient) -> None:
+        assert search(bolts, text="zinc", k=5, filters={"suppliers": ["s2"]})["hits"] != []
+        for hit in search(bolts, text="hex bolt zinc", k=BOLTS, filters={"suppliers": ["s2"]}, min_score=0.3)["hits"]:
+            assert int(hit["product_id"][1:]) % 5 == 2
+            assert hit["score"] >= 0.3
+
+    def test_what_is_left_out_is_not_found_by_words_either(self, bolts: TestClient) -> None:
+        first, second = (hit["product_id"] for hit in search(bolts, text="hex bolt zinc", k=2)["hits"])
+        assert search(bolts, text="hex bolt zinc", k=1, exclude=[first])["hits"][0]["product_id"] == second
 
     @pytest.mark.parametrize("more", [{}, {"group_by": "supplier"}, {"min_score": 0.4}, {"explain": True}])
     @pytest.mark.parametrize("k", [1, 7, 150])
@@ -163,7 +171,7 @@ def test_a_changed_product_says_what_it_says_now(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_without_words_is_searched_by_vectors_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.products.packed_words", lambda _: {})
+    monkeypatch.setattr("index.products.Postings.packed", {})
     with made(tmp_path) as api:
         row = {"title": "hex bolt thing thing", "supplier_id": "s0", "description": "zinc zinc"}
         assert api.put("/v1/products/new", json=row).status_code in (200, 201)

@@ -236,7 +236,7 @@ def test_of_very_many_others_the_best_are_judged_and_shown(tmp_path: Path) -> No
         return True
 
     scope = Scope(
-        k=5, min_score=1.1, keep=lambda _: keep, also=lambda _: np.arange(count), arrange=lambda _, hits, __: [*hits]
+        k=5, min_score=1.1, keep=lambda _: keep, also=lambda *_: np.arange(count), arrange=lambda _, hits, __: [*hits]
     )
     hits, *_ = rank(view, TERMS, scope, frozenset(), None)
     best, *_ = rank(view, TERMS, Scope(k=5), frozenset(), None)
@@ -264,7 +264,7 @@ def test_the_best_are_judged_and_each_once(untied: LiveView, monkeypatch: pytest
     rank(view, TERMS, replace(scope, judged_from=floor), frozenset(), None)
     assert judged == [name for _, name in in_order[:20]] + [name for score, name in in_order if -score < floor]
     judged.clear()
-    rank(view, TERMS, replace(scope, min_score=1.1, also=lambda _: np.arange(COUNT), also_from=0.3), frozenset(), None)
+    rank(view, TERMS, replace(scope, min_score=1.1, also=lambda *_: np.arange(COUNT), also_from=0.3), frozenset(), None)
     assert 0 < len(judged) == sum(-score >= 0.3 for score, _ in in_order) <= 20
 
 
@@ -347,3 +347,23 @@ def test_nothing_is_looked_for_that_nobody_waits_for_any_more(view: LiveView) ->
     with under(deadline), pytest.raises(DeadlineExceeded):
         rank(view, TERMS, Scope(k=2, keep=lambda _: keep), frozenset(), None)
     assert looks == 1
+
+
+@pytest.mark.parametrize("arranged", [0, 3, ranking.WINDOW])
+@pytest.mark.parametrize("window", [ranking.WINDOW, 40])
+def test_what_is_named_beside_the_best_comes_with_them(
+    untied: LiveView, monkeypatch: pytest.MonkeyPatch, arranged: int, window: int
+) -> None:
+    """Wherever it lies; the rest follows by score, and the last make room for it."""
+    monkeypatch.setattr(ranking, "WINDOW", window)
+    names_in_order = [name for _, name in in_full(untied, Scope())]
+    named = [names_in_order[at] for at in (1, 50, 70, 110)]
+    rows = np.array([untied.row_of(name) for name in named])
+    scope = Scope(k=7, also=lambda *_: rows, arrange=lambda _, hits, __: [*hits], arranged=arranged)
+    best = [name for name in names_in_order[: min(arranged, window)] if name not in named]
+    first = sorted([*named, *best[: window - len(named)]], key=names_in_order.index)
+    rest = [name for name in names_in_order if name not in first]
+    shown = names(untied, flat(all_pages(untied, scope)))
+    assert shown == [*first, *rest][:window]
+    filtered = replace(scope, filters=Filters(not_ids=(named[1],)), also_from=-in_full(untied, Scope())[80][0])
+    assert set(named) & set(names(untied, rank(untied, TERMS, filtered, frozenset({named[2]}), None)[0])) == {named[0]}
