@@ -123,7 +123,11 @@ def indexed(products: Sequence[Product], vectors: NDArray[np.float32]) -> Iterat
         written = write_snapshot(
             Path(folder), "shop", shop, {"fusion": vectors}, model="bench", fingerprint=_FINGERPRINT, variant="bench"
         )
-        yield LiveIndex(Snapshot.open(written, fingerprint=_FINGERPRINT)).view
+        snapshot = Snapshot.open(written, fingerprint=_FINGERPRINT)
+        try:
+            yield LiveIndex(snapshot).view
+        finally:
+            snapshot.release()
 
 
 def measured(task: Task, queries: NDArray[np.float32], view: LiveView) -> tuple[Figures, Figures]:
@@ -134,7 +138,8 @@ def measured(task: Task, queries: NDArray[np.float32], view: LiveView) -> tuple[
     for number, query in enumerate(queries):
         # what stands beside the words only says how much they count
         words = Query(text=task.words[number], image=None if task.photos[number] is None else b"photo").words
-        without = frozenset({str(task.without[number])})
+        own = task.without[number]
+        without = frozenset() if own is None else frozenset({str(own)})
         for found, asked in ((by_vectors, scope), (served, with_words(scope, words) if words else scope)):
             hits, *_ = rank(view, [Term("query", 1.0, query)], asked, without, None)
             found.append([int(view.id_of(hit.row)) for hit in hits])

@@ -68,7 +68,7 @@ class LiveIndex:
         self.journal = journal
         self._delta = Delta(snapshot, snapshot.manifest.position_in(journal))
         self._applying = threading.Lock()
-        self._view = LiveView(snapshot, self._delta.view, GrowingTable(), {}, self._delta.view.position, frozenset())
+        self._view = LiveView(snapshot, self._delta.view, self._table(), {}, self._delta.view.position, frozenset())
 
     @property
     def view(self) -> "LiveView":
@@ -85,12 +85,15 @@ class LiveIndex:
             items = {entry.product_id: entry.item for entry in entries}  # raises before anything is taken in
             delta = self._delta.apply(entries)
             moved = delta.generation != before.delta.generation
-            products = GrowingTable() if moved else before.changed
+            products = self._table() if moved else before.changed
             new = range(len(products), delta.rows)
             products.extend([items.get(delta.id_of(row)) or _row(delta, row) for row in new])
             joined = {} if moved else before.joined
             self._view = LiveView(self.snapshot, delta, products, joined, before.since, before.damaged)
             return self._view
+
+    def _table(self) -> GrowingTable:
+        return GrowingTable(with_words=self.snapshot.products.words is not None)
 
     def leave_out(self, row: int) -> bool:
         """Have no list show a row of the snapshot that cannot be read; False where it is so already, or it is full."""
@@ -206,12 +209,16 @@ class LiveView:
     def saying(self, word: int) -> list[tuple[Rows, int]]:
         """Who says a word (`index.words`), by table: its own rows, ascending, and which row of the view is its first.
 
-        Hidden ones are among them. Only where the snapshot has words.
+        Hidden ones of the snapshot are among them. None where the snapshot keeps no words.
         """
         words = self.snapshot.products.words
-        base = [] if words is None else [(words.saying(word), 0)]
-        changed = self.changed.saying(word, self.delta.rows)
-        return base + [(rows, self.base_rows + first) for rows, first in changed]
+        if words is None:
+            return []
+        alive, changed = self.delta.alive, self.changed.saying(word, self.delta.rows)
+        return [
+            (words.saying(word), 0),
+            *((rows[alive[first:][rows]], self.base_rows + first) for rows, first in changed),
+        ]
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""
@@ -253,6 +260,14 @@ class LiveView:
         chosen = np.zeros(self.base_rows + self.delta.rows, np.bool_)
         chosen[rows] = True
         return Selection(chosen[: self.base_rows], chosen[self.base_rows :])
+
+    def without(self, selection: Selection, rows: Collection[int]) -> Selection:
+        """The same but for some rows."""
+        base = (self.visible if selection.base is None else selection.base).copy()
+        delta = selection.delta.copy()
+        base[[row for row in rows if row < self.base_rows]] = False
+        delta[[row - self.base_rows for row in rows if row >= self.base_rows]] = False
+        return Selection(base, delta)
 
     def among(self, rows: NDArray[np.int64], selection: Selection) -> NDArray[np.int64]:
         """Those of some rows that are selected."""

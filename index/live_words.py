@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.live import LiveView, Selection
+from index.words import Rows
 
-_COMMON: Final = 0.1
-"""The share of products."""
+_MOST_READ: Final = 0.5
+_MOST_ROWS: Final = 30_000
+"""Words are looked up as long as all that say them are no more than such a share of the products, and so many: vectors
+know what is said everywhere, and to find the nearest of many takes long."""
 
 
 def who_says(view: LiveView, words: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -30,23 +34,25 @@ def most_saying(
     """The selected rows that say most of some words, a word counting by how few say it (inverse document frequency).
 
     Fewer than `most` that say more than all others; and, where more than `most` say anything, those that come next and
-    say as much as each other, be they ever so many. What everybody says tells nothing: rows that say only words of
-    more than a tenth of all products are not found. Raises SnapshotDamaged where that cannot be read any more.
+    say as much as each other, be they ever so many. Words are looked up from the rarest on, until that is too much.
     """
-    count = view.base_rows + view.delta.rows
-    shares = np.zeros(count, np.float32)
-    for word in words:
-        found = view.saying(word)
-        having = sum(len(saying) for saying, _ in found)
-        if having <= max(most, _COMMON * count):
-            for saying, first in found:
-                try:
-                    shares[first:][saying] += np.float32(math.log((count + 1) / (having + 0.5)))
-                except IndexError:
-                    raise view.snapshot.products.damaged("words of products") from None
-    rows = view.among(np.flatnonzero(shares > 0).astype(np.int64), among)
+    shares = np.zeros(view.base_rows + view.delta.rows, np.float32)
+    left = max(most, min(_MOST_READ * len(view), _MOST_ROWS))
+    for having, found in sorted(((_count(found), found) for found in map(view.saying, words)), key=itemgetter(0)):
+        left -= having
+        if left < 0:
+            break
+        for saying, first in found:
+            own = shares[first:]
+            # of a file that has changed, rows may be named that there are not
+            own[saying[saying < len(own)]] += np.float32(math.log(1 + len(view) / (having + 0.5)))
+    rows = view.among(np.flatnonzero(shares > 0), among)
     told = shares[rows]
     if len(rows) <= most:
         return rows, None
     last = np.partition(told, -most)[-most]
     return rows[told > last], view.selection(rows[told == last])
+
+
+def _count(found: Sequence[tuple[Rows, int]]) -> int:
+    return sum(len(rows) for rows, _ in found)

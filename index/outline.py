@@ -33,6 +33,8 @@ _KEPT: Final = 256
 _KEPT_PER_WANTED: Final = 8
 _MORE: Final = 4
 """Where the rows kept do not suffice, so many times as many are, once."""
+_HOPELESS: Final = 0.5
+"""Nor do they where the first ones are not half as far ahead as they have to be: many hits without clusters."""
 _SURE: Final = 4.0
 """A row left out would have to be off by so many times what those kept are off by (root of the mean square)."""
 _GATHERED: Final = 5
@@ -81,8 +83,11 @@ class Outline:
             found = best_of(self.vectors, query, rows, keep)
             order = np.argsort(rows)
             off = found.scores - coarse[order[np.searchsorted(rows, found.rows, sorter=order)]]
-            if found.scores[k - 1] - coarse.min() >= _SURE * float(np.sqrt(np.mean(off * off))):
+            ahead, needed = found.scores[k - 1] - coarse.min(), _SURE * float(np.sqrt(np.mean(off * off)))
+            if ahead >= needed:
                 return Neighbours(found.rows[:k], found.scores[:k])
+            if ahead < _HOPELESS * needed:
+                return None
         return None
 
     def _scan(

@@ -41,10 +41,11 @@ class GrowingTable:
     """Products that keep coming, by row in their order; one writer, any number of readers.
 
     They stand in tables each at least twice as long as the next: a filter looks at few tables, and a product moves
-    few times. What a product says is found out once.
+    few times. What a product says is found out once, and only if words are asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_words: bool = True) -> None:
+        self._with_words = with_words
         self._tables: tuple[_Table, ...] = (_made([to_table([])], [Postings.of(pa.array([]))]),)
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class GrowingTable:
         if not items:
             return
         kept, added = list(self._tables), to_table(items)
-        tables, words = [added], [Postings.of(added["document"])]
+        tables, words = [added], [Postings.of(added["document"] if self._with_words else pa.array([]))]
         while kept and len(kept[-1].products) < 2 * sum(table.num_rows for table in tables):
             last = kept.pop()
             tables.insert(0, last.table)

@@ -1,7 +1,7 @@
 """Whether the arrays of a mapped product table fit each other, so that no request comes upon one that does not.
 
 Checksums say that a file is what was written; this says that what was written can be used. It reads the columns of
-numbers, a few dozen bytes a product, and of texts only where each begins.
+numbers, a few dozen bytes a product, and of texts only where each begins; who says a word is not read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -90,9 +90,8 @@ def _wrong_postings(numbers: Mapping[str, NDArray[Any]], lengths: Mapping[str, i
             yield f"{name} does not divide {what}"
     if "words.keys" in numbers and not _ascends(numbers["words.keys"]):
         yield "words.keys is not sorted"
-    for name in ("attributes.rows", "words.rows"):
-        if lengths.get(name) and numbers[name].max() >= lengths["product_id"]:
-            yield f"{name} name a row there is not"
+    if lengths["attributes.rows"] and numbers["attributes.rows"].max() >= lengths["product_id"]:
+        yield "attributes.rows name a row there is not"
 
 
 def _check_texts(name: str, array: Any) -> None:

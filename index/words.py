@@ -18,7 +18,8 @@ from catalogue.words import words_of
 _READ: Final = 1_000
 """Characters of a product that count: what a long description ends with is of the shop."""
 _TOGETHER: Final = 65_536
-_BITS: Final = np.uint64(32)
+_HALVES: Final = np.dtype([("row", "<u4"), ("word", "<u4")])
+"""Of a number that is sorted by the word first, on the machines that this runs on."""
 Said = NDArray[np.uint32]
 """The numbers of some words, each once, in no order."""
 Rows = NDArray[np.uint32]
@@ -51,15 +52,18 @@ class Postings:
         pairs = [np.empty(0, np.uint64)]
         for first in range(0, len(documents), _TOGETHER):
             words = [said(orjson.loads(document)) for document in documents.slice(first, _TOGETHER).to_pylist()]
-            rows = np.arange(first, first + len(words), dtype=np.uint64).repeat([len(each) for each in words])
-            pairs.append(np.concatenate(words).astype(np.uint64) << _BITS | rows)
-        return cls._of_pairs(np.concatenate(pairs))
+            rows = np.arange(first, first + len(words), dtype=np.uint32).repeat([len(each) for each in words])
+            pairs.append(_paired(np.concatenate(words), rows))
+        return cls._of_pairs(pairs)
 
     @classmethod
     def joined(cls, parts: Sequence["Postings"], firsts: Sequence[int]) -> Self:
         """Those of several tables as of one, in which their rows begin with `firsts`."""
-        pairs = [part._pairs() + np.uint64(first) for part, first in zip(parts, firsts, strict=True)]
-        return cls._of_pairs(np.concatenate(pairs))
+        pairs = [
+            _paired(part.words.repeat(np.diff(part.start)), part.rows + np.uint32(first))
+            for part, first in zip(parts, firsts, strict=True)
+        ]
+        return cls._of_pairs(pairs)
 
     @classmethod
     def read(cls, arrays: Mapping[str, Any]) -> Self | None:
@@ -84,14 +88,21 @@ class Postings:
             return self.rows[:0]
         return self.rows[self.start[at] : self.start[at + 1]]
 
-    def _pairs(self) -> NDArray[np.uint64]:
-        return self.words.astype(np.uint64).repeat(np.diff(self.start)) << _BITS | self.rows
-
     @classmethod
-    def _of_pairs(cls, pairs: NDArray[np.uint64]) -> Self:
-        """From each word and row that says it, as one number; these are sorted in place."""
+    def _of_pairs(cls, parts: list[NDArray[np.uint64]]) -> Self:
+        """From each word and row that says it, as one number; the parts are taken, as they are half of what it takes."""
+        pairs = np.concatenate(parts)
+        parts.clear()
         pairs.sort()
-        words, rows = (pairs >> _BITS).astype(np.uint32), pairs.astype(np.uint32)
+        halves = pairs.view(_HALVES)
+        words, rows = halves["word"], np.ascontiguousarray(halves["row"])
         begins = np.flatnonzero(np.diff(words)) + 1
         start = np.concatenate([[0], begins, [len(words)]]) if len(words) else np.zeros(1, np.int64)
         return cls(words[start[:-1]], start, rows)
+
+
+def _paired(words: Said, rows: Rows) -> NDArray[np.uint64]:
+    """Each word with its row as one number."""
+    pairs = np.empty(len(words), _HALVES)
+    pairs["word"], pairs["row"] = words, rows
+    return pairs.view(np.uint64)

@@ -311,9 +311,14 @@ def _also(look: _Look, found: Mapping[int, float], judge: _Judge) -> dict[int, f
     view, scope = look.view, look.scope
     if scope.also is None:
         return {}
-    rows = np.setdiff1d(view.among(scope.also(view, look.query, look.among), look.among), [*look.without])
+    check_deadline()
+    among = view.without(look.among, look.without) if look.without else look.among
+    rows = np.unique(view.among(scope.also(view, look.query, among), among))
+    check_deadline()
+    vectors = view.vectors(scope.target, rows)
+    rows, vectors = rows[there := vectors.any(axis=1)], vectors[there]
     # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
-    scores = np.einsum("ij,j->i", view.vectors(scope.target, rows), look.query).clip(-1, 1)
+    scores = np.einsum("ij,j->i", vectors, look.query).clip(-1, 1).astype(np.float64)
     best = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= scope.also_from)]
     pairs = zip(rows[best].tolist(), scores[best].tolist(), strict=True)
     return dict(islice((pair for pair in pairs if pair[0] in found or judge.keeps(*pair)), WINDOW))

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.errors import SnapshotDamaged
 from index import Change, Filters, LiveIndex, LiveView, live_words
 from index.live_words import most_saying, who_says
 from index.words import numbers_of
@@ -52,40 +51,52 @@ def numbers(words: Sequence[str]) -> list[int]:
     st.lists(st.sampled_from([*NAMES, "gnu"]), unique=True),
     st.sampled_from(["", "supplier=s1"]),
     st.integers(1, 6),
-    st.sampled_from([0.1, 0.5, 1.0]),
+    st.integers(0, 30),
 )
 def test_who_says_most(
-    titles: dict[int, str], changes: list[tuple[int, str | None]], words: list[str], filters: str, most: int,
-    common: float,
+    titles: dict[int, str], changes: list[tuple[int, str | None]], words: list[str], filters: str, most: int, read: int
 ) -> None:  # fmt: skip
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(live_words, "_COMMON", common)
+        patched.setattr(live_words, "_MOST_READ", 9.0)
+        patched.setattr(live_words, "_MOST_ROWS", read)
         view = shop(Path(folder), titles, changes)
-        now = {**titles, **dict(changes)}
-        rows = {str(n): view.row_of(str(n)) for n, title in now.items() if title is not None}
-        ids = {row: name for name, row in rows.items()}
-        at = np.array(list(ids), np.int64)
+        now = {name: title for name, title in {**titles, **dict(changes)}.items() if title is not None}
+        rows = {view.row_of(str(number)): number for number in now}
+        at = np.array(list(rows), np.int64)
         says = who_says(view, numbers(words), at)
-        assert says.tolist() == [[word in (now[int(name)] or "").split() for name in ids.values()] for word in words]
+        assert says.tolist() == [[word in now[number].split() for number in rows.values()] for word in words]
 
-        having = {word: sum(len(found) for found, _ in view.saying(*numbers([word]))) for word in words}
-        count = view.base_rows + view.delta.rows
-        counting = [word for word in words if having[word] <= max(most, common * count)]
-        weight = {word: math.log((count + 1) / (having[word] + 0.5)) for word in counting}
-        selected = [n for n in now if str(n) in rows and (not filters or n % 2)]
-        worth = {n: sum(weight[word] for word in counting if word in (now[n] or "").split()) for n in selected}
+        changed = {number for number, _ in changes} & now.keys()  # what the snapshot says of them counts too
+        having = {
+            word: sum(word in title.split() for title in (*titles.values(), *(now[number] for number in changed)))
+            for word in words
+        }
+        worth, left = dict.fromkeys((number for number in now if not filters or number % 2), 0.0), max(most, read)
+        for word in sorted(words, key=having.__getitem__):
+            left -= having[word]
+            if left < 0:
+                break
+            for number in worth:
+                worth[number] += (word in now[number].split()) * math.log(1 + len(now) / (having[word] + 0.5))
         ordered = sorted((value for value in worth.values() if value), reverse=True)
         found, tied = most_saying(view, numbers(words), view.select(Filters.parse(filters)), most)
+        first = {rows[row] for row in found.tolist()}
         if len(ordered) <= most:
             assert tied is None
-            assert {int(ids[row]) for row in found.tolist()} == {n for n in worth if worth[n]}
+            assert first == {number for number, value in worth.items() if value}
         else:
             assert tied is not None
-            assert len(found) < most
             last = ordered[most - 1]
-            among = view.among(at, tied).tolist()
-            assert {int(ids[row]) for row in found.tolist()} == {n for n in worth if worth[n] > last + 1e-5}
-            assert {int(ids[row]) for row in among} == {n for n in worth if abs(worth[n] - last) < 1e-5}
+            assert first == {number for number, value in worth.items() if value > last + 1e-5}
+            assert len(first) < most
+            equal = {rows[row] for row in view.among(at, tied).tolist()}
+            assert equal == {number for number, value in worth.items() if abs(value - last) < 1e-5}
+
+
+def test_a_product_that_changes_often_does_not_make_its_words_frequent(tmp_path: Path) -> None:
+    view = shop(tmp_path, dict.fromkeys(range(5), "fox"), [(1, "owl")] * 50)
+    found, _ = most_saying(view, numbers(["owl"]), view.select(Filters()), 3)
+    assert [view.id_of(row) for row in found.tolist()] == ["1"]
 
 
 def test_an_earlier_view_knows_nothing_of_later_changes(tmp_path: Path) -> None:
@@ -99,10 +110,20 @@ def test_an_earlier_view_knows_nothing_of_later_changes(tmp_path: Path) -> None:
     assert [after.id_of(row) for row in most_saying(after, word, after.select(Filters()), 9)[0]] == ["b", "d"]
 
 
-def test_what_a_changed_file_says_is_lost_and_said_so(tmp_path: Path) -> None:
+def test_rows_that_a_changed_file_names_are_passed_over(tmp_path: Path) -> None:
     view = shop(tmp_path, dict.fromkeys(range(5), "owl"))
     words = view.snapshot.products.words
     assert words is not None
-    object.__setattr__(words, "rows", np.array([0, 1, 99], np.uint32))
-    with pytest.raises(SnapshotDamaged, match="words of products"):
-        most_saying(view, numbers(["owl"]), view.select(Filters()), 9)
+    object.__setattr__(words, "rows", np.array([0, 4_000_000_000, 1, 99, 5], np.uint32))
+    found, tied = most_saying(view, numbers(["owl"]), view.select(Filters()), 9)
+    assert (found.tolist(), tied) == ([0, 1], None)
+
+
+def test_without_words_nobody_says_any(tmp_path: Path) -> None:
+    index = LiveIndex(reopen(build(tmp_path, products=[item("a", title="owl")])))
+    index.snapshot.products.words = None
+    index = LiveIndex(index.snapshot)
+    index.apply(in_order([put("b", "owl")]))
+    assert index.view.saying(*numbers(["owl"])) == []
+    assert most_saying(index.view, numbers(["owl"]), index.view.select(Filters()), 9)[0].tolist() == []
+    assert not index.view.changed.saying(numbers(["owl"])[0], 1)[-1][0].tolist()

@@ -1,10 +1,11 @@
 """What a query's words find in what products say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.words import words_of
+from index import Filters, LiveIndex, LiveView
+from service import lexical
 from service.lexical import MOST, READ, numbers, order
 from service.query import Query
-from service.ranking import Words
+from service.ranking import Ranked, Scope, Term, Words, rank
+from tests.index.builders import build, item, reopen
 from tests.service.conftest import shop_of_titles
 from tests.service.test_api_search import search
 
@@ -177,3 +181,55 @@ def test_a_snapshot_without_words_is_searched_by_vectors_alone(tmp_path: Path, m
         assert api.put("/v1/products/new", json=row).status_code in (200, 201)
         scores = [hit["score"] for hit in search(api, text="hex bolt zinc", k=BOLTS)["hits"]]
         assert scores == sorted(scores, reverse=True)
+
+
+class TestFound:
+    """Forty products, less and less like the query, of which the far ones say owl, and two of these fox as well."""
+
+    QUERY: ClassVar = (Term("query", 1.0, np.array([1, 0, 0, 0], np.float32)),)
+    SAID: ClassVar = Words(numbers("owl fox"), alone=True)
+
+    @pytest.fixture
+    def view(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveView:
+        monkeypatch.setattr(lexical, "READ", 3)
+        monkeypatch.setattr(lexical, "SAYING", 5)
+        titles = ["x"] * 28 + ["owl"] * 12
+        titles[30] = titles[38] = "owl fox"
+        products = [item(f"p{number}", title=title) for number, title in enumerate(titles)]
+        angles = np.linspace(0, np.pi / 2, len(products))
+        vectors = np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1).astype(np.float32)
+        told = vectors * (np.arange(len(products)) % 4 > 0)[:, None]
+        path = build(tmp_path, products=products, vectors={"fusion": vectors, "text": told}, fields=("fusion", "text"))
+        return LiveIndex(reopen(path)).view
+
+    def found(self, view: LiveView, *excluded: str, **more: Any) -> set[str]:
+        """What is put in order."""
+        scope = lexical.with_words(Scope(k=40, **more), self.SAID)
+        shown: list[str] = []
+
+        def note(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
+            shown.extend(view.id_of(hit.row) for hit in hits)
+            return [*hits]
+
+        rank(view, self.QUERY, replace(scope, arrange=note), frozenset(excluded), None)
+        assert len(set(shown)) == len(shown)
+        return set(shown)
+
+    def test_who_says_most_and_the_nearest_of_those_who_say_as_much(self, view: LiveView) -> None:
+        assert self.found(view) == {"p0", "p1", "p2", "p30", "p38", "p28", "p29", "p31"}
+
+    def test_those_left_out_take_no_places(self, view: LiveView) -> None:
+        assert self.found(view, "p30", "p29", "p1") == {"p0", "p2", "p3", "p38", "p28", "p31", "p32", "p33"}
+        only = Filters(ids=("p4", "p35", "p38", "p39"))
+        assert self.found(view, filters=only) == {"p4", "p35", "p38", "p39"}
+
+    def test_what_has_no_vector_of_the_target_is_not_found(self, view: LiveView) -> None:
+        assert self.found(view, target="text") == {"p1", "p2", "p3", "p30", "p38", "p29", "p31", "p33"}
+        assert "p28" not in self.found(view, target="text", filters=Filters(ids=("p28", "p29")))
+
+    def test_no_score_is_below_the_least(self, view: LiveView) -> None:
+        scores = [hit.score for hit in rank(view, self.QUERY, Scope(k=40), frozenset(), None)[0]]
+        for score in scores[20:]:
+            least = float(np.nextafter(score, 1))  # the same float32
+            scope = lexical.with_words(Scope(k=40, min_score=least), self.SAID)
+            assert all(hit.score >= least for hit in rank(view, self.QUERY, scope, frozenset(), None)[0])
