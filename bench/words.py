@@ -38,7 +38,7 @@ from models.evaluation.embedding import Request, embed_requests
 from models.evaluation.photos import Photos
 from models.evaluation.ranking import codes_of, of_styles
 from models.training.texts import content_words, few_words, fitting, told_words
-from service.lexical import with_words
+from service.lexical import looked_for, with_words
 from service.query import Query
 from service.ranking import Scope, Term, rank
 
@@ -136,8 +136,8 @@ def measured(task: Task, queries: NDArray[np.float32], view: LiveView) -> tuple[
     served: list[list[int]] = []
     scope = Scope(k=FIRST)
     for number, query in enumerate(queries):
-        # what stands beside the words only says how much they count
-        words = Query(text=task.words[number], image=None if task.photos[number] is None else b"photo").words
+        photo = None if task.photos[number] is None else b"only says how much words count"
+        words = looked_for(Query(text=task.words[number], image=photo), view)
         own = task.without[number]
         without = frozenset() if own is None else frozenset({str(own)})
         for found, asked in ((by_vectors, scope), (served, with_words(scope, words) if words else scope)):

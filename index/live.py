@@ -26,7 +26,7 @@ from index.parts import GrowingTable, Part, page
 from index.products import IndexedProduct, Listing, Place, Sort
 from index.search import Neighbours
 from index.snapshot import Snapshot
-from index.words import Rows
+from index.words import Rows, Said
 
 DUE_SHARE: Final = 0.02
 DUE_ROWS: Final = 50_000
@@ -169,6 +169,13 @@ class LiveView:
             raise NotFound(f"There is no product {product_id[:128]!r} any more.")
         return row
 
+    def find(self, product_id: str) -> int | None:
+        """The row of a product; None where there is none."""
+        try:
+            return self.row_of(product_id)
+        except NotFound:
+            return None
+
     def rows_of(self, product_ids: Collection[str]) -> set[int]:
         """The rows of those of the ids that there are, hidden ones among them."""
         rows = set(self.snapshot.products.rows_of(list(product_ids))) if product_ids else set()
@@ -205,6 +212,11 @@ class LiveView:
         if row < self.base_rows:
             return self.snapshot.products.listing(row)
         return self.delta.listing(row - self.base_rows)
+
+    def counts(self, words: Said) -> NDArray[np.int64]:
+        """How many say each of some words (`index.words`), hidden ones among them; 0 where no words are kept."""
+        kept = self.snapshot.products.words
+        return self.changed.counts(words) + (0 if kept is None else kept.counts(words))
 
     def saying(self, word: int) -> list[tuple[Rows, int]]:
         """Who says a word (`index.words`), by table: its own rows, ascending, and which row of the view is its first.

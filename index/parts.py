@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from index.columns import Mask
 from index.filters import Filters
 from index.products import IndexedProduct, Place, ProductTable, Sort, to_table
-from index.words import Postings, Rows
+from index.words import Postings, Rows, Said
 
 Part = tuple[ProductTable, Mask]
 """A table and which of its rows count, bool [rows]."""
@@ -70,6 +70,11 @@ class GrowingTable:
     def of_gtin(self, code: str) -> NDArray[np.int64]:
         """The rows with a GTIN, as `ProductTable.of_gtin`."""
         return np.concatenate([part.products.of_gtin(code) + first for part, first in self._with_firsts()])
+
+    def counts(self, words: Said) -> NDArray[np.int64]:
+        """How many rows say each of some words."""
+        counts: NDArray[np.int64] = np.sum([part.words.counts(words) for part in self._tables], axis=0)
+        return counts
 
     def saying(self, word: int, rows: int) -> list[tuple[Rows, int]]:
         """Which of the first `rows` rows say a word, by table: its own rows, ascending, and the first one's number."""

@@ -3,6 +3,7 @@
 A word is its CRC-32, so that one in a hundred million is taken for another one.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -17,7 +18,11 @@ from catalogue.words import words_of
 
 _READ: Final = 1_000
 """Characters of a product that count: what a long description ends with is of the shop."""
+_POINTS: Final = re.compile(r"(?:^|(?<=\s))\d{1,2}[.)]\s")
+"""The numbers of a list: 1. is no litre."""
 _TOGETHER: Final = 65_536
+_FOREMOST: Final = np.uint32(0x5BD1_E995)
+"""What sets the number of a word apart from that of the same word said foremost: any number would do."""
 _HALVES: Final = np.dtype([("row", "<u4"), ("word", "<u4")])
 """Of a number that is sorted by the word first, on the machines that this runs on."""
 Said = NDArray[np.uint32]
@@ -30,11 +35,20 @@ def numbers_of(words: Iterable[str]) -> Said:
     return np.array([crc32(word.encode(errors="surrogatepass")) for word in words], np.uint32)
 
 
+def foremost(words: Said) -> Said:
+    """The numbers of the same words as what a product is: said in title, category or attributes."""
+    return words ^ _FOREMOST
+
+
 def said(fields: Mapping[str, Any]) -> Said:
-    """What a product says in title, category, attributes and description, of its fields as they are kept."""
-    first = [fields.get("title", ""), fields.get("category", "")]
-    told = " ".join([*first, *fields.get("attributes", {}).values(), fields.get("description", "")])
-    return numbers_of(words_of(told[:_READ]))
+    """What a product says, of its fields as they are kept: first what it is, then what its description says beside."""
+    first = [fields.get("title", ""), fields.get("category", ""), *fields.get("attributes", {}).values()]
+    told = " ".join(first)[:_READ]
+    words = words_of(told)
+    said_first = numbers_of(words)
+    description = _POINTS.sub(" ", fields.get("description", ""))
+    beside = words_of(f"{fields.get('supplier_id', '')} {description}"[: _READ - len(told)])
+    return np.concatenate([said_first, foremost(said_first), numbers_of(beside.keys() - words.keys())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,13 @@ class Postings:
             "words.rows": pa.array(self.rows),
         }
 
+    def counts(self, words: Said) -> NDArray[np.int64]:
+        """How many rows say each of some words."""
+        if not len(self.words):
+            return np.zeros(len(words), np.int64)
+        at = np.searchsorted(self.words, words).clip(max=len(self.words) - 1)
+        return np.where(self.words[at] == words, self.start[at + 1] - self.start[at], 0)
+
     def saying(self, word: int) -> Rows:
         """The rows that say a word, ascending."""
         at = int(np.searchsorted(self.words, np.uint32(word)))
@@ -90,7 +111,7 @@ class Postings:
 
     @classmethod
     def _of_pairs(cls, parts: list[NDArray[np.uint64]]) -> Self:
-        """From each word and row that says it, as one number; the parts are taken, as they are half of what it takes."""
+        """From each word and row that says it, as one number; the parts are taken: they are half of the memory."""
         pairs = np.concatenate(parts)
         parts.clear()
         pairs.sort()

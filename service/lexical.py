@@ -7,9 +7,11 @@ document frequency).
 """
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
+from string import ascii_lowercase
 from typing import Final
 
 import numpy as np
@@ -19,7 +21,8 @@ from catalogue.words import words_of
 from index import LiveView
 from index.live import Selection
 from index.live_words import most_saying, who_says
-from index.words import numbers_of
+from index.words import foremost, numbers_of
+from service.query import Query
 from service.ranking import Arrange, Ranked, Scope, Vector, Words
 
 READ: Final = 200
@@ -30,15 +33,70 @@ MOST: Final = 32
 """Words of a query that count, the first ones,"""
 _LONGEST: Final = 1_000
 """and characters."""
-_ALONE: Final = 1.0
+_IN_PASSING: Final = 0.6
+"""What a word counts that only the description says."""
+_ALONE: Final = 1.25
 _BESIDE: Final = 0.25
-"""What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. Chosen by
-`bench.words`: docs/architecture.md."""
+"""What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. This and
+`_IN_PASSING` were chosen by `bench.words`: docs/architecture.md."""
+_WITHOUT: Final = re.compile(r"\b(?:without|not?|ohne|sans)\s+[^\W\d_]+", re.IGNORECASE)
+_LEAST_MISTYPED: Final = 4
+"""Letters; of fewer, half of all that might be meant differ by one."""
+_LEAST_PART: Final = 3
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Those of a query's words that count."""
-    return tuple(numbers_of(islice(words_of(text[:_LONGEST]), MOST)).tolist())
+def looked_for(query: Query, view: LiveView) -> Words | None:
+    """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone."""
+    counting = {name for name, weight in query.weights.items() if weight > 0}
+    if not query.text or not counting & {"fused", "text"}:
+        return None
+    unwanted = [text for text in query.negatives if view.find(text) is None]
+    said, unsaid = _words(_WITHOUT.sub(" ", query.text)), _words(" ".join(unwanted))
+    said = [word for word in said if word not in unsaid]
+    alone = query.modality == "text" or counting == {"text"}
+    return Words(_numbers(_as_said(said, view)), alone, _numbers(unsaid)) if said else None
+
+
+def _words(text: str) -> list[str]:
+    """Those of a text that count."""
+    return [*islice(words_of(text[:_LONGEST]), MOST)]
+
+
+def _numbers(words: Iterable[str]) -> tuple[int, ...]:
+    return tuple(numbers_of(words).tolist())
+
+
+def _as_said(words: Sequence[str], view: LiveView) -> list[str]:
+    """Words as products say them: in place of one that none says, what it may have been meant to be."""
+    counts = view.counts(numbers_of(words)).tolist()
+    meant: dict[str, None] = {}
+    for word, count in zip(words, counts, strict=True):
+        meant.update(dict.fromkeys([word] if count else _meant_by(word, view) or [word]))
+    return [*meant]
+
+
+def _meant_by(word: str, view: LiveView) -> list[str]:
+    """The most said of the words that a word is one mistake away from, or of the pairs it is put together of."""
+    if not word.isalpha() or len(word) < _LEAST_MISTYPED:
+        return []
+    near = [*_one_mistake_away(word)]
+    counts = view.counts(numbers_of(near))
+    if counts.any():
+        return [near[int(counts.argmax())]]
+    cuts = range(_LEAST_PART, len(word) - _LEAST_PART + 1)
+    pairs = [words for at in cuts if len(words := [*words_of(f"{word[:at]} {word[at:]}")]) == 2]
+    counts = view.counts(numbers_of(part for pair in pairs for part in pair)).reshape(-1, 2).min(axis=1)
+    return pairs[int(counts.argmax())] if counts.any() else []
+
+
+def _one_mistake_away(word: str) -> dict[str, None]:
+    """What a word becomes by a letter more, less, another, or two in the other order; the first one stays."""
+    cuts = [(word[:at], word[at:]) for at in range(1, len(word) + 1)]
+    changed = [before + letter + after for before, after in cuts for letter in ascii_lowercase]
+    changed += [before + letter + after[1:] for before, after in cuts if after for letter in ascii_lowercase]
+    changed += [before + after[1:] for before, after in cuts if after]
+    changed += [before + after[1] + after[0] + after[2:] for before, after in cuts if len(after) > 1]
+    return dict.fromkeys(changed)
 
 
 def with_words(scope: Scope, words: Words) -> Scope:
@@ -61,34 +119,41 @@ def _saying(words: Words, target: str) -> Callable[[LiveView, Vector, Selection]
 
 
 def _by_words(words: Words) -> Arrange:
-    """By likeness and by what of the words a product says."""
+    """By likeness, by what of the words a product says, and what of those not wanted it does not."""
 
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
         rows = np.array([hit.row for hit in hits], np.int64)
         likeness = np.array([hit.score for hit in hits], np.float32)
-        says = who_says(view, words.said, rows)
-        return [hits[at] for at in order(likeness, says, alone=words.alone)]
+        said = _shares(view, words.said, rows) - _shares(view, words.unwanted, rows)
+        return [hits[at] for at in order(likeness, said, alone=words.alone)]
 
     return arrange
 
 
-def order(likeness: NDArray[np.float32], says: NDArray[np.bool_], *, alone: bool) -> list[int]:
-    """The places of some hits, given best first, in the order by words too; they say these, bool [words, hits]."""
+def order(likeness: NDArray[np.float32], said: NDArray[np.float64], *, alone: bool) -> list[int]:
+    """The places of some hits, given best first, in the order by words too; `said` [hits] is how much each says."""
     if not len(likeness):
         return []
     spread = max(float(likeness[0] - likeness[-1]), float(np.finfo(np.float32).eps))
-    worth = (likeness - likeness[-1]) / spread + (_ALONE if alone else _BESIDE) * _shares(says)
+    worth = (likeness - likeness[-1]) / spread + (_ALONE if alone else _BESIDE) * said
     places: list[int] = np.argsort(-worth, kind="stable").tolist()
     return places
 
 
-def _shares(says: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How much of some words each hit says, 0 to 1.
+def shares(anywhere: NDArray[np.bool_], first: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How much of some words each hit says, 0 to 1, of which says which anywhere and foremost, bool [words, hits].
 
-    What all of them say hardly tells one from another, and what none says is left out.
+    What all of them say hardly tells one from another, and what none says is left out. Said in passing, a word counts
+    less, if some say it foremost.
     """
-    having = says.sum(axis=1)
-    weights = np.where(having > 0, np.log((says.shape[1] + 1) / (having + 0.5)), 0.0)
+    having = anywhere.sum(axis=1)
+    weights = np.where(having > 0, np.log((anywhere.shape[1] + 1) / (having + 0.5)), 0.0)
+    worth = np.where(first.any(axis=1, keepdims=True), np.where(first, 1.0, _IN_PASSING * anywhere), anywhere)
     # Not `@`: the threads of BLAS spin.
-    shares: NDArray[np.float64] = np.einsum("i,ij->j", weights, says) / max(weights.sum(), np.finfo(np.float64).tiny)
-    return shares
+    said: NDArray[np.float64] = np.einsum("i,ij->j", weights, worth) / max(weights.sum(), np.finfo(np.float64).tiny)
+    return said
+
+
+def _shares(view: LiveView, words: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    first = foremost(np.array(words, np.uint32)).tolist()
+    return shares(who_says(view, words, rows), who_says(view, first, rows))

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from catalogue.gtin import read_gtin
 from index import IndexedProduct
 from index.products import Listing
 from models.preprocessing import Box
-from service import lexical
 from service.drift import Modality
 from service.embedding import Photo
-from service.ranking import Group, Start, Total, Words
+from service.ranking import Group, Start, Total
+
+_MAX_ID: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,15 @@ class Query:
     photo: Photo | None = None
 
     @property
+    def name(self) -> str | None:
+        """All there is of it, where that may be the id of a product: one word that is not too long."""
+        name = (self.text or "").strip()
+        return name if self.modality == "text" and len(name) <= _MAX_ID and " " not in name else None
+
+    @property
     def barcode(self) -> str | None:
         """The GTIN that is all the words say, where nothing else is given."""
         return read_gtin(self.text) if self.text and self.modality == "text" else None
-
-    @property
-    def words(self) -> Words | None:
-        """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone."""
-        counting = {name for name, weight in self.weights.items() if weight > 0}
-        if not self.text or not counting & {"fused", "text"}:
-            return None
-        said = lexical.numbers(self.text)
-        return Words(said, alone=self.modality == "text" or counting == {"text"}) if said else None
 
     @property
     def modality(self) -> Modality:

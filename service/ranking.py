@@ -76,10 +76,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The numbers of a query's words (`index.words`), and whether these are all there is of it."""
+    """The numbers of a query's words (`index.words`), whether these are all there is of it, and of those not wanted."""
 
     said: tuple[int, ...]
     alone: bool
+    unwanted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

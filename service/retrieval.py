@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalogue.errors import InvalidInput, NotFound, SnapshotDamaged
 from catalogue.photos import PhotoStore
@@ -151,8 +152,6 @@ class Retrieval:
     async def _search(self, query: Query, scope: Scope, start: Start | None) -> Hits:
         view = self.view
         view.snapshot.index(scope.target)  # refused before anything is paid for
-        words = query.words if start is None else start.words
-        scope = _said_first(query, words, scope, view)
         photo: Photo | None = None
         if start is None:
             async with self._with_photo(query) as at_hand:
@@ -166,7 +165,8 @@ class Retrieval:
 
         def look_up(view: LiveView) -> Hits:
             with metrics.stage("search"):
-                ranked, more, total = rank(view, terms, scope, excluded, start)
+                words = lexical.looked_for(query, view) if start is None else start.words
+                ranked, more, total = rank(view, terms, _said_first(query, words, scope, view), excluded, start)
             with metrics.stage("catalogue"):
                 shares = contributions(view, ranked, scope.target, terms) if scope.explain else [None] * len(ranked)
                 found = [
@@ -249,11 +249,8 @@ class Retrieval:
 
     async def _negative(self, negative: str, view: LiveView) -> tuple[Vector, int | None]:
         """A product id where there is such a product, with its row, else words."""
-        try:
-            row = view.row_of(negative)
-        except NotFound:
-            return await self.embed(ProductInput(text=negative)), None
-        return _stored(view, row), row
+        row = view.find(negative)
+        return (_stored(view, row) if row is not None else await self.embed(ProductInput(text=negative))), row
 
 
 def _normalised(terms: Sequence[Term], *, apart: bool) -> tuple[Term, ...]:
@@ -274,13 +271,19 @@ def _excluded(query: Query, scope: Scope) -> frozenset[str]:
 
 
 def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView) -> Scope:
-    """The scope in which products come first that have the query's barcode, where there are any, or say its words."""
-    code = query.barcode
-    if code is not None and len(view.of_gtin(code)):
-        return replace(scope, also=lambda view, *_: view.of_gtin(code), arrange=_as_found, arranged=0)
+    """The scope in which products come first that the query names, where there are any, or that say its words."""
+    if len(_named(query, view)):
+        return replace(scope, also=lambda view, *_: _named(query, view), arrange=_as_found, arranged=0)
     if words is None or scope.target == "image" or view.snapshot.products.words is None:
         return scope
     return lexical.with_words(scope, words)
+
+
+def _named(query: Query, view: LiveView) -> NDArray[np.int64]:
+    """The rows of products whose barcode or id is all that the query says."""
+    row = None if query.name is None else view.find(query.name)
+    of_id = np.array([] if row is None else [row], np.int64)
+    return of_id if query.barcode is None else np.union1d(of_id, view.of_gtin(query.barcode))
 
 
 def _as_found(_: LiveView, hits: Sequence[Ranked], __: int) -> list[Ranked]:

@@ -100,7 +100,8 @@ class Searches:
         cursor = None
         if hits.next is not None:
             listing = page.listing if page else _digest(request, hits.photo)
-            carries = _CARRIED if query.barcode is None else _CARRIED | {"text"}  # it is asked for on each page
+            names = query.name is not None or query.barcode is not None  # it is looked for on each page
+            carries = _CARRIED | {"text"} if names else _CARRIED
             said = request.model_fields_set & carries
             carried = request.model_dump(mode="json", include=said, exclude_defaults=True)
             cursor = next_cursor(self._cursors, hits, retrieval, listing, visit, carried)

@@ -21,7 +21,7 @@ from bench.gateway.queries import K, Kind
 from bench.process import Answering, answering
 from index import LiveIndex, Snapshot
 from models.encoders import Encoders
-from service.lexical import with_words
+from service.lexical import looked_for, with_words
 from service.models import DEFAULT_BUNDLE
 from service.query import Query
 from service.ranking import Scope, Term, rank
@@ -73,7 +73,7 @@ class _Limit:
     def answer(self, kind: Kind, number: int) -> list[tuple[str, float]]:
         """The ids and scores a query finds, by its words too where it has any."""
         item = queries.item(kind, number)
-        words = Query(image=item.image, text=item.text).words
+        words = looked_for(Query(image=item.image, text=item.text), self._view)
         scope = Scope(k=K) if words is None else with_words(Scope(k=K), words)
         term = Term("query", 1.0, self._encoders[1].embed([item])[0])
         hits, *_ = rank(self._view, [term], scope, frozenset(), None)

@@ -43,6 +43,17 @@ def says(text: str, words: str) -> bool:
         ("เสื้อสีน้ำเงิน", "สีน้ำเงิน"),
         ("सूती किताब", "किताब"),
         ("", "the of"),
+        ("oak leaves", "leaf"),
+        ("a leaf", "leaves"),
+        ("leather gloves", "glove"),
+        ("kitchen knife", "knives"),
+        ("tomatoes", "tomato"),
+        ("a shoe", "shoes"),
+        ("capacitor 100 \u00b5F", "100uF"),
+        ("capacitor 100\u03bcF", "100 uF"),
+        ("hex bolt M 6 x 40", "M6x40"),
+        ("hex bolt M6x40mm", "m6 40 mm"),
+        ("1,000ml", "1000 ml"),
     ],
 )
 def test_a_text_that_says_it(text: str, words: str) -> None:
@@ -66,6 +77,9 @@ def test_a_text_that_says_it(text: str, words: str) -> None:
         ("कुत", "किताब"),
         ("38,39,40", "38.39"),
         ("", "owl"),
+        ("M8 x 60", "M6"),
+        ("M8, hex key 6 mm", "M6"),
+        ("500 pieces, 3 ml", "500 ml"),
     ],
 )
 def test_a_text_that_does_not(text: str, words: str) -> None:

@@ -114,7 +114,8 @@ def test_rows_that_a_changed_file_names_are_passed_over(tmp_path: Path) -> None:
     view = shop(tmp_path, dict.fromkeys(range(5), "owl"))
     words = view.snapshot.products.words
     assert words is not None
-    object.__setattr__(words, "rows", np.array([0, 4_000_000_000, 1, 99, 5], np.uint32))
+    rows = np.resize(np.array([0, 4_000_000_000, 1, 99, 5], np.uint32), len(words.rows))  # five of it hold all of them
+    object.__setattr__(words, "rows", rows)
     found, tied = most_saying(view, numbers(["owl"]), view.select(Filters()), 9)
     assert (found.tolist(), tied) == ([0, 1], None)
 

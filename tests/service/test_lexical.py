@@ -15,22 +15,26 @@ from hypothesis import strategies as st
 
 from catalogue.words import words_of
 from index import Filters, LiveIndex, LiveView
+from index.words import numbers_of
 from service import lexical
-from service.lexical import MOST, READ, numbers, order
+from service.lexical import MOST, READ, looked_for, order, shares
 from service.query import Query
 from service.ranking import Ranked, Scope, Term, Words, rank
 from tests.index.builders import build, item, reopen
 from tests.service.conftest import shop_of_titles
 from tests.service.test_api_search import search
 
-ALONE = Words(numbers("owl mug"), alone=True)
+
+def numbers(words: str) -> tuple[int, ...]:
+    return tuple(numbers_of(words.split()).tolist())
 
 
 def ordered(likeness: list[float], *texts: str, words: str = "owl mug", alone: bool = True) -> list[int]:
-    """The order of some hits that say some texts."""
-    told = [set(words_of(text)) for text in texts]
-    says = np.array([[word in each for each in told] for word in words_of(words)], np.bool_)
-    return order(np.array(likeness, np.float32), says, alone=alone)
+    """The order of some hits that say some texts, in brackets what they say in passing."""
+    asked = list(words_of(words))
+    anywhere = np.array([[word in words_of(text) for text in texts] for word in asked], np.bool_)
+    first = np.array([[word in words_of(text.split("(")[0]) for text in texts] for word in asked], np.bool_)
+    return order(np.array(likeness, np.float32), shares(anywhere, first), alone=alone)
 
 
 class TestOrder:
@@ -52,6 +56,13 @@ class TestOrder:
         assert ordered([0.9, 0.6, 0.5, 0.1], *said) == [2, 0, 1, 3]
         assert ordered([0.9, 0.6, 0.5, 0.1], *said, alone=False) == [0, 2, 1, 3]
 
+    def test_in_passing_it_counts_less_unless_nobody_says_it_foremost(self) -> None:
+        assert ordered([0.9, 0.8, 0.7], "washer (owl mug)", "owl mug", "bolt") == [1, 0, 2]
+        assert ordered([0.9, 0.8, 0.7], "bolt", "washer (owl mug)", "bolt") == [1, 0, 2]
+
+    def test_who_says_all_comes_before_who_is_nearest_and_says_nothing(self) -> None:
+        assert ordered([0.9, 0.8, 0.1], "bolt", "bolt", "bolt (mug)", words="mug") == [2, 0, 1]
+
     def test_of_nothing_and_of_one(self) -> None:
         assert ordered([]) == []
         assert ordered([0.5], "owl") == [0]
@@ -65,27 +76,54 @@ class TestOrder:
             assert one < two or set(hits[one][1].split()) - set(hits[two][1].split())
 
 
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        (Query(text="owl mugs"), ALONE),
-        (Query(image=b"x", text="owl"), Words(numbers("owl"), alone=False)),
-        (Query(product_id="p", text="owl"), Words(numbers("owl"), alone=False)),
-        (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), Words(numbers("owl"), alone=True)),
-        (Query(image=b"x", text="owl", weights={"image": 1.0}), None),
-        (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None),
-        (Query(text="the ..."), None),
-        (Query(product_id="p"), None),
-    ],
-)
-def test_which_words_of_a_query_are_looked_for(query: Query, words: Words | None) -> None:
-    assert query.words == words
+@pytest.fixture(scope="module")
+def titled(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
+    titles = ["owl mug", "owl cup", "striped cushion", "cushion cover", "light bulb", "sauce pan", "hex bolt m6"]
+    products = [item(f"p{number}", title=title) for number, title in enumerate(titles)]
+    return LiveIndex(reopen(build(tmp_path_factory.mktemp("said"), products=products))).view
 
 
-def test_many_words() -> None:
-    words = Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))).words
-    assert words is not None
-    assert len(words.said) == MOST
+class TestLookedFor:
+    @pytest.mark.parametrize(
+        ("query", "words", "alone"),
+        [
+            (Query(text="owl mugs"), "owl mug", True),
+            (Query(image=b"x", text="owl"), "owl", False),
+            (Query(product_id="p", text="owl"), "owl", False),
+            (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), "owl", True),
+            (Query(image=b"x", text="owl", weights={"image": 1.0}), None, False),
+            (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None, False),
+            (Query(text="the ..."), None, False),
+            (Query(product_id="p"), None, False),
+            (Query(text="mug without owls"), "mug", True),
+            (Query(text="Mug, no owl, not striped"), "mug", True),
+            (Query(text="non owl"), "non owl", True),
+            (Query(text="without owl"), None, False),
+            (Query(text="striped cushoin"), "striped cushion", True),
+            (Query(text="cusion lightbulb"), "cushion light bulb", True),
+            (Query(text="cushio strpied oowl"), "cushion striped owl", True),
+            (Query(text="saucepans"), "sauce pan", True),
+            (Query(text="xowl mgu m7 unicorn"), "xowl mgu m 7 unicorn m7", True),
+        ],
+    )
+    def test_which_words(self, titled: LiveView, query: Query, words: str | None, alone: bool) -> None:
+        found = looked_for(query, titled)
+        assert found == (None if words is None else Words(numbers(words), alone))
+
+    def test_those_not_wanted(self, titled: LiveView) -> None:
+        found = looked_for(Query(text="owl mug", negatives=["striped owl", "p1", "p77"]), titled)
+        assert found == Words(numbers("mug"), True, numbers("striped owl p 77 p77"))
+
+    def test_no_more_than_so_many(self, titled: LiveView) -> None:
+        found = looked_for(Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))), titled)
+        assert found is not None
+        assert len(found.said) == MOST
+
+    def test_of_a_snapshot_without_words(self, tmp_path: Path) -> None:
+        snapshot = reopen(build(tmp_path))
+        snapshot.products.words = None
+        found = looked_for(Query(text="cushoin"), LiveIndex(snapshot).view)
+        assert found == Words(numbers("cushoin"), alone=True)
 
 
 BOLTS = 360
@@ -130,6 +168,28 @@ class TestSearches:
         for hit in search(bolts, text="hex bolt zinc", k=BOLTS, filters={"suppliers": ["s2"]}, min_score=0.3)["hits"]:
             assert int(hit["product_id"][1:]) % 5 == 2
             assert hit["score"] >= 0.3
+
+    def test_what_has_it_for_an_id_is_first(self, bolts: TestClient) -> None:
+        for text in ("b359", " b359 "):
+            whole = [hit["product_id"] for hit in search(bolts, text=text, k=9)["hits"]]
+            pages = [search(bolts, text=text, k=3)]
+            for _ in range(2):
+                pages.append(search(bolts, cursor=pages[-1]["next_cursor"]))
+            assert whole[0] == "b359"
+            assert [hit["product_id"] for page in pages for hit in page["hits"]] == whole
+        assert search(bolts, text="b359 bolt", k=1)["hits"][0]["product_id"] != "b359"
+        assert search(bolts, text="b359", k=1, exclude=["b359"])["hits"][0]["product_id"] != "b359"
+
+    def test_what_says_what_is_not_wanted_comes_later(self, bolts: TestClient) -> None:
+        wanted, rest = ([hit["product_id"] for hit in search(bolts, text="hex bolt", k=BOLTS, **more)["hits"]]
+                        for more in ({}, {"negatives": ["zinc"]}))  # fmt: skip
+        saying = {f"b{number:03d}" for number in SAY}
+        assert len(saying & {*wanted[:60]}) > 1
+        assert not saying & {*rest[:60]}
+        pages = [search(bolts, text="hex bolt", k=150, negatives=["zinc"])]
+        while cursor := pages[-1]["next_cursor"]:
+            pages.append(search(bolts, cursor=cursor))
+        assert [hit["product_id"] for page in pages for hit in page["hits"]] == rest
 
     def test_what_is_left_out_is_not_found_by_words_either(self, bolts: TestClient) -> None:
         first, second = (hit["product_id"] for hit in search(bolts, text="hex bolt zinc", k=2)["hits"])
