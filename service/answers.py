@@ -74,6 +74,7 @@ def _hit(found: Found) -> dict[str, Any]:
         "image_url": image_url(fields["product_id"], fields.get("images", ()), found.listing.photo),
         "url": fields.get("url"),
         "explain": found.contributions,
+        "words_said": found.words_said,
         "group": {"key": group.key, "size": group.size} if group is not None else None,
     }
 

@@ -19,7 +19,7 @@ _PRODUCT: Final = {
     "url": None,
 }
 _LISTING: Final = {**_PRODUCT, "description": "Holds A3 folders and big books."}
-_HIT: Final = {**_PRODUCT, "score": 0.5065, "explain": None, "group": None}
+_HIT: Final = {**_PRODUCT, "score": 0.5065, "explain": None, "words_said": None, "group": None}
 _FACETS: Final = {"supplier": [{"value": "kestrel", "count": 106}, {"value": "pennyworth", "count": 106}]}
 _CURSOR: Final = "CwEAAHsibGlzdGluZyI6IjVjOGExOGViNGI4OGQ2MTcifQ==.b3k1Q0pXNnZkS2lEa0hOeQ"
 _ANSWER: Final = {

@@ -124,8 +124,10 @@ def _by_words(words: Words) -> Arrange:
     def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
         rows = np.array([hit.row for hit in hits], np.int64)
         likeness = np.array([hit.score for hit in hits], np.float32)
-        said = _shares(view, words.said, rows) - _shares(view, words.unwanted, rows)
-        return [hits[at] for at in order(likeness, said, alone=words.alone)]
+        said = _shares(view, words.said, rows)
+        places = order(likeness, said - _shares(view, words.unwanted, rows), alone=words.alone)
+        shown = said.round(4).tolist()
+        return [replace(hits[at], words_said=shown[at]) for at in places]
 
     return arrange
 

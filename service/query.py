@@ -53,12 +53,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A neighbour: its product, score and group, and what each term of the query added to the score, if asked."""
+    """A neighbour: its product, score, group, what each term of the query added to the score, if asked; words it says.
+
+    `words_said` is how much of the query's words, 0 to 1; None where they were not looked for.
+    """
 
     listing: Listing
     score: float
     contributions: Mapping[str, float] | None = None
     group: Group | None = None
+    words_said: float | None = None
 
     @property
     def item(self) -> IndexedProduct:

@@ -108,11 +108,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A row of a view, its score, and its group where hits are grouped."""
+    """A row of a view, its score, its group where hits are grouped, and how much of a query's words it says."""
 
     row: int
     score: float
     group: Group | None = None
+    words_said: float | None = None
 
 
 class Total(NamedTuple):

@@ -170,7 +170,7 @@ class Retrieval:
             with metrics.stage("catalogue"):
                 shares = contributions(view, ranked, scope.target, terms) if scope.explain else [None] * len(ranked)
                 found = [
-                    Found(view.listing(hit.row), hit.score, share, hit.group)
+                    Found(view.listing(hit.row), hit.score, share, hit.group, hit.words_said)
                     for hit, share in zip(ranked, shares, strict=True)
                 ]
                 if not more:

@@ -169,8 +169,8 @@ class SearchRequest(QueryItem):
 
     text: QueryText = Field(
         default=None,
-        description="words: of what is like them, what says them comes first; a barcode alone finds first what has it, "
-        "whatever `min_score` says",
+        description="words: what says them, and what is like them; a barcode or a product's id alone finds first what "
+        "has it, whatever `min_score` says",
     )
     weights: Weights = Weights()
     negatives: tuple[Negative, ...] = Field(
@@ -282,6 +282,10 @@ class Hit(BaseModel):
     url: str | None
     explain: dict[str, float] | None = Field(
         description="contribution of each term; they add up to score, within 1e-5; null unless asked for"
+    )
+    words_said: float | None = Field(
+        description="how much of the query's words it says, 0..1, rare words counting more; null where they were not "
+        "looked for"
     )
     group: HitGroup | None = Field(description="what the hit stands for, where hits are grouped")
 

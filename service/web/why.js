@@ -15,11 +15,12 @@ export function reason(hit) {
   return h(
     "div",
     { class: "why", "data-why": hit.product_id },
-    h("p", { class: "score" }, "Score ", h("b", {}, hit.score.toFixed(2))),
+    h("p", { class: "score" }, "Score ", h("b", {}, hit.score.toFixed(2)), said(hit.words_said)),
     rows.length > 0 && h("dl", {}, rows),
   );
 }
 
+const said = (share) => (share === null || share === undefined ? "" : `, says ${Math.round(100 * share)} % of the words`);
 const row = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, signed(value)));
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 

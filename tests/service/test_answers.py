@@ -46,17 +46,23 @@ PRODUCTS = st.builds(
     score=st.floats(-1, 1, width=32),
     shares=st.none() | st.dictionaries(st.sampled_from(["fused", "text"]), st.floats(-1, 1)),
     group=st.none() | st.builds(Group, key=st.none() | TEXT, size=st.integers(1, 1_000)),
+    said=st.none() | st.floats(0, 1),
 )
 def test_a_hit_is_what_its_product_says(
-    product: Product, photo: str | None, score: float, shares: dict[str, float] | None, group: Group | None
+    product: Product,
+    photo: str | None,
+    score: float,
+    shares: dict[str, float] | None,
+    group: Group | None,
+    said: float | None,
 ) -> None:
     item = IndexedProduct(product=product, photo=photo)
     listing = ProductTable.of(to_table([item])).listing(0)
     assert listing.item == item
     shown = ProductAnswer.of(item).model_dump(exclude={"description"})
     grouped = HitGroup(key=group.key, size=group.size) if group is not None else None
-    expected = Hit(**shown, score=score, explain=shares, group=grouped)
-    written = orjson.dumps(_hit(Found(listing, score, shares, group)))
+    expected = Hit(**shown, score=score, explain=shares, group=grouped, words_said=said)
+    written = orjson.dumps(_hit(Found(listing, score, shares, group, said)))
     assert Hit.model_validate_json(written) == expected
     assert orjson.loads(written) == orjson.loads(expected.model_dump_json())
 

@@ -159,6 +159,8 @@ class TestSearches:
         saying = [hit for hit in found if int(hit["product_id"][1:]) in SAY]
         assert {int(hit["product_id"][1:]) for hit in saying} == set(SAY)
         assert found[:12] == saying[:12]
+        assert all(hit["words_said"] == 1 for hit in saying)
+        assert all(0 <= hit["words_said"] < 1 for hit in found if hit not in saying)
         scores = [hit["score"] for hit in saying]
         assert scores == sorted(scores, reverse=True)
         assert search(bolts, text="hex bolt", k=BOLTS)["hits"][READ]["score"] > scores[-1]
@@ -178,6 +180,8 @@ class TestSearches:
             assert whole[0] == "b359"
             assert [hit["product_id"] for page in pages for hit in page["hits"]] == whole
         assert search(bolts, text="b359 bolt", k=1)["hits"][0]["product_id"] != "b359"
+        for asked in ({"text": "b359"}, {"product_id": "b359"}):
+            assert search(bolts, k=1, **asked)["hits"][0]["words_said"] is None
         assert search(bolts, text="b359", k=1, exclude=["b359"])["hits"][0]["product_id"] != "b359"
 
     def test_what_says_what_is_not_wanted_comes_later(self, bolts: TestClient) -> None:
