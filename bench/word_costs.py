@@ -25,7 +25,7 @@ from bench.planted import plant
 from index import Filters, LiveIndex, LiveView, Snapshot, write_snapshot
 from index.words import numbers_of
 from index.workers import set_faiss_threads
-from service.lexical import with_words
+from service.lexical import ALONE, with_words
 from service.ranking import Scope, Term, Words, rank
 
 RUNS: Final = 60
@@ -120,7 +120,7 @@ def _measured(view: LiveView, queries: Sequence[Numbers], scope: Scope) -> float
         vector = view.vectors("fusion", np.array([row]))[0] + random.normal(0, 0.02, view.snapshot.manifest.dim)
         term = Term("query", 1.0, (vector / np.linalg.norm(vector)).astype(np.float32))
         numbers = tuple(numbers_of(map(word_of, words.tolist())).tolist())
-        asked = with_words(scope, Words(numbers, alone=True)) if numbers else scope
+        asked = with_words(scope, Words(numbers, ALONE)) if numbers else scope
         began = time.process_time()
         rank(view, [term], asked, frozenset(), None)
         times.append((time.process_time() - began) * 1000)

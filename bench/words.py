@@ -9,8 +9,9 @@ training makes them (kind, and one to three words of title, attributes or descri
 so as served it is found almost by definition.
 
 Of both: titles of its listings (the demo's held-out ones) find their own listing, and another one of its style, the
-own one left out. With triplets (`reference_id`, `target_id`) the photo of the first with words for what should differ
-finds the second, the first left out.
+own one left out; so do a photo and title together. With triplets (`reference_id`, `target_id`) the photo of the first
+with words for what should differ finds the second, the first left out; of the demo, photos of mugs, bags and cushions
+with the words for another design find one that has it.
 """
 
 import argparse
@@ -53,6 +54,12 @@ QUERIES: Final[Mapping[str, str]] = {
     "striped cushion": "cushion-stripe", "zigzag cushion": "cushion-zigzag", "checked cushion": "cushion-check",
 }  # fmt: skip
 """With how the ids of the styles that are meant begin."""
+DESIGNS: Final[Mapping[str, str]] = {
+    "mug-owl": "with an owl", "mug-fox": "fox", "mug-hearts": "hearts", "mug-fern": "fern", "mug-polka": "polka dots",
+    "mug-banded": "striped", "tote-bag-bicycle": "bicycle", "tote-bag-leaf": "leaves", "tote-bag-sunburst": "sunburst",
+    "tote-bag-waves": "waves", "cushion-stripe": "striped", "cushion-zigzag": "zigzag", "cushion-check": "checked",
+}  # fmt: skip
+"""What is said beside a photo of another one of the kind."""
 _FINGERPRINT: Final = "0" * 64
 Mask = NDArray[np.bool_]
 
@@ -173,9 +180,11 @@ def tasks_of(catalogue: Path, products: Sequence[Product]) -> Iterator[Task]:
     others = (styles == styles[rows][:, None]) & (styles != "") & ~own
     some = np.flatnonzero(others.any(axis=1)).tolist()
     if some:
-        without = [rows[at] for at in some]
-        name = "title, another of its style"
-        yield Task(name, [titles[at] for at in some], others[some], [None] * len(some), without)
+        own_rows, own_titles = [rows[at] for at in some], [titles[at] for at in some]
+        yield Task("title, another of its style", own_titles, others[some], [None] * len(some), own_rows)
+        yield Task("photo and title, the same", own_titles, others[some], own_rows, own_rows)
+    if is_demo:
+        yield _of_other_designs(styles)
 
 
 def _of_its_own_words(products: Sequence[Product]) -> Task:
@@ -183,6 +192,20 @@ def _of_its_own_words(products: Sequence[Product]) -> Task:
     some = random.permutation(len(products))[:MOST]
     asked = [words for row in some if content_words(words := few_words(products[row], random))]
     return _of_words("few words", asked, fitting(asked, [told_words(product) for product in products]))
+
+
+def _of_other_designs(styles: NDArray[np.str_]) -> Task:
+    """Photos of products with the words for each other design of their kind."""
+    asked = [
+        (row, design)
+        for own in DESIGNS
+        for row in np.flatnonzero(np.char.startswith(styles, own)).tolist()
+        for design in DESIGNS
+        if design != own and design.rpartition("-")[0] == own.rpartition("-")[0]
+    ]
+    right = np.array([np.char.startswith(styles, design) for _, design in asked])
+    photos = [row for row, _ in asked]
+    return Task("photo and words", [DESIGNS[design] for _, design in asked], right, photos, photos)
 
 
 def _of_words(name: str, words: Sequence[str], right: Mask) -> Task:

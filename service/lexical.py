@@ -35,10 +35,13 @@ _LONGEST: Final = 1_000
 """and characters."""
 _IN_PASSING: Final = 0.6
 """What a word counts that only the description says."""
-_ALONE: Final = 1.25
+ALONE: Final = 1.25
+"""What words weigh, likeness being 1,"""
+_CHANGES: Final = 0.5
+"""a few beside a photo or a product, which say what shall differ,"""
+_FEW: Final = 5
 _BESIDE: Final = 0.25
-"""What words weigh, likeness being 1: alone, and beside a photo or a product, whose likeness says more. This and
-`_IN_PASSING` were chosen by `bench.words`: docs/architecture.md."""
+"""and a title beside it, whose likeness says more. These were chosen by `bench.words`: docs/architecture.md."""
 _WITHOUT: Final = re.compile(r"\b(?:without|not?|ohne|sans)\s+[^\W\d_]+", re.IGNORECASE)
 _LEAST_MISTYPED: Final = 4
 """Letters; of fewer, half of all that might be meant differ by one."""
@@ -53,8 +56,11 @@ def looked_for(query: Query, view: LiveView) -> Words | None:
     unwanted = [text for text in query.negatives if view.find(text) is None]
     said, unsaid = _words(_WITHOUT.sub(" ", query.text)), _words(" ".join(unwanted))
     said = [word for word in said if word not in unsaid]
-    alone = query.modality == "text" or counting == {"text"}
-    return Words(_numbers(_as_said(said, view)), alone, _numbers(unsaid)) if said else None
+    if not said:
+        return None
+    beside = _CHANGES if len(said) <= _FEW else _BESIDE
+    weight = ALONE if query.modality == "text" or counting == {"text"} else beside
+    return Words(_numbers(_as_said(said, view)), weight, _numbers(unsaid))
 
 
 def _words(text: str) -> list[str]:
@@ -125,19 +131,19 @@ def _by_words(words: Words) -> Arrange:
         rows = np.array([hit.row for hit in hits], np.int64)
         likeness = np.array([hit.score for hit in hits], np.float32)
         said = _shares(view, words.said, rows)
-        places = order(likeness, said - _shares(view, words.unwanted, rows), alone=words.alone)
+        places = order(likeness, words.weight * (said - _shares(view, words.unwanted, rows)))
         shown = said.round(4).tolist()
         return [replace(hits[at], words_said=shown[at]) for at in places]
 
     return arrange
 
 
-def order(likeness: NDArray[np.float32], said: NDArray[np.float64], *, alone: bool) -> list[int]:
-    """The places of some hits, given best first, in the order by words too; `said` [hits] is how much each says."""
+def order(likeness: NDArray[np.float32], said: NDArray[np.float64]) -> list[int]:
+    """The places of some hits, given best first, in the order by words too; `said` [hits] is what these are worth."""
     if not len(likeness):
         return []
     spread = max(float(likeness[0] - likeness[-1]), float(np.finfo(np.float32).eps))
-    worth = (likeness - likeness[-1]) / spread + (_ALONE if alone else _BESIDE) * said
+    worth = (likeness - likeness[-1]) / spread + said
     places: list[int] = np.argsort(-worth, kind="stable").tolist()
     return places
 

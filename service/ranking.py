@@ -76,10 +76,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The numbers of a query's words (`index.words`), whether these are all there is of it, and of those not wanted."""
+    """The numbers of a query's words (`index.words`), what these weigh beside likeness, and of words not wanted."""
 
     said: tuple[int, ...]
-    alone: bool
+    weight: float
     unwanted: tuple[int, ...] = ()
 
 

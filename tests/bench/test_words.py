@@ -44,6 +44,7 @@ def test_a_catalogues_own_words_find_what_has_them(tmp_path: Path) -> None:
         Encoders.load(SHIPPED), catalogue, triplets
     )}  # fmt: skip
     assert {name: len(task.words) for name, (task, _, _) in tasks.items()} == {
-        "few words": 3, "title, its own listing": 3, "title, another of its style": 2, "photo and words": 1,
+        "few words": 3, "title, its own listing": 3, "title, another of its style": 2, "photo and title, the same": 2,
+        "photo and words": 1,
     }  # fmt: skip
     assert all(each.among == each.of == 1.0 for _, *both in tasks.values() for each in both)

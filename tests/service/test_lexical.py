@@ -17,7 +17,7 @@ from catalogue.words import words_of
 from index import Filters, LiveIndex, LiveView
 from index.words import numbers_of
 from service import lexical
-from service.lexical import MOST, READ, looked_for, order, shares
+from service.lexical import ALONE, MOST, READ, looked_for, order, shares
 from service.query import Query
 from service.ranking import Ranked, Scope, Term, Words, rank
 from tests.index.builders import build, item, reopen
@@ -29,12 +29,12 @@ def numbers(words: str) -> tuple[int, ...]:
     return tuple(numbers_of(words.split()).tolist())
 
 
-def ordered(likeness: list[float], *texts: str, words: str = "owl mug", alone: bool = True) -> list[int]:
+def ordered(likeness: list[float], *texts: str, words: str = "owl mug", weight: float = ALONE) -> list[int]:
     """The order of some hits that say some texts, in brackets what they say in passing."""
     asked = list(words_of(words))
     anywhere = np.array([[word in words_of(text) for text in texts] for word in asked], np.bool_)
     first = np.array([[word in words_of(text.split("(")[0]) for text in texts] for word in asked], np.bool_)
-    return order(np.array(likeness, np.float32), shares(anywhere, first), alone=alone)
+    return order(np.array(likeness, np.float32), weight * shares(anywhere, first))
 
 
 class TestOrder:
@@ -54,7 +54,7 @@ class TestOrder:
     def test_beside_a_photo_words_count_less(self) -> None:
         said = ("fox mug", "fox mug", "owl mug", "bolt")
         assert ordered([0.9, 0.6, 0.5, 0.1], *said) == [2, 0, 1, 3]
-        assert ordered([0.9, 0.6, 0.5, 0.1], *said, alone=False) == [0, 2, 1, 3]
+        assert ordered([0.9, 0.6, 0.5, 0.1], *said, weight=0.25) == [0, 2, 1, 3]
 
     def test_in_passing_it_counts_less_unless_nobody_says_it_foremost(self) -> None:
         assert ordered([0.9, 0.8, 0.7], "washer (owl mug)", "owl mug", "bolt") == [1, 0, 2]
@@ -85,34 +85,36 @@ def titled(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
 
 class TestLookedFor:
     @pytest.mark.parametrize(
-        ("query", "words", "alone"),
+        ("query", "words", "weight"),
         [
-            (Query(text="owl mugs"), "owl mug", True),
-            (Query(image=b"x", text="owl"), "owl", False),
-            (Query(product_id="p", text="owl"), "owl", False),
-            (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), "owl", True),
-            (Query(image=b"x", text="owl", weights={"image": 1.0}), None, False),
-            (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None, False),
-            (Query(text="the ..."), None, False),
-            (Query(product_id="p"), None, False),
-            (Query(text="mug without owls"), "mug", True),
-            (Query(text="Mug, no owl, not striped"), "mug", True),
-            (Query(text="non owl"), "non owl", True),
-            (Query(text="without owl"), None, False),
-            (Query(text="striped cushoin"), "striped cushion", True),
-            (Query(text="cusion lightbulb"), "cushion light bulb", True),
-            (Query(text="cushio strpied oowl"), "cushion striped owl", True),
-            (Query(text="saucepans"), "sauce pan", True),
-            (Query(text="xowl mgu m7 unicorn"), "xowl mgu m 7 unicorn m7", True),
+            (Query(text="owl mugs"), "owl mug", ALONE),
+            (Query(image=b"x", text="owl"), "owl", 0.5),
+            (Query(product_id="p", text="owl"), "owl", 0.5),
+            (Query(image=b"x", text="owl mug, striped cushion cover"), "owl mug striped cushion cover", 0.5),
+            (Query(product_id="p", text="owl mug cup hex light bulb"), "owl mug cup hex light bulb", 0.25),
+            (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), "owl", ALONE),
+            (Query(image=b"x", text="owl", weights={"image": 1.0}), None, 0.0),
+            (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None, 0.0),
+            (Query(text="the ..."), None, 0.0),
+            (Query(product_id="p"), None, 0.0),
+            (Query(text="mug without owls"), "mug", ALONE),
+            (Query(text="Mug, no owl, not striped"), "mug", ALONE),
+            (Query(text="non owl"), "non owl", ALONE),
+            (Query(text="without owl"), None, 0.0),
+            (Query(text="striped cushoin"), "striped cushion", ALONE),
+            (Query(text="cusion lightbulb"), "cushion light bulb", ALONE),
+            (Query(text="cushio strpied oowl"), "cushion striped owl", ALONE),
+            (Query(text="saucepans"), "sauce pan", ALONE),
+            (Query(text="xowl mgu m7 unicorn"), "xowl mgu m 7 unicorn m7", ALONE),
         ],
     )
-    def test_which_words(self, titled: LiveView, query: Query, words: str | None, alone: bool) -> None:
+    def test_which_words(self, titled: LiveView, query: Query, words: str | None, weight: float) -> None:
         found = looked_for(query, titled)
-        assert found == (None if words is None else Words(numbers(words), alone))
+        assert found == (None if words is None else Words(numbers(words), weight))
 
     def test_those_not_wanted(self, titled: LiveView) -> None:
         found = looked_for(Query(text="owl mug", negatives=["striped owl", "p1", "p77"]), titled)
-        assert found == Words(numbers("mug"), True, numbers("striped owl p 77 p77"))
+        assert found == Words(numbers("mug"), ALONE, numbers("striped owl p 77 p77"))
 
     def test_no_more_than_so_many(self, titled: LiveView) -> None:
         found = looked_for(Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))), titled)
@@ -123,7 +125,7 @@ class TestLookedFor:
         snapshot = reopen(build(tmp_path))
         snapshot.products.words = None
         found = looked_for(Query(text="cushoin"), LiveIndex(snapshot).view)
-        assert found == Words(numbers("cushoin"), alone=True)
+        assert found == Words(numbers("cushoin"), ALONE)
 
 
 BOLTS = 360
@@ -251,7 +253,7 @@ class TestFound:
     """Forty products, less and less like the query, of which the far ones say owl, and two of these fox as well."""
 
     QUERY: ClassVar = (Term("query", 1.0, np.array([1, 0, 0, 0], np.float32)),)
-    SAID: ClassVar = Words(numbers("owl fox"), alone=True)
+    SAID: ClassVar = Words(numbers("owl fox"), ALONE)
 
     @pytest.fixture
     def view(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveView:
