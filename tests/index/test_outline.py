@@ -1,6 +1,7 @@
 """A coarse copy of the vectors: it finds what a scan of the vectors does, or says that it cannot."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,26 @@ def test_where_coarse_scores_say_little_there_is_no_answer(tmp_path: Path) -> No
     coarse = outlined(tmp_path, vectors)
     for query in unit(np.random.default_rng(3).normal(size=(10, DIM))):
         assert coarse.search(query, 10, np.ones(ROWS, np.bool_)) is None
+
+
+@pytest.mark.parametrize(("hopeless", "looks"), [(0.0, 2), (0.5, 1)])
+def test_where_more_would_not_help_none_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hopeless: float, looks: int
+) -> None:
+    monkeypatch.setattr(outline, "_HOPELESS", hopeless)
+    kept: list[int] = []
+    best = outline.best_of
+
+    def counted(vectors: Any, query: Any, rows: Any, k: int) -> Neighbours:
+        kept.append(k)
+        return best(vectors, query, rows, k)
+
+    monkeypatch.setattr(outline, "best_of", counted)
+    vectors = unit(np.random.default_rng(2).normal(size=(ROWS, DIM))).astype(np.float16)
+    coarse = outlined(tmp_path, vectors)
+    query = unit(np.random.default_rng(3).normal(size=(1, DIM)))[0]
+    assert coarse.search(query, 100, np.ones(ROWS, np.bool_)) is None
+    assert len(kept) == looks
 
 
 def test_few_that_pass_are_left_to_a_scan_of_the_vectors(tmp_path: Path) -> None:
