@@ -21,7 +21,7 @@ _NO_SPACES: Final = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u340
 _INDIC: Final = r"\u0900-\u0dff"
 """Of these scripts the vowel signs are no letters, either."""
 _LETTERS: Final = rf"(?:(?!{_NO_SPACES})[^\W\d_]|[{_INDIC}])+"
-_COMMA: Final = re.compile(r"(?<![\d,])(\d+),(\d+)(?![\d,]*\d)")
+_COMMA: Final = re.compile(r"(?<![\d,])(\d+),(\d+)(?!\d|,\d)")
 """Between two numbers; of three it parts a list."""
 _NUMBER: Final = r"\d+(?:\.\d+)*"
 _WORD: Final = re.compile(rf"{_NUMBER}|[^\W\d_]+")
@@ -54,13 +54,14 @@ def words_of(text: str) -> dict[str, None]:
         text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text))).replace(_MICRO, "u")
         text = _COMMA.sub(_plain, text)
         words = [part for word in _ANY_WORD.findall(text) for part in _parts(word)]
-    compared = [_compared(word) for word in words if word not in EMPTY]
-    return dict.fromkeys([*(word for word in compared if word not in EMPTY), *_codes(text)])
+    as_compared = [compared(word) for word in words if word not in EMPTY]
+    return dict.fromkeys([*(word for word in as_compared if word not in EMPTY), *_codes(text)])
 
 
 def _plain(number: re.Match[str]) -> str:
-    """1,000 as 1000, and 10,9 as 10.9."""
-    return f"{number[1]}{'' if len(number[2]) == 3 else '.'}{number[2]}"
+    """1,000 as 1000, 10,9 as 10.9, and 0,125 as 0.125."""
+    is_thousands = len(number[2]) == 3 and number[1] != "0"
+    return f"{number[1]}{'' if is_thousands else '.'}{number[2]}"
 
 
 def _parts(word: str) -> list[str]:
@@ -74,8 +75,8 @@ def _codes(text: str) -> list[str]:
     return [f"{one}{two}" for parts in found for one, two in zip(parts[::2], parts[1::2], strict=True) if one]
 
 
-def _compared(word: str) -> str:
-    """What is the same for all ways to write a word, if it is one: hoodie and hoodies, leaf and leaves.
+def compared(word: str) -> str:
+    """What is the same for all ways to write a word in lower case, if it is one: hoodie and hoodies, leaf and leaves.
 
     It need not be a word itself: of shoe and shoes it is sho.
     """

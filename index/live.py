@@ -218,6 +218,12 @@ class LiveView:
         kept = self.snapshot.products.words
         return self.changed.counts(words) + (0 if kept is None else kept.counts(words))
 
+    def says(self, word: int) -> bool:
+        """Whether a product says a word (`index.words`)."""
+        (base, _), *changed = self.saying(word) or [(np.empty(0, np.uint32), 0)]
+        more = len(base) > len(self.delta.hidden) + len(self.damaged)  # than may be hidden
+        return more or bool(self.visible[base[base < self.base_rows]].any()) or any(len(rows) for rows, _ in changed)
+
     def saying(self, word: int) -> list[tuple[Rows, int]]:
         """Who says a word (`index.words`), by table: its own rows, ascending, and which row of the view is its first.
 

@@ -18,7 +18,9 @@ from catalogue.words import words_of
 
 _READ: Final = 1_000
 """Characters of a product that count: what a long description ends with is of the shop."""
-_POINTS: Final = re.compile(r"(?:^|(?<=\s))\d{1,2}[.)]\s")
+_POINT: Final = r"(?:^|(?<=\s)){}[.)]\s"
+_FIRST_POINT: Final = re.compile(_POINT.format(1))
+_POINTS: Final = re.compile(_POINT.format(r"\d{1,2}"))
 """The numbers of a list: 1. is no litre."""
 _TOGETHER: Final = 65_536
 _FOREMOST: Final = np.uint32(0x5BD1_E995)
@@ -46,7 +48,9 @@ def said(fields: Mapping[str, Any]) -> Said:
     told = " ".join(first)[:_READ]
     words = words_of(told)
     said_first = numbers_of(words)
-    description = _POINTS.sub(" ", fields.get("description", ""))
+    description = fields.get("description", "")
+    if _FIRST_POINT.search(description):
+        description = _POINTS.sub(" ", description)
     beside = words_of(f"{fields.get('supplier_id', '')} {description}"[: _READ - len(told)])
     return np.concatenate([said_first, foremost(said_first), numbers_of(beside.keys() - words.keys())])
 

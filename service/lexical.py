@@ -17,11 +17,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogue.words import words_of
+from catalogue.words import compared, words_of
 from index import LiveView
 from index.live import Selection
 from index.live_words import most_saying, who_says
 from index.words import foremost, numbers_of
+from service.deadlines import check_deadline
 from service.query import Query
 from service.ranking import Arrange, Ranked, Scope, Vector, Words
 
@@ -42,67 +43,75 @@ _CHANGES: Final = 0.5
 _FEW: Final = 5
 _BESIDE: Final = 0.25
 """and a title beside it, whose likeness says more. These were chosen by `bench.words`: docs/architecture.md."""
-_WITHOUT: Final = re.compile(r"\b(?:without|not?|ohne|sans)\s+[^\W\d_]+", re.IGNORECASE)
-_LEAST_MISTYPED: Final = 4
-"""Letters; of fewer, half of all that might be meant differ by one."""
+_WITHOUT: Final = re.compile(r"(?<![\w-])(?:without|ohne|sans)\s+(?:(?:an?|the|any)\s+)*[^\W\d_]+", re.IGNORECASE)
+_MISTYPED: Final = range(5, 25)
+"""Letters of a word that may be mistyped,"""
+_LEAST_OTHER: Final = 7
+"""and of one in which one letter may be another: a boot is no book, and a shirt no skirt."""
 _LEAST_PART: Final = 3
 
 
 def looked_for(query: Query, view: LiveView) -> Words | None:
-    """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone."""
+    """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone.
+
+    Raises DeadlineExceeded.
+    """
     counting = {name for name, weight in query.weights.items() if weight > 0}
     if not query.text or not counting & {"fused", "text"}:
         return None
-    unwanted = [text for text in query.negatives if view.find(text) is None]
-    said, unsaid = _words(_WITHOUT.sub(" ", query.text)), _words(" ".join(unwanted))
-    said = [word for word in said if word not in unsaid]
+    said = _as_said(_WITHOUT.sub(" ", query.text[:_LONGEST]), view)
+    unwanted = _unwanted([text for text in query.negatives if view.find(text) is None], said, view)
+    said = [word for word in said if word not in unwanted]
     if not said:
         return None
     beside = _CHANGES if len(said) <= _FEW else _BESIDE
     weight = ALONE if query.modality == "text" or counting == {"text"} else beside
-    return Words(_numbers(_as_said(said, view)), weight, _numbers(unsaid))
+    return Words(_numbers(said), weight, _numbers(islice(unwanted, MOST)))
 
 
-def _words(text: str) -> list[str]:
-    """Those of a text that count."""
-    return [*islice(words_of(text[:_LONGEST]), MOST)]
+def _unwanted(texts: Sequence[str], wanted: Sequence[str], view: LiveView) -> dict[str, None]:
+    """The words of negatives: of "blue mug" blue where a mug is wanted, and of "mug" mug all the same."""
+    said = [_as_said(text[:_LONGEST], view) for text in texts]
+    return dict.fromkeys(word for words in said for word in [each for each in words if each not in wanted] or words)
 
 
 def _numbers(words: Iterable[str]) -> tuple[int, ...]:
     return tuple(numbers_of(words).tolist())
 
 
-def _as_said(words: Sequence[str], view: LiveView) -> list[str]:
-    """Words as products say them: in place of one that none says, what it may have been meant to be."""
-    counts = view.counts(numbers_of(words)).tolist()
+def _as_said(text: str, view: LiveView) -> list[str]:
+    """Those of a text's words that count; in place of one that no product says, what it may have been meant to be."""
     meant: dict[str, None] = {}
-    for word, count in zip(words, counts, strict=True):
-        meant.update(dict.fromkeys([word] if count else _meant_by(word, view) or [word]))
+    for word in islice(words_of(text), MOST):
+        check_deadline()
+        is_said = view.says(*_numbers([word]))
+        meant.update(dict.fromkeys([word] if is_said else _meant_by(word, view) or [word]))
     return [*meant]
 
 
 def _meant_by(word: str, view: LiveView) -> list[str]:
     """The most said of the words that a word is one mistake away from, or of the pairs it is put together of."""
-    if not word.isalpha() or len(word) < _LEAST_MISTYPED:
+    if not word.isalpha() or len(word) not in _MISTYPED:
         return []
-    near = [*_one_mistake_away(word)]
+    near = [*dict.fromkeys(map(compared, _one_mistake_away(word)))]
     counts = view.counts(numbers_of(near))
     if counts.any():
         return [near[int(counts.argmax())]]
     cuts = range(_LEAST_PART, len(word) - _LEAST_PART + 1)
-    pairs = [words for at in cuts if len(words := [*words_of(f"{word[:at]} {word[at:]}")]) == 2]
+    pairs = [(compared(word[:at]), compared(word[at:])) for at in cuts]
     counts = view.counts(numbers_of(part for pair in pairs for part in pair)).reshape(-1, 2).min(axis=1)
-    return pairs[int(counts.argmax())] if counts.any() else []
+    return [*pairs[int(counts.argmax())]] if counts.any() else []
 
 
-def _one_mistake_away(word: str) -> dict[str, None]:
-    """What a word becomes by a letter more, less, another, or two in the other order; the first one stays."""
-    cuts = [(word[:at], word[at:]) for at in range(1, len(word) + 1)]
-    changed = [before + letter + after for before, after in cuts for letter in ascii_lowercase]
-    changed += [before + letter + after[1:] for before, after in cuts if after for letter in ascii_lowercase]
-    changed += [before + after[1:] for before, after in cuts if after]
-    changed += [before + after[1] + after[0] + after[2:] for before, after in cuts if len(after) > 1]
-    return dict.fromkeys(changed)
+def _one_mistake_away(word: str) -> list[str]:
+    """What a word becomes by a letter more or less, two in the other order, or in a long one another letter."""
+    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    changed = [before + after[1] + after[0] + after[2:] for before, after in cuts if len(after) > 1]
+    changed += [before + after[1:] for before, after in cuts if before and after]
+    changed += [before + letter + after for before, after in cuts if before for letter in ascii_lowercase]
+    if len(word) < _LEAST_OTHER:
+        return changed
+    return changed + [one + letter + two[1:] for one, two in cuts if one and two for letter in ascii_lowercase]
 
 
 def with_words(scope: Scope, words: Words) -> Scope:

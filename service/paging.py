@@ -12,7 +12,7 @@ from service.cursors import Tokens
 from service.ranking import Start, Term, Words
 
 Kind = Literal["search", "same-style", "similar"]
-_LAYOUT: Final = 6
+_LAYOUT: Final = 7
 """See `cursors.Tokens`; a field of `asked` counts, too."""
 
 

@@ -56,6 +56,8 @@ class Scope:
     judged_from: float = -math.inf
     also: Callable[[LiveView, Vector, Selection], NDArray[np.int64]] | None = None
     also_from: float = -math.inf
+    first: Callable[[LiveView], NDArray[np.int64]] | None = None
+    """Names rows that come before all others, by their scores, whatever these are; only with `arrange`."""
     group_by: GroupBy | None = None
     explain: bool = False
     arrange: "Arrange | None" = None
@@ -291,18 +293,21 @@ def _arranged(look: _Look, arrange: Arrange, start: Start | None, needed: int) -
     What it does not put in order comes by score, behind what it does.
     """
     view, scope = look.view, look.scope
+    lead = [] if scope.first is None else _scored(look, view.among(scope.first(view), look.among), -math.inf)
+    look = replace(look, without=look.without.union(row for row, _ in lead))
     window = min(WINDOW, max(scope.arranged, needed))
     judge = _Judge(view, scope)
-    found = _ranked(look, None, window, judge)[:window]
+    found = _ranked(look, None, window, judge)[: window - len(lead)]
     judge.renew()  # so that many that are more alike do not keep those of `scope.also` away
     also = _also(look, dict(found), judge)
-    first = [pair for pair in found[: scope.arranged] if pair[0] not in also][: WINDOW - len(also)]
-    rest = [pair for pair in found[scope.arranged :] if pair[0] not in also][: WINDOW - len(also) - len(first)]
+    left = WINDOW - len(lead) - len(also)
+    first = [pair for pair in found[: scope.arranged] if pair[0] not in also][:left]
+    rest = [pair for pair in found[scope.arranged :] if pair[0] not in also][: left - len(first)]
     if also:
         first = _in_order(view, [*first, *also.items()])
     hits = arrange(view, [Ranked(row, score) for row, score in first], needed)
     total = Total(len(hits), len(first) < WINDOW and not judge.is_cut) if scope.counted else None
-    hits += [Ranked(row, score) for row, score in rest]
+    hits = [*(Ranked(row, score) for row, score in lead), *hits, *(Ranked(row, score) for row, score in rest)]
     if start is not None:
         hits = [hit for hit in hits if _mark(view.id_of(hit.row)) not in start.seen]
     return hits, total
@@ -315,15 +320,20 @@ def _also(look: _Look, found: Mapping[int, float], judge: _Judge) -> dict[int, f
         return {}
     check_deadline()
     among = view.without(look.among, look.without) if look.without else look.among
-    rows = np.unique(view.among(scope.also(view, look.query, among), among))
+    pairs = _scored(look, view.among(scope.also(view, look.query, among), among), scope.also_from)
+    return dict(islice((pair for pair in pairs if pair[0] in found or judge.keeps(*pair)), WINDOW))
+
+
+def _scored(look: _Look, rows: NDArray[np.int64], least: float) -> list[tuple[int, float]]:
+    """Those of some rows that have a vector, and at least some score, with their scores, the best first."""
     check_deadline()
-    vectors = view.vectors(scope.target, rows)
+    rows = np.setdiff1d(rows, [*look.without])
+    vectors = look.view.vectors(look.scope.target, rows)
     rows, vectors = rows[there := vectors.any(axis=1)], vectors[there]
     # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
     scores = np.einsum("ij,j->i", vectors, look.query).clip(-1, 1).astype(np.float64)
-    best = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= scope.also_from)]
-    pairs = zip(rows[best].tolist(), scores[best].tolist(), strict=True)
-    return dict(islice((pair for pair in pairs if pair[0] in found or judge.keeps(*pair)), WINDOW))
+    best = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= least)]
+    return _in_order(look.view, zip(rows[best].tolist(), scores[best].tolist(), strict=True))
 
 
 def _grouped(look: _Look, start: Start | None) -> list[Ranked]:

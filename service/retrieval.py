@@ -271,12 +271,14 @@ def _excluded(query: Query, scope: Scope) -> frozenset[str]:
 
 
 def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView) -> Scope:
-    """The scope in which products come first that the query names, where there are any, or that say its words."""
-    if len(_named(query, view)):
-        return replace(scope, also=lambda view, *_: _named(query, view), arrange=_as_found, arranged=0)
-    if words is None or scope.target == "image" or view.snapshot.products.words is None:
+    """The scope in which what the query names comes first, if there is such a product, and then what says its words."""
+    if words is not None and scope.target != "image" and view.snapshot.products.words is not None:
+        scope = lexical.with_words(scope, words)
+    if query.name is None and query.barcode is None:
         return scope
-    return lexical.with_words(scope, words)
+    # Also where there is none, as there may be one on a later page, or none any more.
+    named = replace(scope, first=lambda view: _named(query, view))
+    return named if scope.arrange is not None else replace(named, arrange=_as_found, arranged=0)
 
 
 def _named(query: Query, view: LiveView) -> NDArray[np.int64]:

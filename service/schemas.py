@@ -284,8 +284,8 @@ class Hit(BaseModel):
         description="contribution of each term; they add up to score, within 1e-5; null unless asked for"
     )
     words_said: float | None = Field(
-        description="how much of the query's words it says, 0..1, rare words counting more; null where they were not "
-        "looked for"
+        description="how much of the query's words it says, 0..1, rare words counting more, and the description's "
+        "less; null where they were not looked for, and behind the first few hundred hits"
     )
     group: HitGroup | None = Field(description="what the hit stands for, where hits are grouped")
 

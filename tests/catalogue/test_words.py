@@ -54,6 +54,7 @@ def says(text: str, words: str) -> bool:
         ("hex bolt M 6 x 40", "M6x40"),
         ("hex bolt M6x40mm", "m6 40 mm"),
         ("1,000ml", "1000 ml"),
+        ("0,125 l", "0.125 l"),
     ],
 )
 def test_a_text_that_says_it(text: str, words: str) -> None:

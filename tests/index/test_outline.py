@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index import Filters, Snapshot, outline
-from index.exact import FlatIndex, Neighbours
+from index.exact import FlatIndex, Neighbours, best_of
 from index.outline import Outline, write_outline
 from index.plan import Choice
 from index.search import ShardedIndex
@@ -93,11 +93,10 @@ def test_where_more_would_not_help_none_are_looked_at(
 ) -> None:
     monkeypatch.setattr(outline, "_HOPELESS", hopeless)
     kept: list[int] = []
-    best = outline.best_of
 
     def counted(vectors: Any, query: Any, rows: Any, k: int) -> Neighbours:
         kept.append(k)
-        return best(vectors, query, rows, k)
+        return best_of(vectors, query, rows, k)
 
     monkeypatch.setattr(outline, "best_of", counted)
     vectors = unit(np.random.default_rng(2).normal(size=(ROWS, DIM))).astype(np.float16)

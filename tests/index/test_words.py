@@ -31,6 +31,8 @@ def who(postings: Postings, word: str) -> list[int]:
 def test_what_a_product_says() -> None:
     fields: dict[str, Any] = {"product_id": "id", "title": "Mugs", "category": "Home > Cups", "style_id": "s"}
     fields |= {"description": f"1. Keeps a mug warm{' x' * 500} far", "attributes": {"Colour": "Blue", "size": "0,3 l"}}
+    for text, word in (("Set of 12. Blue", "12"), ("Glasses (set of 6) for tea", "6")):
+        assert numbers_of([word])[0] in said({"description": text})
     first = numbers_of(["mug", "home", "cup", "blue", "0.3", "l", "0.3l"])
     beside = numbers_of(["keep", "warm", "x", "acme"])
     told = said(fields | {"supplier_id": "ACME"})

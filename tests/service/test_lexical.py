@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.words import words_of
-from index import Filters, LiveIndex, LiveView
+from index import Change, Filters, LiveIndex, LiveView
 from index.words import numbers_of
 from service import lexical
 from service.lexical import ALONE, MOST, READ, looked_for, order, shares
 from service.query import Query
 from service.ranking import Ranked, Scope, Term, Words, rank
-from tests.index.builders import build, item, reopen
+from tests.index.builders import FINGERPRINT, build, item, reopen, unit_rows
+from tests.index.test_live_view import in_order
 from tests.service.conftest import shop_of_titles
 from tests.service.test_api_search import search
 
@@ -98,14 +99,16 @@ class TestLookedFor:
             (Query(text="the ..."), None, 0.0),
             (Query(product_id="p"), None, 0.0),
             (Query(text="mug without owls"), "mug", ALONE),
-            (Query(text="Mug, no owl, not striped"), "mug", ALONE),
+            (Query(text="Mug without any owls, ohne striped"), "mug", ALONE),
+            (Query(text="striped-without mug"), "striped without mug", ALONE),
             (Query(text="non owl"), "non owl", ALONE),
             (Query(text="without owl"), None, 0.0),
             (Query(text="striped cushoin"), "striped cushion", ALONE),
             (Query(text="cusion lightbulb"), "cushion light bulb", ALONE),
-            (Query(text="cushio strpied oowl"), "cushion striped owl", ALONE),
+            (Query(text="cushio strpied cushyon ucshion"), "cushion striped", ALONE),
             (Query(text="saucepans"), "sauce pan", ALONE),
-            (Query(text="xowl mgu m7 unicorn"), "xowl mgu m 7 unicorn m7", ALONE),
+            (Query(text="xowl mgu m7 unicorn pauce"), "xowl mgu m 7 unicorn pauce m7", ALONE),
+            (Query(text=f"{'l' * 25} {'strip' * 9}"), f"{'l' * 25} {'strip' * 9}", ALONE),
         ],
     )
     def test_which_words(self, titled: LiveView, query: Query, words: str | None, weight: float) -> None:
@@ -113,8 +116,21 @@ class TestLookedFor:
         assert found == (None if words is None else Words(numbers(words), weight))
 
     def test_those_not_wanted(self, titled: LiveView) -> None:
-        found = looked_for(Query(text="owl mug", negatives=["striped owl", "p1", "p77"]), titled)
-        assert found == Words(numbers("mug"), ALONE, numbers("striped owl p 77 p77"))
+        asked = Query(text="owl mug", negatives=["stripde mug", "p1", "p77"])
+        assert looked_for(asked, titled) == Words(numbers("owl mug"), ALONE, numbers("striped p 77 p77"))
+        asked = Query(text="owl mug", negatives=["owl"])
+        assert looked_for(asked, titled) == Words(numbers("mug"), ALONE, numbers("owl"))
+        assert looked_for(Query(text="owl mug", negatives=["mug owl"]), titled) is None
+
+    def test_what_is_said_no_more_is_mistyped(self, tmp_path: Path) -> None:
+        products = [item(name, title=title) for name, title in (("one", "cushion"), ("two", "cushoin"))]
+        index = LiveIndex(reopen(build(tmp_path, products=products)))
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), ALONE)
+        index.apply(in_order([Change.delete("two")]))
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushion"), ALONE)
+        vector = {FINGERPRINT: {"fusion": unit_rows(1)[0]}}
+        index.apply(in_order([Change.upsert(item("three", title="cushoin"), vector)], 2))
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), ALONE)
 
     def test_no_more_than_so_many(self, titled: LiveView) -> None:
         found = looked_for(Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))), titled)
@@ -186,6 +202,21 @@ class TestSearches:
             assert search(bolts, k=1, **asked)["hits"][0]["words_said"] is None
         assert search(bolts, text="b359", k=1, exclude=["b359"])["hits"][0]["product_id"] != "b359"
 
+    def test_an_id_that_is_a_word_leaves_the_rest_as_it_was(self, tmp_path: Path) -> None:
+        with made(tmp_path) as api:
+            before = [hit["product_id"] for hit in search(api, text="zinc", k=BOLTS)["hits"]]
+            first = search(api, text="zinc", k=5)
+            assert api.put("/v1/products/zinc", json={"title": "curtain"}).status_code == 200
+            whole = search(api, text="zinc", k=BOLTS + 1)["hits"]
+            assert [hit["product_id"] for hit in whole] == ["zinc", *before]
+            assert whole[0]["words_said"] is None
+            assert whole[1]["words_said"] == 1
+            later = search(api, cursor=first["next_cursor"])["hits"]
+            assert [hit["product_id"] for hit in later] == ["zinc", *before[5:9]]
+            named = search(api, text="zinc", k=1)
+            assert api.delete("/v1/products/zinc").status_code == 204
+            assert [hit["product_id"] for hit in search(api, cursor=named["next_cursor"], k=9)["hits"]] == before[:9]
+
     def test_what_says_what_is_not_wanted_comes_later(self, bolts: TestClient) -> None:
         wanted, rest = ([hit["product_id"] for hit in search(bolts, text="hex bolt", k=BOLTS, **more)["hits"]]
                         for more in ({}, {"negatives": ["zinc"]}))  # fmt: skip
@@ -238,6 +269,16 @@ def test_a_changed_product_says_what_it_says_now(tmp_path: Path) -> None:
         shown = [hit["product_id"] for page in pages for hit in page["hits"]]
         assert len(set(shown)) == len(shown)
         assert set(shown) >= {f"b{number:03d}" for number in range(1, BOLTS)}
+
+
+def test_a_list_by_a_name_goes_on_when_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.products.Postings.packed", {})
+    with made(tmp_path) as api:
+        assert api.put("/v1/products/bolt", json={"title": "curtain"}).status_code == 200
+        page = search(api, text="bolt", k=1)
+        assert page["hits"][0]["product_id"] == "bolt"
+        assert api.delete("/v1/products/bolt").status_code == 204
+        assert len(search(api, cursor=page["next_cursor"], k=50)["hits"]) == 50
 
 
 def test_a_snapshot_without_words_is_searched_by_vectors_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
