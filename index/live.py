@@ -232,11 +232,11 @@ class LiveView:
         words = self.snapshot.products.words
         if words is None:
             return []
+        base = (words.saying(word), 0)
+        if not self.delta.rows:
+            return [base]
         alive, changed = self.delta.alive, self.changed.saying(word, self.delta.rows)
-        return [
-            (words.saying(word), 0),
-            *((rows[alive[first:][rows]], self.base_rows + first) for rows, first in changed),
-        ]
+        return [base, *((rows[alive[first:][rows]], self.base_rows + first) for rows, first in changed)]
 
     def suppliers(self, rows: NDArray[np.int64]) -> list[str]:
         """The supplier of each of some rows; empty for a product of none."""

@@ -24,7 +24,7 @@ def who_says(view: LiveView, words: Sequence[int], rows: NDArray[np.int64]) -> N
         for saying, first in view.saying(word):
             if len(saying):
                 own = (rows - first).astype(np.uint32)  # those before `first` come out too large to be there
-                says[number] |= saying[saying.searchsorted(own).clip(max=len(saying) - 1)] == own
+                says[number] |= saying[np.minimum(saying.searchsorted(own), len(saying) - 1)] == own
     return says
 
 

@@ -136,13 +136,14 @@ def _saying(words: Words, target: str) -> Callable[[LiveView, Vector, Selection]
 def _by_words(words: Words) -> Arrange:
     """By likeness, by what of the words a product says, and what of those not wanted it does not."""
 
-    def arrange(view: LiveView, hits: Sequence[Ranked], _: int) -> list[Ranked]:
+    def arrange(view: LiveView, hits: Sequence[Ranked], needed: int) -> list[Ranked]:
         rows = np.array([hit.row for hit in hits], np.int64)
         likeness = np.array([hit.score for hit in hits], np.float32)
         said = _shares(view, words.said, rows)
-        places = order(likeness, words.weight * (said - _shares(view, words.unwanted, rows)))
+        worth = said - _shares(view, words.unwanted, rows) if words.unwanted else said
         shown = said.round(4).tolist()
-        return [replace(hits[at], words_said=shown[at]) for at in places]
+        places = order(likeness, words.weight * worth)[:needed]
+        return [Ranked(hits[at].row, hits[at].score, words_said=shown[at]) for at in places]
 
     return arrange
 
