@@ -120,7 +120,7 @@ def _measured(view: LiveView, queries: Sequence[Numbers], scope: Scope) -> float
         vector = view.vectors("fusion", np.array([row]))[0] + random.normal(0, 0.02, view.snapshot.manifest.dim)
         term = Term("query", 1.0, (vector / np.linalg.norm(vector)).astype(np.float32))
         numbers = tuple(numbers_of(map(word_of, words.tolist())).tolist())
-        asked = with_words(scope, Words(numbers, ALONE)) if numbers else scope
+        asked = with_words(scope, Words(numbers, alone=True, weight=ALONE)) if numbers else scope
         began = time.process_time()
         rank(view, [term], asked, frozenset(), None)
         times.append((time.process_time() - began) * 1000)

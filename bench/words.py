@@ -11,7 +11,7 @@ so as served it is found almost by definition.
 Of both: titles of its listings (the demo's held-out ones) find their own listing, and another one of its style, the
 own one left out; so do a photo and title together. With triplets (`reference_id`, `target_id`) the photo of the first
 with words for what should differ finds the second, the first left out; of the demo, photos of mugs, bags and cushions
-with the words for another design find one that has it.
+with the words for another design find one that has it, and photos of all kinds with "blue" and the like their own kind.
 """
 
 import argparse
@@ -60,6 +60,8 @@ DESIGNS: Final[Mapping[str, str]] = {
     "tote-bag-waves": "waves", "cushion-stripe": "striped", "cushion-zigzag": "zigzag", "cushion-check": "checked",
 }  # fmt: skip
 """What is said beside a photo of another one of the kind."""
+ANY: Final = ("blue", "white", "steel", "striped", "large")
+"""What is said beside a photo of anything."""
 _FINGERPRINT: Final = "0" * 64
 Mask = NDArray[np.bool_]
 
@@ -185,6 +187,7 @@ def tasks_of(catalogue: Path, products: Sequence[Product]) -> Iterator[Task]:
         yield Task("photo and title, the same", own_titles, others[some], own_rows, own_rows)
     if is_demo:
         yield _of_other_designs(styles)
+        yield _of_their_kind(np.array([product.category or "" for product in products]))
 
 
 def _of_its_own_words(products: Sequence[Product]) -> Task:
@@ -206,6 +209,13 @@ def _of_other_designs(styles: NDArray[np.str_]) -> Task:
     right = np.array([np.char.startswith(styles, design) for _, design in asked])
     photos = [row for row, _ in asked]
     return Task("photo and words", [DESIGNS[design] for _, design in asked], right, photos, photos)
+
+
+def _of_their_kind(categories: NDArray[np.str_]) -> Task:
+    """A photo of each kind with each of `ANY`."""
+    _, rows = np.unique(categories, return_index=True)
+    photos = np.repeat(rows, len(ANY)).tolist()
+    return Task("photo and words, its kind", ANY * len(rows), categories == categories[photos][:, None], photos, photos)
 
 
 def _of_words(name: str, words: Sequence[str], right: Mask) -> Task:

@@ -8,7 +8,7 @@ document frequency).
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from string import ascii_lowercase
@@ -37,12 +37,10 @@ _LONGEST: Final = 1_000
 _IN_PASSING: Final = 0.6
 """What a word counts that only the description says."""
 ALONE: Final = 1.25
-"""What words weigh, likeness being 1,"""
-_CHANGES: Final = 0.5
-"""a few beside a photo or a product, which say what shall differ,"""
-_FEW: Final = 5
-_BESIDE: Final = 0.25
-"""and a title beside it, whose likeness says more. These were chosen by `bench.words`: docs/architecture.md."""
+"""What words weigh beside likeness, where they are all there is,"""
+BESIDE: Final = 1.5
+"""and by how much more they make what is like a photo or a product. These were chosen by `bench.words`:
+docs/architecture.md."""
 _WITHOUT: Final = re.compile(r"(?<![\w-])(?:without|ohne|sans)\s+(?:(?:an?|the|any)\s+)*[^\W\d_]+", re.IGNORECASE)
 _MISTYPED: Final = range(5, 25)
 """Letters of a word that may be mistyped,"""
@@ -64,9 +62,15 @@ def looked_for(query: Query, view: LiveView) -> Words | None:
     said = [word for word in said if word not in unwanted]
     if not said:
         return None
-    beside = _CHANGES if len(said) <= _FEW else _BESIDE
-    weight = ALONE if query.modality == "text" or counting == {"text"} else beside
-    return Words(_numbers(said), weight, _numbers(islice(unwanted, MOST)))
+    alone = query.modality == "text" or counting == {"text"}
+    weight = ALONE if alone else BESIDE * _counts(query.weights)
+    return Words(_numbers(said), alone, weight, _numbers(islice(unwanted, MOST)))
+
+
+def _counts(weights: Mapping[str, float]) -> float:
+    """How much words beside a photo count, 0 to 1: in full where they weigh as much as it, or go together with it."""
+    positive = {name: weight for name, weight in weights.items() if weight > 0}
+    return min(1.0, 2 * (1 - positive.get("image", 0.0) / sum(positive.values())))
 
 
 def _unwanted(texts: Sequence[str], wanted: Sequence[str], view: LiveView) -> dict[str, None]:
@@ -115,10 +119,12 @@ def _one_mistake_away(word: str) -> list[str]:
 
 
 def with_words(scope: Scope, words: Words) -> Scope:
-    """The same, but that what says the words is found, and comes first."""
+    """The same, but that what says the words comes first; where they are all there is, it is found by them, too."""
+    scope = replace(scope, arrange=_by_words(words), arranged=READ)
+    if not words.alone:
+        return scope
     least = -math.inf if scope.min_score is None else scope.min_score
-    also, arrange = _saying(words, scope.target), _by_words(words)
-    return replace(scope, also=also, also_from=least, arrange=arrange, arranged=READ)
+    return replace(scope, also=_saying(words, scope.target), also_from=least)
 
 
 def _saying(words: Words, target: str) -> Callable[[LiveView, Vector, Selection], NDArray[np.int64]]:
@@ -142,18 +148,23 @@ def _by_words(words: Words) -> Arrange:
         said = _shares(view, words.said, rows)
         worth = said - _shares(view, words.unwanted, rows) if words.unwanted else said
         shown = said.round(4).tolist()
-        places = order(likeness, words.weight * worth)[:needed]
+        places = order(likeness, words.weight * worth, alone=words.alone)[:needed]
         return [Ranked(hits[at].row, hits[at].score, words_said=shown[at]) for at in places]
 
     return arrange
 
 
-def order(likeness: NDArray[np.float32], said: NDArray[np.float64]) -> list[int]:
-    """The places of some hits, given best first, in the order by words too; `said` [hits] is what these are worth."""
+def order(likeness: NDArray[np.float32], said: NDArray[np.float64], *, alone: bool) -> list[int]:
+    """The places of some hits, given best first, in the order by words too; `said` [hits] is what these are worth.
+
+    Words alone are worth something whatever the likeness. Beside a photo they are the more so the more like it a hit
+    is: "this mug, but blue" means no blue lamp. (Its square, chosen by `bench.words`.)
+    """
     if not len(likeness):
         return []
     spread = max(float(likeness[0] - likeness[-1]), float(np.finfo(np.float32).eps))
-    worth = (likeness - likeness[-1]) / spread + said
+    likeness = (likeness - likeness[-1]) / spread
+    worth = likeness + said if alone else likeness**2 * (1 + said)
     places: list[int] = np.argsort(-worth, kind="stable").tolist()
     return places
 

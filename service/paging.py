@@ -1,7 +1,7 @@
 """Cursors of searches: all that the next page needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -45,7 +45,7 @@ class SearchCursors:
             "terms": [(term.name, term.weight) for term in start.terms],
             "after": (start.score, start.product_id),
             "shown": start.shown,
-            "words": start.words and (start.words.said, start.words.weight, start.words.unwanted),
+            "words": start.words and astuple(start.words),
             "asked": going_on.asked,
             "arm": going_on.arm,
         }
@@ -69,7 +69,7 @@ class _Header(BaseModel):
     terms: list[tuple[str, float]]
     after: tuple[float, str]
     shown: int
-    words: tuple[tuple[int, ...], float, tuple[int, ...]] | None
+    words: tuple[tuple[int, ...], bool, float, tuple[int, ...]] | None
     asked: dict[str, Any]
     arm: list[int] | None
 

@@ -78,9 +78,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The numbers of a query's words (`index.words`), what these weigh beside likeness, and of words not wanted."""
+    """The numbers of a query's words (`index.words`), if these are all of it, what they weigh, and those unwanted."""
 
     said: tuple[int, ...]
+    alone: bool
     weight: float
     unwanted: tuple[int, ...] = ()
 

@@ -17,7 +17,7 @@ from catalogue.words import words_of
 from index import Change, Filters, LiveIndex, LiveView
 from index.words import numbers_of
 from service import lexical
-from service.lexical import ALONE, MOST, READ, looked_for, order, shares
+from service.lexical import ALONE, BESIDE, MOST, READ, looked_for, order, shares
 from service.query import Query
 from service.ranking import Ranked, Scope, Term, Words, rank
 from tests.index.builders import FINGERPRINT, build, item, reopen, unit_rows
@@ -30,12 +30,12 @@ def numbers(words: str) -> tuple[int, ...]:
     return tuple(numbers_of(words.split()).tolist())
 
 
-def ordered(likeness: list[float], *texts: str, words: str = "owl mug", weight: float = ALONE) -> list[int]:
+def ordered(likeness: list[float], *texts: str, words: str = "owl mug", alone: bool = True) -> list[int]:
     """The order of some hits that say some texts, in brackets what they say in passing."""
     asked = list(words_of(words))
     anywhere = np.array([[word in words_of(text) for text in texts] for word in asked], np.bool_)
     first = np.array([[word in words_of(text.split("(")[0]) for text in texts] for word in asked], np.bool_)
-    return order(np.array(likeness, np.float32), weight * shares(anywhere, first))
+    return order(np.array(likeness, np.float32), (ALONE if alone else BESIDE) * shares(anywhere, first), alone=alone)
 
 
 class TestOrder:
@@ -52,10 +52,10 @@ class TestOrder:
             assert ordered([0.9, 0.5, 0.1], "mug", "owl", "fox", words=words) == [0, 1, 2]
             assert ordered([0.9, 0.7, 0.1], "cup", "owl", "fox", words=words) == [1, 0, 2]
 
-    def test_beside_a_photo_words_count_less(self) -> None:
-        said = ("fox mug", "fox mug", "owl mug", "bolt")
-        assert ordered([0.9, 0.6, 0.5, 0.1], *said) == [2, 0, 1, 3]
-        assert ordered([0.9, 0.6, 0.5, 0.1], *said, weight=0.25) == [0, 2, 1, 3]
+    def test_beside_a_photo_what_is_like_it_comes_first_that_says_them(self) -> None:
+        said = ("fox mug", "fox mug", "owl mug", "owl mug", "bolt")
+        assert ordered([0.9, 0.8, 0.7, 0.3, 0.1], *said) == [2, 3, 0, 1, 4]
+        assert ordered([0.9, 0.8, 0.7, 0.3, 0.1], *said, alone=False) == [2, 0, 1, 3, 4]
 
     def test_in_passing_it_counts_less_unless_nobody_says_it_foremost(self) -> None:
         assert ordered([0.9, 0.8, 0.7], "washer (owl mug)", "owl mug", "bolt") == [1, 0, 2]
@@ -86,51 +86,57 @@ def titled(tmp_path_factory: pytest.TempPathFactory) -> LiveView:
 
 class TestLookedFor:
     @pytest.mark.parametrize(
-        ("query", "words", "weight"),
+        ("query", "words", "alone", "weight"),
         [
-            (Query(text="owl mugs"), "owl mug", ALONE),
-            (Query(image=b"x", text="owl"), "owl", 0.5),
-            (Query(product_id="p", text="owl"), "owl", 0.5),
-            (Query(image=b"x", text="owl mug, striped cushion cover"), "owl mug striped cushion cover", 0.5),
-            (Query(product_id="p", text="owl mug cup hex light bulb"), "owl mug cup hex light bulb", 0.25),
-            (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), "owl", ALONE),
-            (Query(image=b"x", text="owl", weights={"image": 1.0}), None, 0.0),
-            (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None, 0.0),
-            (Query(text="the ..."), None, 0.0),
-            (Query(product_id="p"), None, 0.0),
-            (Query(text="mug without owls"), "mug", ALONE),
-            (Query(text="Mug without any owls, ohne striped"), "mug", ALONE),
-            (Query(text="striped-without mug"), "striped without mug", ALONE),
-            (Query(text="non owl"), "non owl", ALONE),
-            (Query(text="without owl"), None, 0.0),
-            (Query(text="striped cushoin"), "striped cushion", ALONE),
-            (Query(text="cusion lightbulb"), "cushion light bulb", ALONE),
-            (Query(text="cushio strpied cushyon ucshion"), "cushion striped", ALONE),
-            (Query(text="saucepans"), "sauce pan", ALONE),
-            (Query(text="xowl mgu m7 unicorn pauce"), "xowl mgu m 7 unicorn pauce m7", ALONE),
-            (Query(text=f"{'l' * 25} {'strip' * 9}"), f"{'l' * 25} {'strip' * 9}", ALONE),
+            (Query(text="owl mugs"), "owl mug", True, ALONE),
+            (Query(image=b"x", text="owl"), "owl", False, BESIDE),
+            (Query(product_id="p", text="owl"), "owl", False, BESIDE),
+            (Query(image=b"x", text="owl", weights={"image": 0.9, "text": 0.1}), "owl", False, 0.2 * BESIDE),
+            (Query(image=b"x", text="owl", weights={"image": 0.3, "text": 0.7}), "owl", False, BESIDE),
+            (Query(image=b"x", text="owl", weights={"image": 0.5, "fused": 0.5}), "owl", False, BESIDE),
+            (Query(image=b"x", text="owl", weights={"text": 1.0, "image": 0.0}), "owl", True, ALONE),
+            (Query(image=b"x", text="owl", weights={"image": 1.0}), None, False, 0.0),
+            (Query(image=b"x", text="owl", weights={"image": 1.0, "text": -0.5}), None, False, 0.0),
+            (Query(text="the ..."), None, False, 0.0),
+            (Query(product_id="p"), None, False, 0.0),
+            (Query(text="mug without owls"), "mug", True, ALONE),
+            (Query(text="Mug without any owls, ohne striped"), "mug", True, ALONE),
+            (Query(text="striped-without mug"), "striped without mug", True, ALONE),
+            (Query(text="non owl"), "non owl", True, ALONE),
+            (Query(text="without owl"), None, False, 0.0),
+            (Query(text="striped cushoin"), "striped cushion", True, ALONE),
+            (Query(text="cusion lightbulb"), "cushion light bulb", True, ALONE),
+            (Query(text="cushio strpied cushyon ucshion"), "cushion striped", True, ALONE),
+            (Query(text="saucepans"), "sauce pan", True, ALONE),
+            (Query(text="xowl mgu m7 unicorn pauce"), "xowl mgu m 7 unicorn pauce m7", True, ALONE),
+            (Query(text=f"{'l' * 25} {'strip' * 9}"), f"{'l' * 25} {'strip' * 9}", True, ALONE),
         ],
     )
-    def test_which_words(self, titled: LiveView, query: Query, words: str | None, weight: float) -> None:
+    def test_which_words(self, titled: LiveView, query: Query, words: str | None, alone: bool, weight: float) -> None:
         found = looked_for(query, titled)
-        assert found == (None if words is None else Words(numbers(words), weight))
+        if words is None:
+            assert found is None
+        else:
+            assert found is not None
+            assert (found.said, found.alone) == (numbers(words), alone)
+            assert found.weight == pytest.approx(weight)
 
     def test_those_not_wanted(self, titled: LiveView) -> None:
         asked = Query(text="owl mug", negatives=["stripde mug", "p1", "p77"])
-        assert looked_for(asked, titled) == Words(numbers("owl mug"), ALONE, numbers("striped p 77 p77"))
+        assert looked_for(asked, titled) == Words(numbers("owl mug"), True, ALONE, numbers("striped p 77 p77"))
         asked = Query(text="owl mug", negatives=["owl"])
-        assert looked_for(asked, titled) == Words(numbers("mug"), ALONE, numbers("owl"))
+        assert looked_for(asked, titled) == Words(numbers("mug"), True, ALONE, numbers("owl"))
         assert looked_for(Query(text="owl mug", negatives=["mug owl"]), titled) is None
 
     def test_what_is_said_no_more_is_mistyped(self, tmp_path: Path) -> None:
         products = [item(name, title=title) for name, title in (("one", "cushion"), ("two", "cushoin"))]
         index = LiveIndex(reopen(build(tmp_path, products=products)))
-        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), ALONE)
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), True, ALONE)
         index.apply(in_order([Change.delete("two")]))
-        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushion"), ALONE)
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushion"), True, ALONE)
         vector = {FINGERPRINT: {"fusion": unit_rows(1)[0]}}
         index.apply(in_order([Change.upsert(item("three", title="cushoin"), vector)], 2))
-        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), ALONE)
+        assert looked_for(Query(text="cushoin"), index.view) == Words(numbers("cushoin"), True, ALONE)
 
     def test_no_more_than_so_many(self, titled: LiveView) -> None:
         found = looked_for(Query(text=" ".join(f"{'w' * number}" for number in range(1, 100))), titled)
@@ -141,7 +147,7 @@ class TestLookedFor:
         snapshot = reopen(build(tmp_path))
         snapshot.products.words = None
         found = looked_for(Query(text="cushoin"), LiveIndex(snapshot).view)
-        assert found == Words(numbers("cushoin"), ALONE)
+        assert found == Words(numbers("cushoin"), True, ALONE)
 
 
 BOLTS = 360
@@ -294,7 +300,7 @@ class TestFound:
     """Forty products, less and less like the query, of which the far ones say owl, and two of these fox as well."""
 
     QUERY: ClassVar = (Term("query", 1.0, np.array([1, 0, 0, 0], np.float32)),)
-    SAID: ClassVar = Words(numbers("owl fox"), ALONE)
+    SAID: ClassVar = Words(numbers("owl fox"), True, ALONE)
 
     @pytest.fixture
     def view(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveView:

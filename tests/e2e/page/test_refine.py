@@ -202,7 +202,8 @@ def test_reasons_are_given_on_demand(shop: Shop, mug: dict[str, Any]) -> None:
     query = {"product_id": mug["product_id"], "text": "frog", "negatives": [mug["product_id"]]}
     best = shop.search(**query, weights={"fused": 0.8, "text": 0.2}, explain=True)[0]
     why = shop.cards().first.locator(".why")
-    expect(why.locator(".score")).to_have_text(f"Score {best['score']:.2f}")
+    said = round(100 * best["words_said"])
+    expect(why.locator(".score")).to_have_text(f"Score {best['score']:.2f}, says {said} % of the words")
     expect(why).to_contain_text(re.compile(r"Photo and words together\+0\.\d\d"))
     expect(why).to_contain_text(re.compile(r"Less like\S\d\.\d\d"))
     alone = {"product_id": mug["product_id"], "text": "frog", "filters": {"ids": [best["product_id"]]}}
