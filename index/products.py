@@ -194,7 +194,7 @@ class ProductTable:
         self.columns = Columns(arrays)
         self.styles = Styles(arrays)
         self.words = Postings.read(arrays)
-        """What its products say; None where it was not mapped, or written by a version that kept none."""
+        """What its products say; None where it was not mapped, or written by a version with none, or others."""
         self._by_hash: NDArray[np.uint32] = arrays["hash.rows"].to_numpy()
         self._hashes: NDArray[np.uint64] = arrays["hash.sorted"].to_numpy()
         self._orders: dict[Sort, NDArray[np.uint32]] = {

@@ -30,14 +30,15 @@ _TYPES: Final[Mapping[str, tuple[pa.DataType, ...]]] = {
     "hash.rows": (pa.uint32(),),
     "hash.sorted": (pa.uint64(),),
     **{f"order.{sort}": (pa.uint32(),) for sort in ("product_id", "price", "-price", "title")},
+    "words.rules": (pa.uint32(),),
     "words.keys": (pa.uint32(),),
     "words.start": (pa.int64(),),
     "words.rows": (pa.uint32(),),
 }
-_NEW: Final = frozenset({"words.keys", "words.start", "words.rows"})
+_NEW: Final = frozenset({"words.rules", "words.keys", "words.start", "words.rows"})
 """That snapshots of earlier versions lack."""
 _MAY_BE_NULL: Final = frozenset({"photo"})
-_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows", "words.rows")
+_OF_OTHER_LENGTHS: Final = ("keys", "names", "first", "values", "start", "attributes.rows", "words.rows", "rules")
 
 
 def check_whole(arrays: Mapping[str, Any]) -> None:

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from catalogue.words import words_of
 
+RULES: Final = 1
+"""Raised with every change of what `catalogue.words` and `said` take for a word: what is kept by others is not what is
+looked for."""
 _READ: Final = 1_000
 """Characters of a product that count: what a long description ends with is of the shop."""
 _POINT: Final = r"(?:^|(?<=\s)){}[.)]\s"
@@ -85,8 +88,8 @@ class Postings:
 
     @classmethod
     def read(cls, arrays: Mapping[str, Any]) -> Self | None:
-        """From the arrays that `packed` made; None where there are none."""
-        if "words.keys" not in arrays:
+        """From the arrays that `packed` made; None where there are none, or those of other rules."""
+        if "words.rules" not in arrays or arrays["words.rules"].to_pylist() != [RULES]:
             return None
         return cls(*(arrays[f"words.{name}"].to_numpy() for name in ("keys", "start", "rows")))
 
@@ -94,6 +97,7 @@ class Postings:
     def packed(self) -> dict[str, Any]:
         """The same as arrays, by name."""
         return {
+            "words.rules": pa.array([RULES], pa.uint32()),
             "words.keys": pa.array(self.words),
             "words.start": pa.array(self.start),
             "words.rows": pa.array(self.rows),

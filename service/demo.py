@@ -8,6 +8,7 @@ from typing import Final
 from catalogue import demo
 from catalogue.settings import Settings
 from index.manifest import SCHEMA_VERSION, read_manifest
+from index.words import RULES
 from models.bundle import Bundle
 from service.models import DEFAULT_BUNDLE
 from service.query import Found, Query
@@ -22,7 +23,7 @@ def prepare(settings: Settings, build: Callable[[Path, str], object]) -> None:
     """Build the index unless the one for this catalogue, this model and this version is there."""
     fingerprint = Bundle.load(settings.bundle or DEFAULT_BUNDLE).fingerprint
     catalogue = hashlib.sha256(demo.CATALOGUE.read_bytes()).hexdigest()
-    name = f"demo-{catalogue[:8]}-{fingerprint[:8]}-{SCHEMA_VERSION}"
+    name = f"demo-{catalogue[:8]}-{fingerprint[:8]}-{SCHEMA_VERSION}.{RULES}"
     if (settings.data / "snapshots" / name / "manifest.json").is_file():
         read_manifest(settings.data / "snapshots" / name)
         return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-_SNAPSHOT: Final = "demo-998bee26-0fbd460d-3"
+_SNAPSHOT: Final = "demo-998bee26-0fbd460d-3.1"
 _FINGERPRINT: Final = "0fbd460de06bfa6c4220d5854b5aae8ac3768d93a73e3ed739dfe2774bde9761"
 _CREATED: Final = "2026-11-22T19:04:17Z"
 _PRODUCT: Final = {

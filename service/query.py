@@ -53,9 +53,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A neighbour: its product, score, group, what each term of the query added to the score, if asked; words it says.
+    """A neighbour: its product, score and group, and what each term of the query added to the score, if asked.
 
-    `words_said` is how much of the query's words, 0 to 1; None where they were not looked for.
+    `words_said` is how much of the query's words it says, 0 to 1; None where they were not looked for.
     """
 
     listing: Listing

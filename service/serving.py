@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from catalogue.errors import Gone, NotFound, NotReady
 from catalogue.fetch import Fetcher
 from catalogue.files import read_ahead
@@ -29,6 +31,8 @@ from service.remote import RemotePhotos
 from service.retrieval import Retrieval
 from service.thumbnails import Thumbnails
 
+log = structlog.get_logger(__name__)
+_NO_WORDS: Final = "It was written by another version. Build it anew, or cut one from what is live."
 _SHARED_POLL_S: Final = 0.02
 _OWN_POLL_S: Final = 1.0
 _DRAIN_SLACK_S: Final = 5.0
@@ -227,6 +231,8 @@ class Serving:
         try:
             encoder = self.models.get(manifest.fingerprint)
             snapshot = Snapshot.open(path, fingerprint=manifest.fingerprint, devices=self._devices)
+            if snapshot.products.words is None:
+                log.warning("words_not_looked_for", snapshot=name, reason=_NO_WORDS)
             try:
                 live = LiveIndex(snapshot, self.journal.id)
                 stage("replaying the journal")

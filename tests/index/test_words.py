@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from index import ProductTable
 from index.arrays import read_arrays, write_arrays
-from index.words import Postings, foremost, numbers_of, said
+from index.words import RULES, Postings, foremost, numbers_of, said
 from tests.index.builders import item, items, table
 
 WORDS = st.sampled_from(["owl", "fox", "mug", "cup", "x"])
@@ -78,7 +79,7 @@ def test_they_are_kept_and_none_where_they_were_not(tmp_path: Path) -> None:
     assert who(kept.words, "zebra") == []
 
 
-@pytest.mark.parametrize("missing", ["words.keys", "words.start", "words.rows"])
+@pytest.mark.parametrize("missing", ["words.rules", "words.keys", "words.start", "words.rows"])
 def test_half_of_it_is_refused(tmp_path: Path, missing: str) -> None:
     table(items(3)).write(tmp_path / "products.arrow")
     arrays = {name: array for name, array in read_arrays(tmp_path / "products.arrow").items() if name != missing}
@@ -90,3 +91,22 @@ def test_half_of_it_is_refused(tmp_path: Path, missing: str) -> None:
 def test_every_number_there_is_can_be_asked_for() -> None:
     postings = Postings(np.array([5, 2**32 - 1], np.uint32), np.array([0, 1, 3]), np.array([4, 0, 9], np.uint32))
     assert [postings.saying(word).tolist() for word in (0, 5, 6, 2**32 - 1)] == [[], [4], [], [0, 9]]
+
+
+def test_words_of_other_rules_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table(items(3)).write(tmp_path / "products.arrow")
+    assert ProductTable.map(tmp_path / "products.arrow").words is not None
+    monkeypatch.setattr("index.words.RULES", RULES + 1)
+    assert ProductTable.map(tmp_path / "products.arrow").words is None
+
+
+def test_rules_that_change_have_another_number() -> None:
+    """If this fails, raise `RULES`: what is kept of these words is not what is looked for any more."""
+    texts = [
+        "Owl mugs, 0,3 l, M8x40 & 1,000 pcs",
+        "Crème brûlée leaves 100 µF",
+        "女士红色连衣裙",
+        "The knives of 2 potatoes",
+    ]
+    told = [said({"title": text, "supplier_id": "ACME", "description": f"1. For {text}"}) for text in texts]
+    assert (RULES, crc32(np.sort(np.concatenate(told)).astype("<u4").tobytes())) == (1, 1161303936)

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from catalogue.words import words_of
 from index import Change, Filters, LiveIndex, LiveView
@@ -289,7 +290,8 @@ def test_a_list_by_a_name_goes_on_when_that_is_gone(tmp_path: Path, monkeypatch:
 
 def test_a_snapshot_without_words_is_searched_by_vectors_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("index.products.Postings.packed", {})
-    with made(tmp_path) as api:
+    with capture_logs() as logs, made(tmp_path) as api:
+        assert [line["snapshot"] for line in logs if line["event"] == "words_not_looked_for"] == ["rows"]
         row = {"title": "hex bolt thing thing", "supplier_id": "s0", "description": "zinc zinc"}
         assert api.put("/v1/products/new", json=row).status_code in (200, 201)
         scores = [hit["score"] for hit in search(api, text="hex bolt zinc", k=BOLTS)["hits"]]
