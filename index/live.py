@@ -220,9 +220,13 @@ class LiveView:
 
     def says(self, word: int) -> bool:
         """Whether a product says a word (`index.words`)."""
-        (base, _), *changed = self.saying(word) or [(np.empty(0, np.uint32), 0)]
-        more = len(base) > len(self.delta.hidden) + len(self.damaged)  # than may be hidden
-        return more or bool(self.visible[base[base < self.base_rows]].any()) or any(len(rows) for rows, _ in changed)
+        found = self.saying(word)
+        if not found:
+            return False
+        (base, _), *changed = found
+        if any(len(rows) for rows, _ in changed) or len(base) > len(self.delta.hidden) + len(self.damaged):
+            return True
+        return bool(self.visible[base[base < self.base_rows]].any())
 
     def saying(self, word: int) -> list[tuple[Rows, int]]:
         """Who says a word (`index.words`), by table: its own rows, ascending, and which row of the view is its first.

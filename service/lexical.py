@@ -50,12 +50,12 @@ _LEAST_PART: Final = 3
 
 
 def looked_for(query: Query, view: LiveView) -> Words | None:
-    """What is looked for in what products say; nothing where words weigh nothing, or speak to photos alone.
+    """What is looked for in what products say; None where words weigh nothing, or speak to photos alone.
 
-    Raises DeadlineExceeded.
+    And where the snapshot keeps no words. Raises DeadlineExceeded.
     """
     counting = {name for name, weight in query.weights.items() if weight > 0}
-    if not query.text or not counting & {"fused", "text"}:
+    if not query.text or not counting & {"fused", "text"} or view.snapshot.products.words is None:
         return None
     said = _as_said(_WITHOUT.sub(" ", query.text[:_LONGEST]), view)
     unwanted = _unwanted([text for text in query.negatives if view.find(text) is None], said, view)

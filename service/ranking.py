@@ -298,7 +298,7 @@ def _arranged(look: _Look, arrange: Arrange, start: Start | None, needed: int) -
     look = replace(look, without=look.without.union(row for row, _ in lead))
     window = min(WINDOW, max(scope.arranged, needed))
     judge = _Judge(view, scope)
-    found = _ranked(look, None, window, judge)[: window - len(lead)]
+    found = _ranked(look, None, window, judge)[:window]
     judge.renew()  # so that many that are more alike do not keep those of `scope.also` away
     also = _also(look, dict(found), judge)
     left = WINDOW - len(lead) - len(also)
@@ -333,8 +333,8 @@ def _scored(look: _Look, rows: NDArray[np.int64], least: float) -> list[tuple[in
     rows, vectors = rows[there := vectors.any(axis=1)], vectors[there]
     # Not `@`: what BLAS makes of a row differs with the rows beside it, and pages must agree.
     scores = np.einsum("ij,j->i", vectors, look.query).clip(-1, 1).astype(np.float64)
-    best = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= least)]
-    return _in_order(look.view, zip(rows[best].tolist(), scores[best].tolist(), strict=True))
+    enough = scores >= least
+    return _in_order(look.view, zip(rows[enough].tolist(), scores[enough].tolist(), strict=True))
 
 
 def _grouped(look: _Look, start: Start | None) -> list[Ranked]:

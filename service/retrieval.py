@@ -272,7 +272,7 @@ def _excluded(query: Query, scope: Scope) -> frozenset[str]:
 
 def _said_first(query: Query, words: Words | None, scope: Scope, view: LiveView) -> Scope:
     """The scope in which what the query names comes first, if there is such a product, and then what says its words."""
-    if words is not None and scope.target != "image" and view.snapshot.products.words is not None:
+    if words is not None and scope.target != "image":
         scope = lexical.with_words(scope, words)
     if query.name is None and query.barcode is None:
         return scope

@@ -367,3 +367,15 @@ def test_what_is_named_beside_the_best_comes_with_them(
     assert shown == [*first, *rest][:window]
     filtered = replace(scope, filters=Filters(not_ids=(named[1],)), also_from=-in_full(untied, Scope())[80][0])
     assert set(named) & set(names(untied, rank(untied, TERMS, filtered, frozenset({named[2]}), None)[0])) == {named[0]}
+
+
+@pytest.mark.parametrize("k", [3, 7, 30])
+def test_what_comes_first_moves_nothing_in_or_out_of_what_is_arranged(untied: LiveView, k: int) -> None:
+    """Whatever the length of the pages, which are those of one long answer."""
+    names_in_order = [name for _, name in in_full(untied, Scope())]
+    lead = [names_in_order[100], names_in_order[5]]
+    rows = np.array([untied.row_of(name) for name in lead])
+    scope = Scope(k=k, first=lambda _: rows, arrange=lambda _, hits, __: [*hits][::-1], arranged=10)
+    others = [name for name in names_in_order if name not in lead]
+    expected = [lead[1], lead[0], *others[:10][::-1], *others[10:]]
+    assert names(untied, flat(all_pages(untied, scope))) == expected
