@@ -3,10 +3,11 @@
 CPU of `service.ranking.rank` for a query by vectors alone, and with words, on a made-up catalogue (`bench.planted`)
 whose products say twenty words each, of 50,000 that are said as often as those of a language (Zipf). Words are strewn
 over the catalogue, whatever its vectors say: what says them is nowhere near the query, which is the dearest there is.
-The snapshot is kept in DIR.
+The snapshot is kept in DIR. And what it takes to tell the words of the demo's products, as a build does.
 """
 
 import time
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -22,8 +23,11 @@ from rich.table import Table
 
 from bench.machine import machine
 from bench.planted import plant
-from index import Filters, LiveIndex, LiveView, Snapshot, write_snapshot
-from index.words import numbers_of
+from catalogue import demo
+from catalogue.readers import usable_rows
+from index import Filters, IndexedProduct, LiveIndex, LiveView, Snapshot, write_snapshot
+from index.products import to_table
+from index.words import RULES, Postings, numbers_of
 from index.workers import set_faiss_threads
 from service.lexical import ALONE, with_words
 from service.ranking import Scope, Term, Words, rank
@@ -35,6 +39,8 @@ _TENTH: Final = 17
 """A word that is said by 9 in 100."""
 _FINGERPRINT: Final = "0" * 64
 _FILTER: Final = "price<=5.6"
+_TIMES: Final = 100
+"""The demo's products, so that what does not grow with them is nothing beside them."""
 _LETTERS: Final = "bcdfghjklmnpqrtvwxyz"
 console = Console(width=120)
 Numbers = NDArray[np.int64]
@@ -46,7 +52,7 @@ def main(
 ) -> None:
     """Print milliseconds of CPU a query, on one thread."""
     set_faiss_threads(1)
-    path = work / "snapshots" / f"words-{products}"
+    path = work / "snapshots" / f"words-{products}-{RULES}"
     said = _said(products)
     if not path.exists():
         _write(path, said)
@@ -58,7 +64,25 @@ def main(
         by_filter = [_measured(view, some, Scope(filters=Filters.parse(text))) for text in ("", _FILTER)]
         said_by = f"{median(_all_saying(said, words) for words in some):,.0f}" if len(some[0]) else "-"
         table.add_row(name, said_by, *(f"{ms:.2f}" for ms in by_filter))
-    console.print(machine(), f"{products:,} products, {view.snapshot.manifest.index_type}", table, sep="\n")
+    console.print(machine(), f"{products:,} products, {view.snapshot.manifest.index_type}", table, _told(), sep="\n")
+
+
+def _told() -> str:
+    """Words, bytes kept, microseconds of CPU and bytes at most for each product of the demo."""
+    items = [IndexedProduct(product=row.product) for row in usable_rows(demo.CATALOGUE)]
+    documents = to_table(items * _TIMES)["document"]
+    began = time.process_time()
+    postings = Postings.of(documents)
+    cpu_s = time.process_time() - began
+    tracemalloc.start()
+    Postings.of(documents)
+    _, most = tracemalloc.get_traced_memory()
+    count = len(documents)
+    kept = postings.rows.nbytes / count
+    return (
+        f"A product of the demo: {len(postings.rows) / count:.0f} words, kept in {kept:.0f} bytes and told in "
+        f"{cpu_s / count * 1e6:.0f} us, with {most / count:.0f} bytes at most"
+    )
 
 
 def _said(products: int) -> Numbers:
@@ -71,7 +95,7 @@ def _said(products: int) -> Numbers:
 
 def _write(path: Path, said: Numbers) -> None:
     planted = plant(len(said))
-    names = np.array([word_of(number) for number in range(VOCABULARY)], dtype=object)
+    names = np.array([_word_of(number) for number in range(VOCABULARY)], dtype=object)
     documents = [
         orjson.dumps({"product_id": name, "title": " ".join(names[words])})
         for name, words in zip(planted.products["product_id"].to_pylist(), said, strict=True)
@@ -101,7 +125,7 @@ def _queries(said: Numbers) -> Iterator[tuple[str, list[Numbers]]]:
     yield "two that everybody says", [np.array([0, 1])] * len(told)
 
 
-def word_of(number: int) -> str:
+def _word_of(number: int) -> str:
     """A word with no digits in it, which is no other one's plural."""
     return "q" + "".join(_LETTERS[number // 20**place % 20] for place in range(4))
 
@@ -119,7 +143,7 @@ def _measured(view: LiveView, queries: Sequence[Numbers], scope: Scope) -> float
         row = random.integers(0, len(view))
         vector = view.vectors("fusion", np.array([row]))[0] + random.normal(0, 0.02, view.snapshot.manifest.dim)
         term = Term("query", 1.0, (vector / np.linalg.norm(vector)).astype(np.float32))
-        numbers = tuple(numbers_of(map(word_of, words.tolist())).tolist())
+        numbers = tuple(numbers_of(map(_word_of, words.tolist())).tolist())
         asked = with_words(scope, Words(numbers, alone=True, weight=ALONE)) if numbers else scope
         began = time.process_time()
         rank(view, [term], asked, frozenset(), None)
